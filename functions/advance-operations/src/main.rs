@@ -1,0 +1,5 @@
+//! Drives queued operations (SQS).
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), shared::serve::Error> {
+    advance_operations::run().await
+}

@@ -1,0 +1,5 @@
+//! DELETE /v1/numbers/{id} on Lambda.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), shared::serve::Error> {
+    shared::serve::http(release_number::routes()).await
+}

@@ -1,0 +1,123 @@
+//! The third parties, as stateful HTTP servers on loopback: they remember what was bought, misbehave
+//! when told to, and call webhooks as the real ones do.
+//!
+//! They are written from what is published about the real services and know nothing of the product
+//! that talks to them, so that a misunderstanding in its clients shows. Time comes from an injected
+//! clock; every id and sample order derives from a seed.
+//!
+//! Reading order: [`start`], then `gate` (the way of a request), [`faults`], `book` (what survives a
+//! kill), [`stock`], and one module for each third party.
+
+mod book;
+pub mod faults;
+mod gate;
+mod places;
+mod server;
+pub mod stock;
+mod time;
+pub mod twilio;
+pub mod vapi;
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+pub use faults::{Fault, Faults, Fired, Kind};
+pub use stock::{AddressRequirement, NumberType, StockLine, default_stock};
+
+use book::{Book, Db};
+use gate::{Gate, ThirdParty};
+use server::{Listening, listen};
+use twilio::webhook::Routes;
+
+/// Tells the time to everything that lives here.
+pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+/// How the simulators are set up.
+#[derive(Clone)]
+pub struct Config {
+    /// Each listener takes a free port of it.
+    pub bind: IpAddr,
+    /// Where `simulators.sqlite` is kept, to be found again after a kill; `None` keeps nothing.
+    pub data: Option<PathBuf>,
+    pub clock: Clock,
+    /// Called by a `crash` fault once its commit is durable. If it returns, the connection is closed
+    /// without an answer.
+    pub on_crash: Arc<dyn Fn() + Send + Sync>,
+    /// The same seed and the same requests give the same ids and samples.
+    pub seed: u64,
+    /// What there is to sell when nothing has been kept.
+    pub stock: Vec<StockLine>,
+}
+
+/// The running simulators. Dropping them closes their ports and connections.
+pub struct Simulators {
+    pub faults: Arc<Faults>,
+    pub twilio: twilio::Handle,
+    pub vapi: vapi::Handle,
+    routes: Routes,
+    _listening: Vec<Listening>,
+}
+
+/// Must be called inside a tokio runtime, which the listeners live on.
+pub async fn start(config: Config) -> io::Result<Simulators> {
+    let db = Db::open(config.data.as_deref())?;
+    let book = |party| Book::open(party, &db, config.seed, &config.clock);
+    let faults = Arc::new(Faults::default());
+    let gate = Gate { faults: faults.clone(), on_crash: config.on_crash.clone() };
+
+    let account = twilio::Account::open(book(twilio::Account::NAME)?, &config.stock)?;
+    let account = Arc::new(Mutex::new(account));
+    let org = vapi::Org::open(book(vapi::Org::NAME)?, &config.stock, account.clone())?;
+    let org = Arc::new(Mutex::new(org));
+
+    let api = open(config.bind, "api", &gate, &account)?;
+    let trunking = open(config.bind, "trunking", &gate, &account)?;
+    let numbers = open(config.bind, "numbers", &gate, &account)?;
+    let vapi = open(config.bind, "api", &gate, &org)?;
+
+    let routes = Routes::default();
+    let urls = [&api.url, &trunking.url, &numbers.url];
+    Ok(Simulators {
+        faults,
+        twilio: twilio::Handle::new(urls, account, org.clone(), routes.clone()),
+        vapi: vapi::Handle::new(&vapi.url, org),
+        routes,
+        _listening: vec![api, trunking, numbers, vapi],
+    })
+}
+
+impl Simulators {
+    /// From now on a webhook whose configured URL begins with `public_base` is sent to `actual_base`
+    /// instead, and still signed as configured: what a tunnel or a load balancer does.
+    pub fn route_public(&self, public_base: &str, actual_base: &str) {
+        self.routes.add(public_base, actual_base);
+    }
+}
+
+fn open<P: ThirdParty>(bind: IpAddr, host: &'static str, gate: &Gate, party: &Arc<Mutex<P>>) -> io::Result<Listening> {
+    let (gate, party) = (gate.clone(), party.clone());
+    listen(bind, host, move |call| {
+        let (gate, party) = (gate.clone(), party.clone());
+        async move { gate.pass(&party, call).await }
+    })
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bind, data, seed, stock, clock: _, on_crash: _ } = self;
+        let mut fields = formatter.debug_struct("Config");
+        fields.field("bind", bind).field("data", data).field("seed", seed).field("stock", stock);
+        fields.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Simulators {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("Simulators");
+        fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("faults", &self.faults);
+        fields.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! What one Twilio account owns, what the carrier could still sell it, and how both are kept.
+//!
+//! It holds the rules of ownership and none of HTTP: requests are read in `routes`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::addresses::Address;
+use super::call::CallRecord;
+use super::number::Number;
+use crate::book::Book;
+use crate::stock::{Delivery, Offer, Range, Shelf, StockLine};
+
+/// How long a released number is nobody's. Twilio's Console shows it to its former owner that long,
+/// the API to no one.
+const QUARANTINE: SignedDuration = SignedDuration::from_hours(10 * 24);
+
+/// How many of a delivery's numbers the reply names.
+const NAMED_MAX: u64 = 1_000;
+
+pub(crate) struct Account {
+    pub(crate) book: Book,
+    pub(super) shelf: Shelf,
+    pub(super) numbers: BTreeMap<u64, Number>,
+    by_e164: HashMap<String, u64>,
+    by_sid: HashMap<String, u64>,
+    /// Numbers on the shelf nobody can buy, until then; for ever when somebody else bought them.
+    withheld: HashMap<String, Option<Timestamp>>,
+    pub(super) addresses: BTreeMap<String, Address>,
+    pub(super) calls: BTreeMap<String, CallRecord>,
+    pub(super) trial: bool,
+}
+
+impl Account {
+    pub(crate) fn open(book: Book, stock: &[StockLine]) -> io::Result<Self> {
+        let ranges = book.rows::<Range>("range")?.into_iter().map(|(_, range)| range).collect();
+        let singles = book.rows::<Offer>("single")?.into_iter().collect();
+        let numbers: BTreeMap<u64, Number> =
+            book.rows::<Number>("number")?.into_iter().map(|(_, number)| (number.seq, number)).collect();
+        let mut account = Self {
+            shelf: Shelf::new(ranges, singles),
+            by_e164: numbers.values().map(|number| (number.e164.clone(), number.seq)).collect(),
+            by_sid: numbers.values().map(|number| (number.sid.clone(), number.seq)).collect(),
+            numbers,
+            withheld: book.rows("withheld")?.into_iter().collect(),
+            addresses: book.rows("address")?.into_iter().collect(),
+            calls: book.rows("call")?.into_iter().collect(),
+            trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
+            book,
+        };
+        if account.shelf.is_empty() {
+            for line in stock {
+                account.add_line(line.clone()).map_err(io::Error::other)?;
+            }
+            account.book.commit();
+        }
+        Ok(account)
+    }
+
+    pub(super) fn by_e164(&self, e164: &str) -> Option<&Number> {
+        self.by_e164.get(e164).and_then(|seq| self.numbers.get(seq))
+    }
+
+    pub(super) fn by_sid(&self, sid: &str) -> Option<&Number> {
+        self.by_sid.get(sid).and_then(|seq| self.numbers.get(seq))
+    }
+
+    /// Whether the carrier would sell a number of its shelf now.
+    pub(super) fn is_free(&self, e164: &str) -> bool {
+        let now = self.book.now();
+        let withheld = self.withheld.get(e164).is_some_and(|until| until.is_none_or(|until| now < until));
+        !withheld && !self.by_e164.contains_key(e164)
+    }
+
+    pub(super) fn offer(&self, e164: &str) -> Option<Offer> {
+        self.shelf.offer(e164).filter(|_| self.is_free(e164))
+    }
+
+    /// The number as it would be after the purchase; [`Self::keep`] makes it so.
+    pub(super) fn draft(&mut self, offer: &Offer) -> Number {
+        let seq = self.book.next("number");
+        // The end tells the order of purchases, which is all a page token has to remember.
+        let sid = format!("PN{:024x}{seq:08x}", self.book.bits("PN", seq) >> 32);
+        Number::bought(offer, seq, sid, self.book.now())
+    }
+
+    pub(super) fn keep(&mut self, number: Number) {
+        self.by_e164.insert(number.e164.clone(), number.seq);
+        self.by_sid.insert(number.sid.clone(), number.seq);
+        self.book.put("number", format!("{:020}", number.seq), &number);
+        self.numbers.insert(number.seq, number);
+    }
+
+    pub(super) fn release(&mut self, seq: u64) {
+        let Some(number) = self.numbers.remove(&seq) else { return };
+        self.by_e164.remove(&number.e164);
+        self.by_sid.remove(&number.sid);
+        self.book.remove("number", format!("{seq:020}"));
+        let until = self.book.now() + QUARANTINE;
+        self.withhold(&number.e164, Some(until));
+    }
+
+    fn withhold(&mut self, e164: &str, until: Option<Timestamp>) {
+        self.book.put("withheld", e164.to_owned(), &until);
+        self.withheld.insert(e164.to_owned(), until);
+    }
+
+    pub(super) fn keep_call(&mut self, call: CallRecord) {
+        self.book.put("call", call.sid.clone(), &call);
+        self.calls.insert(call.sid.clone(), call);
+    }
+
+    pub(super) fn set_trial(&mut self, trial: bool) {
+        self.trial = trial;
+        self.book.put("trial", String::new(), &trial);
+        self.book.commit();
+    }
+
+    pub(super) fn sold_elsewhere(&mut self, e164: &str) {
+        self.withhold(e164, None);
+        self.book.commit();
+    }
+
+    /// Puts numbers on the shelf. One listed by name is free at once, quarantined or not; a line adds
+    /// numbers that were not there before.
+    pub(super) fn stock(&mut self, delivery: Delivery) -> Result<Value, String> {
+        let stocked = match delivery {
+            Delivery::Singles(listed) => self.add_singles(listed),
+            Delivery::Line(line) => self.add_line(line),
+        };
+        self.book.commit();
+        stocked
+    }
+
+    fn add_singles(&mut self, listed: Vec<String>) -> Result<Value, String> {
+        for e164 in &listed {
+            if self.withheld.remove(e164).is_some() {
+                self.book.remove("withheld", e164.clone());
+            }
+            if let Some(offer) = self.shelf.add_single(e164)?.cloned() {
+                self.book.put("single", e164.clone(), &offer);
+            }
+        }
+        Ok(json!({ "count": listed.len(), "e164": listed }))
+    }
+
+    fn add_line(&mut self, line: StockLine) -> Result<Value, String> {
+        let count = line.count;
+        let (place, range) = self.shelf.add_line(line)?;
+        let named: Vec<String> = (0..count.min(NAMED_MAX)).map(|index| range.at(index).e164).collect();
+        self.book.put("range", format!("{place:06}"), range);
+        Ok(json!({ "count": count, "e164": named }))
+    }
+
+    /// As the control surface shows it; oldest first.
+    pub(super) fn shown(&self) -> Value {
+        json!({
+            "numbers": self.numbers.values().map(Number::shown).collect::<Vec<_>>(),
+            "addresses": self.addresses.values().map(Address::wire).collect::<Vec<_>>(),
+            "calls": self.calls.values().map(CallRecord::shown).collect::<Vec<_>>(),
+            "requests": self.book.shown_requests(),
+        })
+    }
+}

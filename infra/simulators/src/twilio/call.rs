@@ -1,0 +1,507 @@
+//! A call to an owned number: the webhooks it causes, the documents that steer it, how it ends.
+//!
+//! Sound, keys and people are left out; a dialled party does what the caller of the simulator says.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::account::Account;
+use super::number::{Number, formatted};
+use super::refusal::Refusal;
+use super::twiml::{self, Dial, Link, Stream, Target, Verb};
+use super::webhook::{Reply, Webhook, joined};
+use super::{ACCOUNT_SID, Handle};
+use crate::book::locked;
+use crate::places::{kind_of, place_of};
+use crate::server::{Answer, Call, json};
+use crate::time::rfc2822;
+use crate::vapi::Invite;
+
+/// Twilio ends a call that is redirected in circles; so does this, sooner.
+const DOCUMENTS_MAX: usize = 10;
+/// How long two parties talk once one has answered.
+const TALK_SECONDS: u64 = 30;
+const STREAM_NOT_WSS: u32 = 31922;
+
+/// Somebody dials one of our numbers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallRequest {
+    pub to: String,
+    pub from: String,
+    /// What becomes of the first `<Dial>`; later ones complete.
+    #[serde(default)]
+    pub answer: Option<DialResult>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialResult {
+    Completed,
+    NoAnswer,
+    Busy,
+    Failed,
+}
+
+impl DialResult {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::NoAnswer => "no-answer",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A call as the account remembers it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CallRecord {
+    pub(crate) sid: String,
+    from: String,
+    to: String,
+    number_sid: String,
+    status: String,
+    duration_s: u64,
+    started: Timestamp,
+    ended: Option<Timestamp>,
+    documents: usize,
+    answered_by: Option<Value>,
+    trunk_sid: Option<String>,
+}
+
+impl CallRecord {
+    pub(crate) fn shown(&self) -> Value {
+        json!({
+            "id": self.sid,
+            "from": self.from,
+            "to": self.to,
+            "status": self.status,
+            "duration_s": self.duration_s,
+            "started_at": self.started.to_string(),
+            "documents": self.documents,
+            "answered_by": self.answered_by,
+            "trunk": self.trunk_sid,
+        })
+    }
+
+    fn wire(&self) -> Value {
+        let uri = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Calls/{}", self.sid);
+        json!({
+            "sid": self.sid,
+            "account_sid": ACCOUNT_SID,
+            "api_version": "2010-04-01",
+            "parent_call_sid": null,
+            "phone_number_sid": self.number_sid,
+            "from": self.from,
+            "from_formatted": formatted(&self.from),
+            "to": self.to,
+            "to_formatted": formatted(&self.to),
+            "status": self.status,
+            "direction": "inbound",
+            "date_created": rfc2822(self.started),
+            "date_updated": rfc2822(self.ended.unwrap_or(self.started)),
+            "start_time": rfc2822(self.started),
+            "end_time": self.ended.map(rfc2822),
+            "duration": self.ended.map(|_| self.duration_s.to_string()),
+            "price": null,
+            "price_unit": "USD",
+            "answered_by": null,
+            "caller_name": "",
+            "forwarded_from": null,
+            "group_sid": null,
+            "queue_time": "0",
+            "trunk_sid": self.trunk_sid.clone().unwrap_or_default(),
+            "uri": format!("{uri}.json"),
+            "subresource_uris": { "recordings": format!("{uri}/Recordings.json") },
+        })
+    }
+}
+
+pub(super) fn get(account: &Account, call: &Call, sid: &str) -> Result<Answer, Refusal> {
+    let record = account.calls.get(sid).ok_or_else(|| Refusal::not_found(&call.path))?;
+    Ok(json(StatusCode::OK, &record.wire()))
+}
+
+impl Handle {
+    /// Lets somebody call a number and plays the call to its end; real webhooks are sent.
+    ///
+    /// Answers `{call_sid,status,twiml,status_callback}`, and who answered when it was an assistant.
+    /// An unusable request, such as one without a number to call, is refused.
+    pub async fn call(&self, request: CallRequest) -> Result<Value, String> {
+        if request.to.is_empty() || request.from.is_empty() {
+            return Err("`to` and `from` must not be empty".to_owned());
+        }
+        let sid = self.new_sid("CA");
+        let number = locked(&self.account).by_e164(&request.to).cloned();
+        let Some(number) = number else {
+            return Ok(json!({ "call_sid": sid, "status": "failed", "twiml": [], "status_callback": null }));
+        };
+        let mut course = Course::new(self, sid, number, request);
+        course.keep("ringing", None);
+        course.run().await;
+        Ok(course.end().await)
+    }
+
+    /// Sends a status callback for a call that was made, in whatever order and as often as asked:
+    /// delivery promises neither order nor once. Answers the HTTP status it was met with.
+    pub async fn send_status(&self, call_sid: &str, status: &str, sequence: u64) -> Result<u16, String> {
+        let found = {
+            let account = locked(&self.account);
+            let record = account.calls.get(call_sid).cloned();
+            record.and_then(|record| Some((account.by_sid(&record.number_sid)?.clone(), record)))
+        };
+        let (number, record) = found.ok_or_else(|| format!("no call {call_sid} to a number still owned"))?;
+        if number.status_callback.is_empty() {
+            return Err(format!("{} has no status callback", number.e164));
+        }
+        let params = status_params(&record, &number, status, sequence, locked(&self.account).book.now());
+        let sent = self.deliver(&number.status_callback, &number.status_callback_method, params).await;
+        match sent {
+            Ok(reply) => Ok(reply.status),
+            Err(failure) => failure.status.ok_or_else(|| format!("no answer, error {}", failure.code)),
+        }
+    }
+
+    pub(super) fn new_sid(&self, prefix: &str) -> String {
+        let mut account = locked(&self.account);
+        let hex = account.book.hex(prefix);
+        account.book.commit();
+        format!("{prefix}{hex}")
+    }
+
+    pub(super) async fn deliver(
+        &self,
+        url: &str,
+        method: &str,
+        params: Vec<(String, String)>,
+    ) -> Result<Reply, super::webhook::Failure> {
+        let idempotency_token = {
+            let mut account = locked(&self.account);
+            let token = account.book.uuid("idempotency");
+            account.book.commit();
+            token
+        };
+        let webhook = Webhook { url: url.to_owned(), method: method.to_owned(), params, idempotency_token };
+        self.sender.send(&webhook).await
+    }
+}
+
+/// The next document of a call, and what is said when asking for it.
+struct Fetch {
+    link: Link,
+    params: Vec<(String, String)>,
+}
+
+/// A call while it lasts.
+struct Course<'a> {
+    handle: &'a Handle,
+    number: Number,
+    record: CallRecord,
+    answer: Option<DialResult>,
+    dials: u32,
+    picked_up: bool,
+    rejected: Option<&'static str>,
+    last_dial: Option<DialResult>,
+    broken: Option<u32>,
+    documents: Vec<String>,
+    stream: Option<Stream>,
+}
+
+impl<'a> Course<'a> {
+    fn new(handle: &'a Handle, sid: String, number: Number, request: CallRequest) -> Self {
+        let record = CallRecord {
+            sid,
+            from: request.from,
+            to: request.to,
+            number_sid: number.sid.clone(),
+            status: "ringing".to_owned(),
+            duration_s: 0,
+            started: locked(&handle.account).book.now(),
+            ended: None,
+            documents: 0,
+            answered_by: None,
+            trunk_sid: Some(number.trunk_sid.clone()).filter(|sid| !sid.is_empty()),
+        };
+        Self {
+            handle,
+            number,
+            record,
+            answer: request.answer,
+            dials: 0,
+            picked_up: false,
+            rejected: None,
+            last_dial: None,
+            broken: None,
+            documents: Vec::new(),
+            stream: None,
+        }
+    }
+
+    async fn run(&mut self) {
+        // On a trunk, under an application, or without a URL, there is no document to ask for.
+        let unasked = self.record.trunk_sid.is_some() || !self.number.voice.application_sid.is_empty();
+        if unasked || self.number.voice.url.is_empty() {
+            self.broken = Some(0);
+            return;
+        }
+        let link = Link { url: self.number.voice.url.clone(), method: self.number.voice.method.clone() };
+        let mut next = Some(Fetch { link, params: Vec::new() });
+        while let Some(fetch) = next {
+            if self.documents.len() >= DOCUMENTS_MAX {
+                return;
+            }
+            let Some((verbs, base)) = self.document(fetch).await else { return };
+            next = self.follow(verbs, &base);
+        }
+    }
+
+    /// One document, from the fallback URL if the first try has none to give.
+    async fn document(&mut self, fetch: Fetch) -> Option<(Vec<Verb>, String)> {
+        let code = match self.ask(&fetch.link, fetch.params).await {
+            Ok(document) => return Some(document),
+            Err(code) => code,
+        };
+        let fallback =
+            Link { url: self.number.voice.fallback_url.clone(), method: self.number.voice.fallback_method.clone() };
+        if fallback.url.is_empty() {
+            self.broken = Some(code);
+            return None;
+        }
+        let why = vec![pair("ErrorCode", code), pair("ErrorUrl", fetch.link.url)];
+        match self.ask(&fallback, why).await {
+            Ok(document) => Some(document),
+            Err(code) => {
+                self.broken = Some(code);
+                None
+            }
+        }
+    }
+
+    async fn ask(&mut self, link: &Link, extra: Vec<(String, String)>) -> Result<(Vec<Verb>, String), u32> {
+        let status = if self.picked_up { "in-progress" } else { "ringing" };
+        let mut params = call_params(&self.record, &self.number, status);
+        params.extend(extra);
+        let reply = self.handle.deliver(&link.url, &link.method, params).await.map_err(|failure| failure.code)?;
+        let verbs = twiml::parse(&reply)?;
+        self.documents.push(reply.body);
+        Ok((verbs, reply.url))
+    }
+
+    /// Carries out the verbs; answers the document that takes over, if one does.
+    fn follow(&mut self, verbs: Vec<Verb>, base: &str) -> Option<Fetch> {
+        for (place, verb) in verbs.into_iter().enumerate() {
+            match verb {
+                // Once something was heard the call has been answered and cannot be refused any more.
+                Verb::Reject { busy } if place == 0 && !self.picked_up => {
+                    self.rejected = Some(if busy { "busy" } else { "no-answer" });
+                    return None;
+                }
+                Verb::Reject { .. } | Verb::Hangup => return None,
+                Verb::Sound { seconds } => self.hear(seconds),
+                Verb::Redirect(link) => return self.linked(base, link, Vec::new()),
+                Verb::Dial(dial) => {
+                    let params = self.dial(&dial);
+                    if let Some(action) = dial.action {
+                        return self.linked(base, action, params);
+                    }
+                }
+                Verb::Connect { stream, action } => {
+                    self.connect(stream)?;
+                    if let Some(action) = action {
+                        return self.linked(base, action, Vec::new());
+                    }
+                }
+                Verb::Message { .. } => {}
+            }
+        }
+        None
+    }
+
+    fn linked(&self, base: &str, link: Link, params: Vec<(String, String)>) -> Option<Fetch> {
+        let url = joined(base, &link.url)?;
+        Some(Fetch { link: Link { url, method: link.method }, params })
+    }
+
+    fn hear(&mut self, seconds: u64) {
+        self.picked_up = true;
+        self.record.duration_s += seconds;
+    }
+
+    /// Answers what the dial's action is told.
+    fn dial(&mut self, dial: &Dial) -> Vec<(String, String)> {
+        let wanted = if self.dials == 0 { self.answer.unwrap_or(DialResult::Completed) } else { DialResult::Completed };
+        self.dials += 1;
+        if !dial.answer_on_bridge {
+            self.picked_up = true;
+        }
+        // Nobody rings for long in a test; the first target able to answer does.
+        let result = match wanted {
+            DialResult::Completed if dial.targets.iter().any(|target| self.reaches(target)) => DialResult::Completed,
+            DialResult::Completed => DialResult::Failed,
+            other => other,
+        };
+        self.last_dial = Some(result);
+        let mut params = vec![pair("DialCallSid", self.handle.new_sid("CA")), pair("DialCallStatus", result.word())];
+        if result == DialResult::Completed {
+            self.hear(TALK_SECONDS);
+            params.push(pair("DialCallDuration", TALK_SECONDS));
+            params.push(pair("DialBridged", "true"));
+        }
+        params
+    }
+
+    fn reaches(&mut self, target: &Target) -> bool {
+        let Target::Sip { uri, username, password } = target else { return true };
+        let invite = Invite { uri, username, password, caller: &self.record.from, call_sid: &self.record.sid };
+        if !invite.is_for_vapi() {
+            return true;
+        }
+        let mut org = locked(&self.handle.org);
+        let answered = org.answer_invite(&invite);
+        if answered.is_some() {
+            self.record.answered_by = answered;
+        }
+        self.record.answered_by.is_some()
+    }
+
+    /// `None` ends the call.
+    fn connect(&mut self, stream: Option<Stream>) -> Option<()> {
+        self.picked_up = true;
+        let stream = stream?;
+        if !stream.url.starts_with("wss://") {
+            self.broken = Some(STREAM_NOT_WSS);
+            return None;
+        }
+        self.stream = Some(stream);
+        self.hear(TALK_SECONDS);
+        Some(())
+    }
+
+    fn outcome(&self) -> &'static str {
+        match (self.rejected, self.last_dial) {
+            (Some(word), _) => word,
+            (None, _) if self.picked_up => "completed",
+            (None, _) if self.broken.is_some() => "failed",
+            (None, Some(result)) => result.word(),
+            // An empty document answers and hangs up.
+            (None, None) => "completed",
+        }
+    }
+
+    async fn end(mut self) -> Value {
+        let status = self.outcome();
+        let now = locked(&self.handle.account).book.now();
+        if status != "completed" {
+            self.record.duration_s = 0;
+        }
+        self.keep(status, Some(now));
+        let callback = self.report(status, now).await;
+        let mut reply = json!({
+            "call_sid": self.record.sid,
+            "status": status,
+            "twiml": self.documents,
+            "status_callback": callback,
+        });
+        if let Some(answered_by) = self.record.answered_by {
+            reply["answered_by"] = answered_by;
+        }
+        if let Some(stream) = self.stream {
+            let parameters: BTreeMap<String, String> = stream.parameters.into_iter().collect();
+            reply["stream"] = json!({ "url": stream.url, "parameters": parameters });
+        }
+        if let Some(code) = self.broken.filter(|code| *code != 0) {
+            reply["error_code"] = json!(code);
+        }
+        if let Some(trunk) = self.record.trunk_sid {
+            reply["trunk"] = json!(trunk);
+        }
+        reply
+    }
+
+    /// The number's status callback, which hears of the end only. A call on a trunk causes none.
+    async fn report(&self, status: &str, now: Timestamp) -> Option<u16> {
+        if self.number.status_callback.is_empty() || self.record.trunk_sid.is_some() {
+            return None;
+        }
+        let params = status_params(&self.record, &self.number, status, 0, now);
+        let callback = (&self.number.status_callback, &self.number.status_callback_method);
+        match self.handle.deliver(callback.0, callback.1, params).await {
+            Ok(reply) => Some(reply.status),
+            Err(failure) => failure.status,
+        }
+    }
+
+    fn keep(&mut self, status: &str, ended: Option<Timestamp>) {
+        self.record.status = status.to_owned();
+        self.record.ended = ended;
+        self.record.documents = self.documents.len();
+        let mut account = locked(&self.handle.account);
+        account.keep_call(self.record.clone());
+        account.book.commit();
+    }
+}
+
+fn call_params(record: &CallRecord, number: &Number, status: &str) -> Vec<(String, String)> {
+    let mut params = vec![
+        pair("CallSid", &record.sid),
+        pair("AccountSid", ACCOUNT_SID),
+        pair("From", &record.from),
+        pair("To", &record.to),
+        pair("Caller", &record.from),
+        pair("Called", &record.to),
+        pair("CallStatus", status),
+        pair("ApiVersion", "2010-04-01"),
+        pair("Direction", "inbound"),
+    ];
+    params.extend(places(&record.from, &["From", "Caller"]));
+    params.extend(places(&number.e164, &["To", "Called"]));
+    if record.from.starts_with("+1") {
+        params.push(pair("StirVerstat", "TN-Validation-Passed-A"));
+    }
+    params.push(pair("CallToken", "%7B%22parentCallInfoToken%22%3A%22fake%22%7D"));
+    params
+}
+
+fn status_params(
+    record: &CallRecord,
+    number: &Number,
+    status: &str,
+    sequence: u64,
+    now: Timestamp,
+) -> Vec<(String, String)> {
+    let mut params = call_params(record, number, status);
+    params.push(pair("Timestamp", rfc2822(now)));
+    params.push(pair("CallbackSource", "call-progress-events"));
+    params.push(pair("SequenceNumber", sequence));
+    if matches!(status, "completed" | "busy" | "failed" | "no-answer" | "canceled") {
+        // Seconds, and minutes begun.
+        params.push(pair("CallDuration", record.duration_s));
+        params.push(pair("Duration", record.duration_s.div_ceil(60)));
+    }
+    params
+}
+
+/// Town, state, postal code and country of a number under each of its names; empty where unknown.
+pub(super) fn places(e164: &str, names: &[&str]) -> Vec<(String, String)> {
+    let country = kind_of(e164).map(|(country, _)| country.code);
+    let place = country.and_then(|country| place_of(country, e164.get(2..5).unwrap_or_default()));
+    let values = [
+        ("City", place.map(|place| place.locality.to_uppercase()).unwrap_or_default()),
+        ("State", place.map(|place| place.region.to_owned()).unwrap_or_default()),
+        ("Zip", place.map(|place| place.postal_code.to_owned()).unwrap_or_default()),
+        ("Country", country.unwrap_or_default().to_owned()),
+    ];
+    names
+        .iter()
+        .flat_map(|name| values.iter().map(move |(part, value)| pair(&format!("{name}{part}"), value)))
+        .collect()
+}
+
+pub(super) fn pair(name: &str, value: impl ToString) -> (String, String) {
+    (name.to_owned(), value.to_string())
+}

@@ -1,0 +1,187 @@
+//! Which request is which: paths and methods of Twilio's three hosts, and who may ask.
+//!
+//! The trunking and numbers hosts exist, check credentials and have nothing behind them yet.
+
+use http::{Method, StatusCode};
+
+use super::account::Account;
+use super::refusal::Refusal;
+use super::search::SUBRESOURCES;
+use super::{ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, call, magic, numbers, search};
+use crate::book::Book;
+use crate::gate::ThirdParty;
+use crate::server::{Answer, Call};
+use crate::stock::NumberType;
+
+/// A request of v2010, below the account.
+#[derive(Debug, PartialEq, Eq)]
+enum Route {
+    Countries,
+    Country(String),
+    Search(String, NumberType),
+    List(Option<NumberType>),
+    Create(Option<NumberType>),
+    Get(String),
+    Update(String),
+    Delete(String),
+    AddressList,
+    AddressCreate,
+    AddressGet(String),
+    CallGet(String),
+    AccountGet,
+    TrunkAttach,
+    TrunkDetach,
+    WrongMethod,
+    Unknown,
+}
+
+impl ThirdParty for Account {
+    const NAME: &'static str = "twilio";
+
+    fn operation(call: &Call) -> &'static str {
+        match route(call).1 {
+            Route::Countries | Route::Country(_) | Route::Search(..) => "numbers.search",
+            Route::List(_) => "numbers.list",
+            Route::Create(_) => "numbers.create",
+            Route::Get(_) => "numbers.get",
+            Route::Update(_) => "numbers.update",
+            Route::Delete(_) => "numbers.delete",
+            Route::AddressList => "addresses.list",
+            Route::AddressCreate => "addresses.create",
+            Route::AddressGet(_) => "addresses.get",
+            Route::CallGet(_) => "calls.get",
+            Route::AccountGet => "accounts.get",
+            Route::TrunkAttach => "trunks.attach",
+            Route::TrunkDetach => "trunks.detach",
+            Route::WrongMethod | Route::Unknown => "unknown",
+        }
+    }
+
+    fn answer(&mut self, call: &Call) -> Answer {
+        match self.dispatch(call) {
+            Ok(answer) => answer,
+            Err(refusal) if call.host == "api" && !call.path.ends_with(".json") => refusal.xml(),
+            Err(refusal) => refusal.answer(),
+        }
+    }
+
+    fn refusal(status: StatusCode, code: Option<&str>) -> Answer {
+        Refusal::injected(status, code).answer()
+    }
+
+    fn book(&mut self) -> &mut Book {
+        &mut self.book
+    }
+}
+
+impl Account {
+    fn dispatch(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let test = is_test(call)?;
+        let (account, route) = route(call);
+        let own = if test { TEST_ACCOUNT_SID } else { ACCOUNT_SID };
+        // Another account is as invisible as one that does not exist.
+        if account.is_some_and(|account| account != own) {
+            return Err(Refusal::not_found(&call.path));
+        }
+        if test {
+            return match route {
+                Route::Create(_) => magic::create(call, self.book.now()),
+                _ => Err(magic::forbidden()),
+            };
+        }
+        match route {
+            Route::Countries => Ok(search::countries(self)),
+            Route::Country(code) => search::country(self, call, &code),
+            Route::Search(code, kind) => search::search(self, call, &code, kind),
+            Route::List(kind) => numbers::list(self, call, kind),
+            Route::Create(kind) => numbers::create(self, call, kind),
+            Route::Get(sid) => numbers::get(self, call, &sid),
+            Route::Update(sid) => numbers::update(self, call, &sid),
+            Route::Delete(sid) => numbers::delete(self, call, &sid),
+            Route::AddressList => addresses::list(self, call),
+            Route::AddressCreate => addresses::create(self, call),
+            Route::AddressGet(sid) => addresses::get(self, call, &sid),
+            Route::CallGet(sid) => call::get(self, call, &sid),
+            Route::AccountGet => Ok(self.wire()),
+            Route::WrongMethod => Err(Refusal::new(20004, "Method not allowed")),
+            Route::TrunkAttach | Route::TrunkDetach | Route::Unknown => Err(Refusal::not_found(&call.path)),
+        }
+    }
+}
+
+/// Whether the credentials are the test ones; refused when they are nobody's.
+fn is_test(call: &Call) -> Result<bool, Refusal> {
+    let (user, password) = call.basic().ok_or_else(Refusal::unauthenticated)?;
+    match (user.as_str(), password.as_str()) {
+        (ACCOUNT_SID, AUTH_TOKEN) => Ok(false),
+        (TEST_ACCOUNT_SID, TEST_AUTH_TOKEN) => Ok(true),
+        _ => Err(Refusal::unauthenticated()),
+    }
+}
+
+/// The account in the path, and what is asked of it.
+fn route(call: &Call) -> (Option<String>, Route) {
+    let segments = call.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match (call.host, segments.as_slice()) {
+        ("api", ["2010-04-01", "Accounts", account]) if account.ends_with(".json") => {
+            let account = account.trim_end_matches(".json");
+            (Some(account.to_owned()), only(&call.method, &Method::GET, Route::AccountGet))
+        }
+        ("api", ["2010-04-01", "Accounts", account, rest @ ..]) => {
+            (Some((*account).to_owned()), below_account(&call.method, rest))
+        }
+        ("trunking", ["v1", "Trunks", _, "PhoneNumbers"]) if call.method == Method::POST => (None, Route::TrunkAttach),
+        ("trunking", ["v1", "Trunks", _, "PhoneNumbers", _]) if call.method == Method::DELETE => {
+            (None, Route::TrunkDetach)
+        }
+        _ => (None, Route::Unknown),
+    }
+}
+
+fn below_account(method: &Method, path: &[&str]) -> Route {
+    let Some((last, before)) = path.split_last() else { return Route::Unknown };
+    let Some(last) = last.strip_suffix(".json") else { return Route::Unknown };
+    match (before, last) {
+        ([], "AvailablePhoneNumbers") => only(method, &Method::GET, Route::Countries),
+        (["AvailablePhoneNumbers"], code) => only(method, &Method::GET, Route::Country(code.to_owned())),
+        (["AvailablePhoneNumbers", code], name) => match subresource(name) {
+            Some(kind) => only(method, &Method::GET, Route::Search((*code).to_owned(), kind)),
+            None => Route::Unknown,
+        },
+        ([], "IncomingPhoneNumbers") => list_or_create(method, Route::List(None), Route::Create(None)),
+        (["IncomingPhoneNumbers"], name) => match subresource(name) {
+            Some(kind) => list_or_create(method, Route::List(Some(kind)), Route::Create(Some(kind))),
+            None => one_number(method, name),
+        },
+        ([], "Addresses") => list_or_create(method, Route::AddressList, Route::AddressCreate),
+        (["Addresses"], sid) => only(method, &Method::GET, Route::AddressGet(sid.to_owned())),
+        (["Calls"], sid) => only(method, &Method::GET, Route::CallGet(sid.to_owned())),
+        _ => Route::Unknown,
+    }
+}
+
+fn subresource(name: &str) -> Option<NumberType> {
+    SUBRESOURCES.iter().find(|(_, listed, _)| *listed == name).map(|(kind, _, _)| *kind)
+}
+
+fn one_number(method: &Method, sid: &str) -> Route {
+    match *method {
+        Method::GET => Route::Get(sid.to_owned()),
+        Method::POST => Route::Update(sid.to_owned()),
+        Method::DELETE => Route::Delete(sid.to_owned()),
+        _ => Route::WrongMethod,
+    }
+}
+
+fn list_or_create(method: &Method, list: Route, create: Route) -> Route {
+    match *method {
+        Method::GET => list,
+        Method::POST => create,
+        _ => Route::WrongMethod,
+    }
+}
+
+fn only(method: &Method, allowed: &Method, route: Route) -> Route {
+    if method == allowed { route } else { Route::WrongMethod }
+}

@@ -1,0 +1,119 @@
+//! Vapi: assistants, and the phone numbers and SIP addresses they answer.
+//!
+//! Reading order: `routes` (which request is which), `numbers`, `others` (assistants, credentials,
+//! calls), `collection` and `pool` (what is kept), `invite` (a SIP call arrives).
+
+mod collection;
+mod invite;
+mod numbers;
+mod others;
+mod pool;
+mod refusal;
+mod routes;
+mod shape;
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+pub(crate) use invite::Invite;
+
+use crate::book::{Book, locked};
+use crate::stock::{Delivery, StockLine};
+use crate::twilio::Account;
+use collection::{Collection, Resource};
+use pool::Pool;
+
+/// An obvious fake.
+pub const API_KEY: &str = "vapi-local-fake-key";
+
+/// One organization and all it has.
+pub(crate) struct Org {
+    pub(crate) book: Book,
+    numbers: Collection,
+    assistants: Collection,
+    credentials: Collection,
+    calls: Collection,
+    pool: Pool,
+    /// Importing a number reaches over and rewrites its webhooks. Locked after the organization,
+    /// never before it.
+    twilio: Arc<Mutex<Account>>,
+}
+
+/// The simulator's address and credential.
+#[derive(Clone)]
+pub struct Handle {
+    pub url: String,
+    pub api_key: String,
+    org: Arc<Mutex<Org>>,
+}
+
+impl Org {
+    pub(crate) fn open(mut book: Book, stock: &[StockLine], twilio: Arc<Mutex<Account>>) -> io::Result<Self> {
+        let id = uuid::Builder::from_random_bytes(book.bits("org", 0).to_be_bytes()).into_uuid().to_string();
+        let pool = Pool::open(&mut book, stock)?;
+        book.commit();
+        Ok(Self {
+            numbers: Collection::open(&book, "number", &id)?,
+            assistants: Collection::open(&book, "assistant", &id)?,
+            credentials: Collection::open(&book, "credential", &id)?,
+            calls: Collection::open(&book, "call", &id)?,
+            pool,
+            twilio,
+            book,
+        })
+    }
+
+    fn shown(&self) -> Value {
+        let numbers = self.numbers.iter().map(|number| self.shown_number(number));
+        let named =
+            |it: &Resource| json!({ "id": it.id, "name": it.text("name"), "created_at": it.created.to_string() });
+        let call = |it: &Resource| {
+            json!({
+                "id": it.id,
+                "type": it.text("type"),
+                "status": it.text("status"),
+                "agent": it.text("assistantId"),
+                "number": it.text("phoneNumberId"),
+                "created_at": it.created.to_string(),
+            })
+        };
+        json!({
+            "numbers": numbers.collect::<Vec<_>>(),
+            "assistants": self.assistants.iter().map(named).collect::<Vec<_>>(),
+            "credentials": self.credentials.iter().map(named).collect::<Vec<_>>(),
+            "calls": self.calls.iter().map(call).collect::<Vec<_>>(),
+            "requests": self.book.shown_requests(),
+        })
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(url: &str, org: Arc<Mutex<Org>>) -> Self {
+        Self { url: url.to_owned(), api_key: API_KEY.to_owned(), org }
+    }
+
+    /// `{numbers:[{id,e164,name,agent,created_at,…}],requests:[{operation,status,at}],…}`; a SIP
+    /// number has `e164: null` and `sip_uri`.
+    pub fn state(&self) -> Value {
+        locked(&self.org).shown()
+    }
+
+    /// Numbers for Vapi to sell itself: `{e164:[…]}` or `{country:"US",type:"local",area_code,count}`.
+    pub fn stock(&self, request: &Value) -> Result<Value, String> {
+        let delivery = Delivery::parse(request)?;
+        let mut org = locked(&self.org);
+        let Org { book, pool, .. } = &mut *org;
+        let stocked = pool.stock(book, delivery);
+        book.commit();
+        stocked
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Handle").field("url", &self.url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,215 @@
+//! The data files: the price book and the plans. Data, not code; read once, checked while read.
+//!
+//! Other prices or plans come by pointing the process at other files (`shared::boot`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::money::{Currency, Money};
+use crate::number::Carrier;
+use crate::numbering::{CountryCode, NumberKind};
+
+/// A data file that does not say what it must.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {why}")]
+pub struct CatalogError {
+    file: &'static str,
+    why: String,
+}
+
+/// What numbers and minutes cost.
+#[derive(Debug, Clone)]
+pub struct PriceBook {
+    /// Which edition this is; kept with every number sold from it.
+    pub version: u32,
+    /// One line per country, type and carrier.
+    pub lines: Vec<PriceLine>,
+}
+
+/// What one kind of number costs.
+#[derive(Debug, Clone)]
+pub struct PriceLine {
+    /// Country it belongs to.
+    pub country: CountryCode,
+    /// Sort of number.
+    pub kind: NumberKind,
+    /// Where it is bought.
+    pub carrier: Carrier,
+    /// What the tenant pays for a month.
+    pub price: Money,
+    /// What the carrier charges us for `cost_period`.
+    pub cost: Money,
+    /// How often.
+    pub cost_period: CostPeriod,
+    /// What a buyer must have before buying (`address`, `bundle`).
+    pub requires: Vec<String>,
+}
+
+/// How often a carrier charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostPeriod {
+    /// Every month.
+    Month,
+    /// Every year.
+    Year,
+}
+
+#[derive(Deserialize)]
+struct BookFile {
+    version: u32,
+    line: Vec<LineFile>,
+}
+
+#[derive(Deserialize)]
+struct LineFile {
+    country: CountryCode,
+    #[serde(rename = "type")]
+    kind: NumberKind,
+    carrier: Carrier,
+    price: String,
+    cost: String,
+    cost_period: CostPeriod,
+    currency: Currency,
+    #[serde(default)]
+    requires: Vec<String>,
+}
+
+impl PriceBook {
+    /// Reads a price book.
+    ///
+    /// # Errors
+    /// When it is not TOML of this shape, a price is not a positive amount, or a line appears twice.
+    pub fn read(text: &str) -> Result<Self, CatalogError> {
+        let fail = |why: String| CatalogError { file: "price book", why };
+        let file: BookFile = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+        let mut lines: Vec<PriceLine> = Vec::new();
+        for line in file.line {
+            let money = |text: &str| Money::parse(text, line.currency).map_err(|e| fail(format!("{text}: {e}")));
+            let line = PriceLine {
+                price: money(&line.price)?,
+                cost: money(&line.cost)?,
+                country: line.country,
+                kind: line.kind,
+                carrier: line.carrier,
+                cost_period: line.cost_period,
+                requires: line.requires,
+            };
+            let same = |other: &PriceLine| {
+                (other.country, other.kind, other.carrier) == (line.country, line.kind, line.carrier)
+            };
+            if line.price.micros <= 0 || lines.iter().any(same) {
+                return Err(fail(format!("{} {}: no price, or a second line", line.country, line.kind.as_str())));
+            }
+            lines.push(line);
+        }
+        Ok(Self { version: file.version, lines })
+    }
+
+    /// The line for this country and type, if sold.
+    #[must_use]
+    pub fn line(&self, country: CountryCode, kind: NumberKind) -> Option<&PriceLine> {
+        self.lines.iter().find(|line| line.country == country && line.kind == kind)
+    }
+
+    /// Whether anything of this country is sold.
+    #[must_use]
+    pub fn sells_in(&self, country: CountryCode) -> bool {
+        self.lines.iter().any(|line| line.country == country)
+    }
+}
+
+/// What a plan allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Plan {
+    /// Numbers held at most; 0 means none at all.
+    pub numbers: u32,
+    /// Calls at once at most.
+    pub calls: u32,
+}
+
+/// All plans by name.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Plans {
+    default: String,
+    plan: BTreeMap<String, Plan>,
+}
+
+impl Plans {
+    /// Reads the plan file.
+    ///
+    /// # Errors
+    /// When it is not TOML of this shape or the default plan is not in it.
+    pub fn read(text: &str) -> Result<Self, CatalogError> {
+        let fail = |why: String| CatalogError { file: "plans", why };
+        let plans: Self = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+        if plans.plan.contains_key(&plans.default) { Ok(plans) } else { Err(fail("no such default plan".into())) }
+    }
+
+    /// The plan of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Plan> {
+        self.plan.get(name).copied()
+    }
+
+    /// The plan of a tenant that was given none.
+    #[must_use]
+    pub fn default_name(&self) -> &str {
+        &self.default
+    }
+
+    /// Names of all plans, for an error that says what to choose from.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.plan.keys().map(String::as_str).collect()
+    }
+}
+
+/// The price book shipped with this build.
+pub const PRICE_BOOK: &str = include_str!("../data/price-book.toml");
+/// The plans shipped with this build.
+pub const PLANS: &str = include_str!("../data/plans.toml");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_prices_are_the_agreed_ones() {
+        let book = PriceBook::read(PRICE_BOOK).unwrap();
+        let check = |country: CountryCode, kind: NumberKind, price: &str| {
+            assert_eq!(book.line(country, kind).map(|l| l.price.to_string()), Some(format!("{price} USD")));
+        };
+        check(CountryCode::US, NumberKind::Local, "1.50");
+        check(CountryCode::US, NumberKind::TollFree, "3.00");
+        check(CountryCode::CA, NumberKind::Local, "1.50");
+        check(CountryCode::CA, NumberKind::Mobile, "2.00");
+        check(CountryCode::GB, NumberKind::Local, "2.25");
+        check(CountryCode::GB, NumberKind::TollFree, "4.00");
+        check(CountryCode::GB, NumberKind::Mobile, "3.00");
+        assert!(book.line(CountryCode::US, NumberKind::Mobile).is_none(), "the carrier sells no mobile numbers there");
+    }
+
+    #[test]
+    fn a_broken_price_book_is_refused() {
+        let check = |from: &str, to: &str| {
+            assert!(PRICE_BOOK.contains(from));
+            assert!(PriceBook::read(&PRICE_BOOK.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+        };
+        check("\"1.50\"", "\"free\"");
+        check("\"1.50\"", "\"-1.50\"");
+        check("\"US\"", "\"us\"");
+        check("toll_free", "local");
+        check("version = 1", "");
+    }
+
+    #[test]
+    fn the_shipped_plans_are_the_agreed_ones() {
+        let plans = Plans::read(PLANS).unwrap();
+        let limits: Vec<_> = ["FREE", "PRO", "ENTERPRISE"].iter().map(|n| plans.get(n).unwrap().numbers).collect();
+        assert_eq!(limits, [0, 25, 100_000]);
+        assert_eq!(plans.default_name(), "FREE");
+        assert!(Plans::read(&PLANS.replace("default = \"FREE\"", "default = \"GOLD\"")).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! Every bound of the system in one place (invariant I10): pages, retries, bodies, batches, waits.
+
+use jiff::SignedDuration;
+
+/// Largest request body in bytes; API Gateway would allow 10 MB, nothing here needs more than a few kilobytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest `Idempotency-Key` in characters (API.md).
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// Items of a list page when the client names no limit.
+pub const PAGE_DEFAULT: u16 = 50;
+/// Items of a list page at most.
+pub const PAGE_MAX: u16 = 100;
+/// Store pages read for one filtered list page at most; a sparser filter gets a short page and a cursor.
+pub const PAGE_READS_MAX: u16 = 20;
+
+/// Characters of a name (number, agent, project).
+pub const NAME_CHARS_MAX: usize = 100;
+/// Characters of a number's notes.
+pub const NOTES_CHARS_MAX: usize = 2_000;
+/// Tags on one number.
+pub const TAGS_MAX: usize = 20;
+/// Characters of one tag.
+pub const TAG_CHARS_MAX: usize = 50;
+/// Bytes of an agent's settings, as JSON.
+pub const SETTINGS_BYTES_MAX: usize = 4 * 1024;
+
+/// Offers asked of the carrier for one search.
+pub const SEARCH_OFFERS_MAX: u16 = 100;
+/// Offers kept in an "any number" purchase to fall back on when the first is taken.
+pub const OFFER_CANDIDATES_MAX: usize = 12;
+/// Exact numbers one purchase tries at the carrier before it gives up.
+pub const OFFER_ATTEMPTS_MAX: u8 = 3;
+
+/// Tries of a DynamoDB transaction that lost against a concurrent one.
+pub const TRANSACTION_TRIES_MAX: u32 = 8;
+
+/// How long one HTTP request drives its own saga before it answers 202.
+pub const REQUEST_DRIVES_FOR: SignedDuration = SignedDuration::from_secs(20);
+/// No saga step starts with less than this left before the function's own timeout.
+pub const STEP_NEEDS: SignedDuration = SignedDuration::from_secs(10);
+/// API Gateway cuts at 30 s.
+pub const FUNCTION_TIMEOUT: SignedDuration = SignedDuration::from_secs(29);
+/// Longest a call to a third party may take. Twilio's own upstream limit is about 26 s, so less would invent doubt.
+pub const PROVIDER_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+/// How long a driver owns an operation: nobody it could have asked is still answering after that.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(29 + 30 + 15);
+
+/// From this long after a step started, a third party's "not there" counts.
+pub const ABSENT_COUNTS_AFTER: SignedDuration = SignedDuration::from_secs(90);
+/// So many separate sightings of "not there" make a create that was in doubt one that did not happen.
+pub const ABSENT_SIGHTINGS: u8 = 2;
+/// First wait after a failed attempt.
+pub const BACKOFF_FIRST: SignedDuration = SignedDuration::from_mins(1);
+/// Longest wait between attempts. Ten minutes rather than an hour, so that an operation ends within a quarter of an hour
+/// of the third party answering again.
+pub const BACKOFF_LAST: SignedDuration = SignedDuration::from_mins(10);
+/// An operation that got nowhere for this long is stuck (or, if nothing can have happened, given up).
+pub const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// After an abort that followed doubt the claim stays blocked this long: a late commit must not meet a new owner.
+pub const BLOCKED_AFTER_DOUBT: SignedDuration = SignedDuration::from_hours(24);
+/// Difference between the carrier's clock and ours that is believed to be drift. A sale dated earlier is not ours.
+pub const CARRIER_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
+/// A running operation is looked at by the sweep from this long after it was last touched.
+pub const SWEEP_LOOKS_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Shards of the index of next actions.
+pub const DUE_SHARDS: u8 = 16;
+/// Shards of one anchor day.
+pub const ANCHOR_SHARDS: u8 = 8;
+/// Operations one sweep takes from each shard.
+pub const SWEEP_BATCH: u16 = 100;
+/// Pages one sweep reads of each shard.
+pub const SWEEP_PAGES_MAX: u16 = 50;
+
+/// A released number is kept from other tenants this long (PRODUCT.md).
+pub const QUARANTINE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Call records live this long, in days.
+pub const CALL_TTL_DAYS: i64 = 400;
+/// Months of calls one list request looks back at most.
+pub const CALL_MONTHS_MAX: u16 = 14;
+/// Seconds an agent may ring before the call comes back for the fallback number.
+pub const DIAL_TIMEOUT_S: u16 = 25;
+
+/// Largest single operator adjustment, in units of the currency.
+pub const ADJUSTMENT_UNITS_MAX: i64 = 1_000_000;

@@ -1,0 +1,221 @@
+//! A number a tenant holds, with everything its carrier and voice platform know it by.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Platform;
+use crate::claim::Route;
+use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
+use crate::money::Money;
+use crate::numbering::{CountryCode, E164, NumberKind};
+
+/// Who owns the number towards the telephone network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carrier {
+    /// twilio.com
+    Twilio,
+}
+
+impl Carrier {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+        }
+    }
+}
+
+/// Where a number is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberStatus {
+    /// Being bought.
+    Pending,
+    /// Serves.
+    Active,
+    /// Serves; a charge failed.
+    PastDue,
+    /// Does not serve for want of payment.
+    Suspended,
+    /// Being released.
+    Releasing,
+    /// Given back to the carrier.
+    Released,
+    /// Never bought.
+    Failed,
+}
+
+impl NumberStatus {
+    /// All of them, in the order of a life.
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Active, Self::PastDue, Self::Suspended, Self::Releasing, Self::Released, Self::Failed];
+
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Suspended => "suspended",
+            Self::Releasing => "releasing",
+            Self::Released => "released",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether the tenant holds it: it counts against the plan's limit.
+    #[must_use]
+    pub const fn held(self) -> bool {
+        match self {
+            Self::Pending | Self::Active | Self::PastDue | Self::Suspended | Self::Releasing => true,
+            Self::Released | Self::Failed => false,
+        }
+    }
+
+    /// Whether callers are put through.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        match self {
+            Self::Active | Self::PastDue => true,
+            Self::Pending | Self::Suspended | Self::Releasing | Self::Released | Self::Failed => false,
+        }
+    }
+}
+
+/// What a number can do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Takes and makes calls.
+    pub voice: bool,
+    /// Takes and sends SMS.
+    pub sms: bool,
+    /// Takes and sends MMS.
+    pub mms: bool,
+}
+
+/// The carrier's own handle of a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarrierRef {
+    /// The carrier's id (Twilio: `PN…`).
+    pub id: String,
+    /// The tag we gave it there; undo and release act on nothing else.
+    pub tag: String,
+}
+
+/// The voice platform's own handle of a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformRef {
+    /// Which platform.
+    pub platform: Platform,
+    /// The platform's id of its number.
+    pub id: String,
+    /// The tag we gave it there.
+    pub tag: String,
+    /// Where a call is handed over to.
+    pub sip_uri: String,
+    /// Which key the password for it is derived from.
+    pub key_id: String,
+    /// The platform's id of the agent it is bound to.
+    pub platform_agent_id: String,
+}
+
+/// How a number stands with its agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Linked, or why not.
+    pub status: LinkStatus,
+    /// Why it is not linked, in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Whether calls reach the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkStatus {
+    /// They do.
+    Linked,
+    /// The platform refused; the number is held without an agent.
+    Failed,
+}
+
+/// A number a tenant holds, held, or tried to buy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Number {
+    /// Which.
+    pub id: NumberId,
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// In which group.
+    pub project_id: Option<ProjectId>,
+    /// Its digits.
+    pub e164: E164,
+    /// Country it belongs to.
+    pub country: CountryCode,
+    /// Sort of number.
+    #[serde(rename = "type")]
+    pub kind: NumberKind,
+    /// Where it was bought.
+    pub carrier: Carrier,
+    /// Where it is in its life.
+    pub status: NumberStatus,
+    /// The tenant's name for it.
+    pub name: Option<String>,
+    /// The tenant's notes.
+    pub notes: Option<String>,
+    /// Cannot be released while this is set; one per tenant.
+    #[serde(default)]
+    pub primary: bool,
+    /// Cannot be released while this is set.
+    #[serde(default)]
+    pub locked: bool,
+    /// The tenant's tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// What the tenant pays a month; kept from the day of purchase.
+    pub price: Money,
+    /// Where callers go when the agent cannot answer.
+    pub fallback: Option<E164>,
+    /// Who answers.
+    pub agent_id: Option<AgentId>,
+    /// How it stands with its agent.
+    pub link: Option<Link>,
+    /// The carrier's handle; none before it is bought.
+    pub carrier_ref: Option<CarrierRef>,
+    /// The platform's handle; none while unlinked.
+    pub platform_ref: Option<PlatformRef>,
+    /// UTC date the carrier says it sold the number; all periods count from it.
+    pub anchor: Option<Date>,
+    /// Exclusive end of the last charged period.
+    pub paid_through: Option<Date>,
+    /// When it will be released, if it will.
+    pub release_at: Option<Timestamp>,
+    /// When it was released.
+    pub released_at: Option<Timestamp>,
+    /// Inconsistent with the carrier: neither charged nor released until resolved.
+    #[serde(default)]
+    pub parked: bool,
+    /// The one saga that is working on it.
+    pub open_operation_id: Option<OperationId>,
+    /// When the tenant asked for it.
+    pub created_at: Timestamp,
+}
+
+impl Number {
+    /// What an incoming call needs to know of it; kept in the claim, written with every change of these fields.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        Route {
+            status: self.status,
+            fallback: self.fallback.clone(),
+            agent_id: self.agent_id.clone(),
+            platform_ref: self.platform_ref.clone(),
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! The operation: a saga's record. What it is to do, how far it got, what it learned, who drives it.
+//!
+//! A driver writes `Started` before a step reaches out and the outcome after it, so that whoever finds the record knows
+//! what may have happened. The rules that read and move it are in [`crate::what_next`].
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Platform;
+use crate::claim::Claim;
+use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
+use crate::money::Money;
+use crate::number::{Capabilities, CarrierRef, PlatformRef};
+use crate::numbering::{CountryCode, E164, NumberKind};
+use crate::ports::{ProviderError, ProviderErrorKind, Reason};
+
+/// Where an operation is in its life (API.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationStatus {
+    /// Being worked on, or waiting for its next attempt.
+    Running,
+    /// Waiting for a person.
+    Waiting,
+    /// Done.
+    Succeeded,
+    /// Undone.
+    Failed,
+    /// Needs an operator; everything stays as it is.
+    Stuck,
+}
+
+impl OperationStatus {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// Reads the API's word.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        [Self::Running, Self::Waiting, Self::Succeeded, Self::Failed, Self::Stuck]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// One reaching out to a third party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Buy the number at the carrier.
+    Buy,
+    /// Make the number known at the voice platform, bound to the agent.
+    Connect,
+    /// Bind the number the platform knows to another agent.
+    Rebind,
+    /// Remove the number at the voice platform.
+    Disconnect,
+    /// Give the number back to the carrier.
+    ReleaseAtCarrier,
+}
+
+impl Step {
+    /// As shown in an operation's `steps`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Buy => "buy",
+            Self::Connect => "connect",
+            Self::Rebind => "rebind",
+            Self::Disconnect => "disconnect",
+            Self::ReleaseAtCarrier => "release_at_carrier",
+        }
+    }
+
+    /// Whether acting twice is the same as acting once, so that doubt is ended by acting again. The others create
+    /// something at a third party that has no idempotency key.
+    #[must_use]
+    pub const fn repeatable(self) -> bool {
+        match self {
+            Self::Buy | Self::Connect => false,
+            Self::Rebind | Self::Disconnect | Self::ReleaseAtCarrier => true,
+        }
+    }
+}
+
+/// How far a step got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum StepState {
+    /// Not begun, or known not to have happened.
+    Pending,
+    /// Begun; may have happened.
+    Started {
+        /// When it was begun; "absent" counts from [`crate::limits::ABSENT_COUNTS_AFTER`] later.
+        at: Timestamp,
+        /// How often the third party said it is not there, when that counted.
+        absent_seen: u8,
+    },
+    /// The carrier said the number is taken; the next offer is to be tried.
+    Lost,
+    /// Happened.
+    Finished,
+    /// Refused for good, and the saga goes on without it.
+    Skipped,
+    /// Being undone; may be undone.
+    Undoing,
+    /// Undone.
+    Undone,
+}
+
+impl StepState {
+    /// As shown in an operation's `steps`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Started { .. } => "started",
+            Self::Lost => "lost",
+            Self::Finished => "finished",
+            Self::Skipped => "skipped",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+        }
+    }
+}
+
+/// A step and how far it got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Which.
+    pub step: Step,
+    /// How far.
+    pub state: StepState,
+}
+
+/// Why an operation failed or is stuck: the API's code and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable code.
+    pub code: FailureCode,
+    /// What happened and what to do.
+    pub detail: String,
+}
+
+/// Codes of operations that did not succeed (API.md's error codes where the request would have had one).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The number cannot be had.
+    NumberUnavailable,
+    /// The carrier asks for a business address.
+    AddressRequired,
+    /// The carrier asks for a regulatory bundle.
+    BundleRequired,
+    /// The carrier cannot be reached or refuses to sell.
+    CarrierUnavailable,
+    /// Our settings at the carrier are wrong.
+    CarrierNotConfigured,
+    /// The voice platform cannot be reached or refuses.
+    PlatformUnavailable,
+    /// A person has to look at it.
+    NeedsOperator,
+}
+
+impl FailureCode {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NumberUnavailable => "number_unavailable",
+            Self::AddressRequired => "address_required",
+            Self::BundleRequired => "bundle_required",
+            Self::CarrierUnavailable => "carrier_unavailable",
+            Self::CarrierNotConfigured => "carrier_not_configured",
+            Self::PlatformUnavailable => "platform_unavailable",
+            Self::NeedsOperator => "needs_operator",
+        }
+    }
+}
+
+impl Failure {
+    /// A failure with its words.
+    #[must_use]
+    pub fn new(code: FailureCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// What a third party's refusal at this step means to the tenant.
+    #[must_use]
+    pub fn at(step: Step, error: &ProviderError) -> Self {
+        let code = match step {
+            Step::Buy | Step::ReleaseAtCarrier => match error.kind {
+                ProviderErrorKind::Rejected(Reason::Taken) => FailureCode::NumberUnavailable,
+                ProviderErrorKind::Rejected(Reason::AddressRequired) => FailureCode::AddressRequired,
+                ProviderErrorKind::Rejected(Reason::BundleRequired) => FailureCode::BundleRequired,
+                ProviderErrorKind::Misconfigured => FailureCode::CarrierNotConfigured,
+                ProviderErrorKind::Rejected(Reason::LimitReached | Reason::Other)
+                | ProviderErrorKind::NotFound
+                | ProviderErrorKind::RateLimited
+                | ProviderErrorKind::Unavailable
+                | ProviderErrorKind::Unknown => FailureCode::CarrierUnavailable,
+            },
+            Step::Connect | Step::Rebind | Step::Disconnect => FailureCode::PlatformUnavailable,
+        };
+        Self::new(code, error.detail.clone())
+    }
+}
+
+/// An agent as a saga needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentBinding {
+    /// Ours.
+    pub agent_id: AgentId,
+    /// On which platform.
+    pub platform: Platform,
+    /// The platform's.
+    pub platform_agent_id: String,
+}
+
+/// Parameters of a purchase, and what it has learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purchase {
+    /// The exact number being tried.
+    pub e164: E164,
+    /// Country it belongs to.
+    pub country: CountryCode,
+    /// Sort of number.
+    pub kind: NumberKind,
+    /// What the offer said it can do.
+    pub capabilities: Capabilities,
+    /// Price a month, held and then charged once.
+    pub price: Money,
+    /// Offers to fall back on; empty for a purchase of one exact number.
+    pub candidates: Vec<E164>,
+    /// Which try this is, from 1; part of the tag from the second on.
+    pub attempt: u8,
+    /// Whether a tried number may yet turn up at the carrier.
+    pub doubt: bool,
+    /// What stood in the claim's place.
+    pub previous_claim: Option<Claim>,
+    /// Who is to answer.
+    pub agent: Option<AgentBinding>,
+    /// Give the number back if it cannot be linked.
+    pub all_or_nothing: bool,
+    /// The carrier's handle, once sold.
+    pub bought: Option<CarrierRef>,
+    /// When the carrier says it sold it.
+    pub sold_at: Option<Timestamp>,
+    /// The platform's handle, once known there.
+    pub connected: Option<PlatformRef>,
+    /// Why it could not be linked, when the number was kept all the same.
+    pub link_refused: Option<String>,
+}
+
+/// Parameters of a link, and what it has learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Of which number.
+    pub e164: E164,
+    /// Who is to answer.
+    pub agent: AgentBinding,
+    /// Who answered before.
+    pub previous_agent: Option<AgentId>,
+    /// The platform's handle from before.
+    pub previous: Option<PlatformRef>,
+    /// The platform's handle now.
+    pub connected: Option<PlatformRef>,
+}
+
+/// Parameters of an unlink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlink {
+    /// Of which number.
+    pub e164: E164,
+    /// Who answered.
+    pub agent_id: Option<AgentId>,
+    /// The platform's handle to remove.
+    pub platform: Option<PlatformRef>,
+}
+
+/// Parameters of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Which number.
+    pub e164: E164,
+    /// The carrier's handle to give back.
+    pub carrier: CarrierRef,
+    /// Who answered.
+    pub agent_id: Option<AgentId>,
+    /// The platform's handle to remove.
+    pub platform: Option<PlatformRef>,
+}
+
+/// Which saga, with its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Saga {
+    /// Buy a number, and link it when an agent was named.
+    Purchase(Box<Purchase>),
+    /// Let an agent answer a number.
+    Link(Box<Link>),
+    /// Let no agent answer a number.
+    Unlink(Box<Unlink>),
+    /// Give a number back.
+    Release(Box<Release>),
+}
+
+impl Saga {
+    /// As written in the API's `kind`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Purchase(_) => "purchase",
+            Self::Link(_) => "link",
+            Self::Unlink(_) => "unlink",
+            Self::Release(_) => "release",
+        }
+    }
+
+    /// The steps in their order.
+    #[must_use]
+    pub fn plan(&self) -> Vec<Step> {
+        match self {
+            Self::Purchase(purchase) if purchase.agent.is_some() => vec![Step::Buy, Step::Connect],
+            Self::Purchase(_) => vec![Step::Buy],
+            Self::Link(link) if link.previous.is_some() => vec![Step::Rebind],
+            Self::Link(_) => vec![Step::Connect],
+            Self::Unlink(unlink) if unlink.platform.is_some() => vec![Step::Disconnect],
+            Self::Unlink(_) => vec![],
+            Self::Release(release) if release.platform.is_some() => vec![Step::Disconnect, Step::ReleaseAtCarrier],
+            Self::Release(_) => vec![Step::ReleaseAtCarrier],
+        }
+    }
+
+    /// Whether it only goes forward: a refusal cannot be answered by undoing.
+    #[must_use]
+    pub const fn forward_only(&self) -> bool {
+        match self {
+            Self::Purchase(_) | Self::Link(_) => false,
+            Self::Unlink(_) | Self::Release(_) => true,
+        }
+    }
+}
+
+/// A saga's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Which.
+    pub id: OperationId,
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// In which group the number is or was to be.
+    pub project_id: Option<ProjectId>,
+    /// Which number.
+    pub number_id: NumberId,
+    /// What to do.
+    pub saga: Saga,
+    /// Where it is in its life.
+    pub status: OperationStatus,
+    /// Each step and how far it got.
+    pub steps: Vec<StepRecord>,
+    /// Why it is being undone, failed, or is stuck.
+    pub failure: Option<Failure>,
+    /// Attempts in a row that got nowhere.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Since when it has got nowhere.
+    pub troubled_since: Option<Timestamp>,
+    /// What went wrong last, for the operator.
+    pub trouble: Option<String>,
+    /// When it is to be looked at next; none once it is over.
+    pub due_at: Option<Timestamp>,
+    /// Fencing token: goes up with every driver; a journal write names it.
+    pub fence: u64,
+    /// Until when (real time) the current driver owns it.
+    pub lease_until: Option<Timestamp>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+impl Operation {
+    /// A fresh record of this saga, owned by whoever begins it.
+    #[must_use]
+    pub fn begin(
+        id: OperationId,
+        tenant_id: TenantId,
+        number_id: NumberId,
+        project_id: Option<ProjectId>,
+        saga: Saga,
+        clock: &dyn crate::Clock,
+    ) -> Self {
+        let steps = saga.plan().into_iter().map(|step| StepRecord { step, state: StepState::Pending }).collect();
+        let now = clock.now();
+        Self {
+            id,
+            tenant_id,
+            project_id,
+            number_id,
+            saga,
+            status: OperationStatus::Running,
+            steps,
+            failure: None,
+            attempts: 0,
+            troubled_since: None,
+            trouble: None,
+            due_at: now.saturating_add(crate::limits::SWEEP_LOOKS_AFTER).ok(),
+            fence: 1,
+            lease_until: clock.real_now().saturating_add(crate::limits::LEASE).ok(),
+            created_at: now,
+        }
+    }
+
+    /// Our tag at carrier and platform: deployment, operation, and the attempt from the second on. At most 40 characters
+    /// (Vapi's limit) for a deployment id of at most five.
+    #[must_use]
+    pub fn tag(&self, deployment: &str) -> String {
+        let attempt = match &self.saga {
+            Saga::Purchase(purchase) if purchase.attempt > 1 => format!("-{}", purchase.attempt),
+            Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) => String::new(),
+        };
+        format!("{deployment}-{}{attempt}", self.id.bare())
+    }
+
+    /// Whether somebody still has to work on it.
+    #[must_use]
+    pub const fn open(&self) -> bool {
+        match self.status {
+            OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => true,
+            OperationStatus::Succeeded | OperationStatus::Failed => false,
+        }
+    }
+
+    /// How far this step got.
+    #[must_use]
+    pub fn state(&self, step: Step) -> Option<StepState> {
+        self.steps.iter().find(|record| record.step == step).map(|record| record.state)
+    }
+}

@@ -1,0 +1,264 @@
+//! The ports to third parties: what a carrier and a voice platform must be able to do, and how they may fail.
+//!
+//! A provider error says whether the thing happened; nothing above retries blindly what may have happened. No method has
+//! a default: forgetting one must not compile.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::number::{Capabilities, PlatformRef};
+use crate::numbering::{CountryCode, E164, NumberKind};
+
+/// How a call to a third party failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind:?}: {detail}")]
+pub struct ProviderError {
+    /// Whether it happened.
+    pub kind: ProviderErrorKind,
+    /// What the third party said, for operators and logs; free of credentials.
+    pub detail: String,
+}
+
+/// Whether it happened, and what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderErrorKind {
+    /// Refused for good; did not happen.
+    Rejected(Reason),
+    /// There is no such thing; for a removal that is success.
+    NotFound,
+    /// Refused for being asked too often; did not happen.
+    RateLimited,
+    /// Could not be reached; did not happen.
+    Unavailable,
+    /// May have happened: sent, and no usable answer. Probe before anything else.
+    Unknown,
+    /// Our credentials or settings are wrong; did not happen, and a person must act.
+    Misconfigured,
+}
+
+/// Why a third party refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The number is somebody else's, or no longer offered.
+    Taken,
+    /// A business address is needed first.
+    AddressRequired,
+    /// A regulatory bundle is needed first.
+    BundleRequired,
+    /// The account may have no more.
+    LimitReached,
+    /// Anything else; the detail says.
+    Other,
+}
+
+impl ProviderError {
+    /// An error of this kind.
+    #[must_use]
+    pub fn new(kind: ProviderErrorKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    /// Whether it is certain that nothing happened.
+    #[must_use]
+    pub const fn did_not_happen(&self) -> bool {
+        match self.kind {
+            ProviderErrorKind::Unknown => false,
+            ProviderErrorKind::Rejected(_)
+            | ProviderErrorKind::NotFound
+            | ProviderErrorKind::RateLimited
+            | ProviderErrorKind::Unavailable
+            | ProviderErrorKind::Misconfigured => true,
+        }
+    }
+}
+
+/// What a carrier asks before it sells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressRequirement {
+    /// Nothing.
+    None,
+    /// An address anywhere.
+    Any,
+    /// An address in the area or country.
+    Local,
+    /// An address outside the country.
+    Foreign,
+}
+
+impl AddressRequirement {
+    /// As written in the API and by Twilio.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Any => "any",
+            Self::Local => "local",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// What to search for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchFilter {
+    /// Three digits of a North American area code.
+    pub area_code: Option<String>,
+    /// Digits (or letters) the number contains.
+    pub contains: Option<String>,
+    /// Town.
+    pub locality: Option<String>,
+    /// State or province.
+    pub region: Option<String>,
+    /// Must (not) take calls.
+    pub voice: Option<bool>,
+    /// Must (not) take SMS.
+    pub sms: Option<bool>,
+    /// Must (not) take MMS.
+    pub mms: Option<bool>,
+    /// How many at most.
+    pub limit: u16,
+}
+
+/// A number that could be bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Its digits.
+    pub e164: E164,
+    /// Town, where the carrier says.
+    pub locality: Option<String>,
+    /// State or province, where the carrier says.
+    pub region: Option<String>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// What the carrier asks before it sells.
+    pub address_requirement: AddressRequirement,
+}
+
+/// What to buy and how to set it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuyOrder {
+    /// Exactly this number.
+    pub e164: E164,
+    /// Our tag, the carrier's name for it.
+    pub tag: String,
+    /// Where the carrier sends what happens.
+    pub webhooks: Webhooks,
+    /// Whether SMS settings may be sent at all.
+    pub sms: bool,
+}
+
+/// The URLs configured at a carrier, absolute, with the tenant in their query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Asked what to do with an incoming call.
+    pub voice: String,
+    /// Asked when the first does not answer.
+    pub voice_fallback: String,
+    /// Told how a call ended.
+    pub status: String,
+}
+
+/// A number the carrier says we own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarrierNumber {
+    /// The carrier's id.
+    pub id: String,
+    /// Its digits.
+    pub e164: E164,
+    /// The carrier's name for it: our tag, or not ours.
+    pub tag: String,
+    /// When the carrier sold it.
+    pub created_at: Timestamp,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// A carrier: sells numbers and gives them back.
+#[async_trait]
+pub trait Carrier: Send + Sync + std::fmt::Debug {
+    /// Numbers on offer. Empty is an answer, not an error; an unsold type is [`ProviderErrorKind::NotFound`].
+    async fn number_search(
+        &self,
+        country: CountryCode,
+        kind: NumberKind,
+        filter: &SearchFilter,
+    ) -> Result<Vec<Offer>, ProviderError>;
+
+    /// The number we own with exactly these digits, whoever's tag it has.
+    async fn number_find(&self, e164: &E164) -> Result<Option<CarrierNumber>, ProviderError>;
+
+    /// The number with this id.
+    async fn number_get(&self, id: &str) -> Result<CarrierNumber, ProviderError>;
+
+    /// Buys. Without idempotency: call only after [`Carrier::number_find`] found nothing.
+    async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError>;
+
+    /// Gives back; [`ProviderErrorKind::NotFound`] when it is gone already.
+    async fn number_release(&self, id: &str) -> Result<(), ProviderError>;
+}
+
+/// How to make a number known at a platform.
+#[derive(Debug, Clone)]
+pub struct ConnectOrder {
+    /// Our tag, the platform's name for it, and the name part of its SIP address.
+    pub tag: String,
+    /// The platform's id of the agent that answers.
+    pub platform_agent_id: String,
+    /// Password of whoever hands calls over; the tag is the user name.
+    pub password: SecretString,
+}
+
+/// A number the platform knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformNumber {
+    /// The platform's id.
+    pub id: String,
+    /// The platform's name for it: our tag, or not ours.
+    pub tag: String,
+    /// Where calls are handed over to.
+    pub sip_uri: String,
+    /// The agent it is bound to.
+    pub platform_agent_id: Option<String>,
+    /// When it was made known.
+    pub created_at: Timestamp,
+}
+
+/// A voice platform: has agents and answers calls for numbers it knows.
+#[async_trait]
+pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
+    /// Makes an agent; `reference` is kept with it, so that [`VoicePlatform::agent_find`] can find it again.
+    async fn agent_create(&self, name: &str, language: Option<&str>, reference: &str) -> Result<String, ProviderError>;
+
+    /// The agent made with this reference, if any.
+    async fn agent_find(&self, reference: &str) -> Result<Option<String>, ProviderError>;
+
+    /// Whether the platform has this agent.
+    async fn agent_exists(&self, id: &str) -> Result<bool, ProviderError>;
+
+    /// Removes an agent; [`ProviderErrorKind::NotFound`] when it is gone already.
+    async fn agent_delete(&self, id: &str) -> Result<(), ProviderError>;
+
+    /// All numbers with exactly this tag, oldest first.
+    async fn number_find(&self, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError>;
+
+    /// The number with this id.
+    async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError>;
+
+    /// Makes a number known. Without idempotency: call only after [`VoicePlatform::number_find`] found nothing.
+    async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError>;
+
+    /// Binds a known number to another agent. May be repeated.
+    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError>;
+
+    /// Removes a number; [`ProviderErrorKind::NotFound`] when it is gone already.
+    async fn number_remove(&self, id: &str) -> Result<(), ProviderError>;
+}
+
+impl PlatformNumber {
+    /// The handle to keep of it.
+    #[must_use]
+    pub fn reference(self, platform: crate::agent::Platform, key_id: String, platform_agent_id: String) -> PlatformRef {
+        PlatformRef { platform, id: self.id, tag: self.tag, sip_uri: self.sip_uri, key_id, platform_agent_id }
+    }
+}

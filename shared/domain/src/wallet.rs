@@ -1,0 +1,142 @@
+//! Wallet, holds and the double-entry ledger.
+//!
+//! A wallet is three sums of one currency that change together: `balance`, `held`, `available = balance − held`. Every
+//! change of `balance` is a ledger entry whose postings add up to zero (invariant I4); a hold moves nothing, it only
+//! keeps a part of the balance from being promised twice.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{EntryId, NumberId, OperationId};
+use crate::money::{Currency, Money};
+use crate::period::Period;
+
+/// What a tenant has in one currency, in micro-units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wallet {
+    /// Of which currency.
+    pub currency: Currency,
+    /// Sum of all entries.
+    pub balance: i64,
+    /// Promised to open operations.
+    pub held: i64,
+    /// What can still be promised.
+    pub available: i64,
+    /// Ledger entries so far.
+    #[serde(default)]
+    pub entries: u64,
+}
+
+/// A sum promised to an open operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// For what.
+    pub operation_id: OperationId,
+    /// How much.
+    pub amount: Money,
+    /// What became of it.
+    pub state: HoldState,
+}
+
+/// A hold is resolved once (invariant I3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// Still promised.
+    Held,
+    /// Charged.
+    Captured,
+    /// Given back.
+    Voided,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// A period of a number.
+    NumberCharge,
+    /// The operator put money in or took it out.
+    Adjustment,
+}
+
+impl EntryKind {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NumberCharge => "number_charge",
+            Self::Adjustment => "adjustment",
+        }
+    }
+}
+
+/// One side of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Account {
+    /// What we owe the tenant.
+    Wallet,
+    /// What we earned.
+    Revenue,
+    /// What the operator gave or took by hand.
+    Adjustments,
+}
+
+/// An amount on one account, in micro-units; postings of an entry add up to zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// Where.
+    pub account: Account,
+    /// How much, signed.
+    pub micros: i64,
+}
+
+/// A movement of money and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which.
+    pub id: EntryId,
+    /// What it is about.
+    pub kind: EntryKind,
+    /// Of which currency.
+    pub currency: Currency,
+    /// Both sides.
+    pub postings: Vec<Posting>,
+    /// For which number.
+    pub number_id: Option<NumberId>,
+    /// For which period.
+    pub period: Option<Period>,
+    /// By which operation.
+    pub operation_id: Option<OperationId>,
+    /// From when it counts.
+    pub effective_at: Timestamp,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// Why, in a sentence for the tenant.
+    pub explain: String,
+}
+
+impl Entry {
+    /// Two postings that move `amount` into the wallet (negative: out of it) against `other`.
+    #[must_use]
+    pub fn postings(amount: Money, other: Account) -> Vec<Posting> {
+        vec![
+            Posting { account: Account::Wallet, micros: amount.micros },
+            Posting { account: other, micros: amount.negated().micros },
+        ]
+    }
+
+    /// What the wallet gained (negative: lost), in micro-units.
+    #[must_use]
+    pub fn wallet_micros(&self) -> i64 {
+        let wallet = self.postings.iter().filter(|posting| posting.account == Account::Wallet);
+        wallet.fold(0, |sum, posting| sum.saturating_add(posting.micros))
+    }
+
+    /// Whether debits equal credits.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.postings.iter().try_fold(0i64, |sum, posting| sum.checked_add(posting.micros)) == Some(0)
+    }
+}

@@ -1,0 +1,365 @@
+//! The saga driver's judgement, pure: what to do next, and what an outcome does to the record.
+//!
+//! The driver in `shared::saga` is a loop around [`what_next`]: it reaches out where told, and hands back what it heard.
+//! Rules (DESIGN): unknown → probe, never a blind retry; presence counts at once, absence only from 90 s after the start
+//! and seen twice; waits grow from one minute to ten; 24 hours without progress end in giving up when nothing can have
+//! happened, and in `stuck` when something may have.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::limits;
+use crate::number::{CarrierRef, PlatformRef};
+use crate::operation::{Failure, FailureCode, Operation, OperationStatus, Saga, Step, StepState};
+use crate::ports::{ProviderError, ProviderErrorKind, Reason};
+
+/// What the driver does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Do this step for the first time, or again after it is known not to have happened.
+    Act(Step),
+    /// Find out whether this step happened.
+    Probe(Step),
+    /// Undo this step.
+    Undo(Step),
+    /// Try the next offer under the same hold.
+    Swap,
+    /// Write the success, in one transaction.
+    Commit,
+    /// Write the failure, in one transaction.
+    Abort,
+    /// Nothing before this instant.
+    Wait(Timestamp),
+    /// Nothing at all: over, stuck, or waiting for a person.
+    Stop,
+}
+
+/// What a third party's success taught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Learned {
+    /// Nothing to keep.
+    Nothing,
+    /// The carrier sold the number.
+    Bought(CarrierRef, Timestamp),
+    /// The platform knows the number.
+    Connected(PlatformRef),
+}
+
+/// What became of acting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acted {
+    /// It happened.
+    Done(Learned),
+    /// It did not, or may have.
+    Failed(ProviderError),
+    /// It seems to have happened, but to somebody else's thing: hands off.
+    Suspicious(String),
+}
+
+/// What became of looking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probed {
+    /// It is there, and ours.
+    Present(Learned),
+    /// It is not there.
+    Absent,
+    /// It is there, and somebody else's.
+    Foreign,
+    /// It is there under our tag but cannot be from this step: hands off.
+    Suspicious(String),
+    /// Could not look.
+    Failed(ProviderError),
+}
+
+/// Decides what to do next with a record.
+#[must_use]
+pub fn what_next(op: &Operation, now: Timestamp) -> Next {
+    match op.status {
+        OperationStatus::Running => {}
+        OperationStatus::Waiting | OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Stuck => {
+            return Next::Stop;
+        }
+    }
+    if op.attempts > 0
+        && let Some(due) = op.due_at
+        && due > now
+    {
+        return Next::Wait(due);
+    }
+    if op.failure.is_some() { backwards(op) } else { forwards(op) }
+}
+
+fn forwards(op: &Operation) -> Next {
+    for record in &op.steps {
+        match record.state {
+            StepState::Pending => return Next::Act(record.step),
+            StepState::Started { .. } => return Next::Probe(record.step),
+            StepState::Lost => return Next::Swap,
+            StepState::Finished | StepState::Skipped => {}
+            StepState::Undoing | StepState::Undone => return Next::Undo(record.step),
+        }
+    }
+    Next::Commit
+}
+
+fn backwards(op: &Operation) -> Next {
+    for record in op.steps.iter().rev() {
+        match record.state {
+            StepState::Finished | StepState::Undoing => return Next::Undo(record.step),
+            StepState::Started { .. } => return Next::Probe(record.step),
+            StepState::Pending | StepState::Lost | StepState::Skipped | StepState::Undone => {}
+        }
+    }
+    Next::Abort
+}
+
+/// Marks a step as begun; to be written before reaching out.
+pub fn started(op: &mut Operation, step: Step, now: Timestamp) {
+    set(op, step, StepState::Started { at: now, absent_seen: 0 });
+}
+
+/// Marks a step as being undone; to be written before reaching out.
+pub fn undoing(op: &mut Operation, step: Step) {
+    set(op, step, StepState::Undoing);
+}
+
+/// Takes in what became of acting.
+pub fn acted(op: &mut Operation, step: Step, outcome: Acted, now: Timestamp) {
+    match outcome {
+        Acted::Done(learned) => finished(op, step, learned),
+        Acted::Suspicious(why) => stuck(op, why),
+        Acted::Failed(error) => match error.kind {
+            ProviderErrorKind::Unknown => doubt(op, step, &error),
+            ProviderErrorKind::Rejected(Reason::Taken) if has_next_offer(op, step) => set(op, step, StepState::Lost),
+            ProviderErrorKind::Rejected(_) | ProviderErrorKind::NotFound => refused(op, step, &error),
+            ProviderErrorKind::Misconfigured if !op.saga.forward_only() => refused(op, step, &error),
+            ProviderErrorKind::Misconfigured | ProviderErrorKind::RateLimited | ProviderErrorKind::Unavailable => {
+                set(op, step, StepState::Pending);
+                got_nowhere(op, step, &error, now);
+            }
+        },
+    }
+}
+
+/// Takes in what became of looking whether a started step happened.
+pub fn probed(op: &mut Operation, step: Step, outcome: Probed, now: Timestamp) {
+    let StepState::Started { at, absent_seen } = op.state(step).unwrap_or(StepState::Pending) else { return };
+    match outcome {
+        Probed::Present(learned) => finished(op, step, learned),
+        Probed::Suspicious(why) => stuck(op, why),
+        Probed::Foreign => {
+            let error = ProviderError::new(
+                ProviderErrorKind::Rejected(Reason::Taken),
+                "The number belongs to somebody else by now.",
+            );
+            if has_next_offer(op, step) { set(op, step, StepState::Lost) } else { refused(op, step, &error) }
+        }
+        Probed::Absent if step.repeatable() => again(op, step, at, now),
+        Probed::Absent => absent(op, step, at, absent_seen, now),
+        Probed::Failed(error) => got_nowhere(op, step, &error, now),
+    }
+}
+
+/// Takes in what became of undoing. `NotFound` is success: it is gone.
+pub fn undone(op: &mut Operation, step: Step, outcome: Result<(), ProviderError>, now: Timestamp) {
+    match outcome {
+        Ok(()) => {
+            set(op, step, StepState::Undone);
+            recovered(op);
+        }
+        Err(error) => match error.kind {
+            ProviderErrorKind::NotFound => undone(op, step, Ok(()), now),
+            ProviderErrorKind::Rejected(_) => {
+                stuck(op, format!("{} cannot be undone: {}", step.as_str(), error.detail))
+            }
+            ProviderErrorKind::RateLimited
+            | ProviderErrorKind::Unavailable
+            | ProviderErrorKind::Unknown
+            | ProviderErrorKind::Misconfigured => got_nowhere(op, step, &error, now),
+        },
+    }
+}
+
+/// Takes in that there is no further offer to swap to.
+pub fn out_of_offers(op: &mut Operation) {
+    let detail = "The number was taken while it was being bought, and so were the others on offer. Search again.";
+    for record in &mut op.steps {
+        if record.state == StepState::Lost {
+            record.state = StepState::Pending;
+        }
+    }
+    op.failure = Some(Failure::new(FailureCode::NumberUnavailable, detail));
+}
+
+/// Takes in that the books do not let the operation end: a person has to look at both.
+pub fn contradicted(op: &mut Operation, why: String) {
+    stuck(op, why);
+}
+
+/// An operator's wish to try a stuck operation again, from where it is.
+pub fn resumed(op: &mut Operation, now: Timestamp) {
+    op.status = OperationStatus::Running;
+    if op.failure.as_ref().is_some_and(|failure| failure.code == FailureCode::NeedsOperator) {
+        op.failure = None;
+    }
+    recovered(op);
+    op.due_at = Some(now);
+}
+
+/// Wait before attempt `n + 1` after `n` in a row that got nowhere: 1, 2, 4, 8, 10, 10 … minutes.
+#[must_use]
+pub fn backoff(attempts: u32) -> SignedDuration {
+    let doublings = attempts.saturating_sub(1).min(8);
+    let wait = (0..doublings).fold(limits::BACKOFF_FIRST, |wait, _| wait.saturating_add(wait));
+    wait.min(limits::BACKOFF_LAST)
+}
+
+/// It had not happened and is simply done again. The wait counts from when it was begun: added to the wait for the look, it
+/// would keep an operation waiting for twenty minutes after the third party is back.
+fn again(op: &mut Operation, step: Step, at: Timestamp, now: Timestamp) {
+    let error = ProviderError::new(ProviderErrorKind::Unavailable, "It had not happened and is done again.");
+    set(op, step, StepState::Pending);
+    if a_day_in_trouble(op, now) {
+        give_up(op, step, &error);
+    } else {
+        let due = later(at, backoff(op.attempts.saturating_add(1))).max(now);
+        wait(op, &error, now, due.duration_since(now));
+    }
+}
+
+fn absent(op: &mut Operation, step: Step, at: Timestamp, absent_seen: u8, now: Timestamp) {
+    let counts_from = later(at, limits::ABSENT_COUNTS_AFTER);
+    let unseen = ProviderError::new(ProviderErrorKind::Unknown, "The answer was lost; it is not to be seen yet.");
+    // Whoever has to look does not know, be it that no answer came or that the driver died waiting for one.
+    doubt(op, step, &unseen);
+    if now < counts_from {
+        wait(op, &unseen, now, counts_from.duration_since(now));
+        return;
+    }
+    let absent_seen = absent_seen.saturating_add(1);
+    if absent_seen < limits::ABSENT_SIGHTINGS {
+        set(op, step, StepState::Started { at, absent_seen });
+        wait(op, &unseen, now, limits::BACKOFF_FIRST);
+    } else {
+        // It may be done again at once. That is no progress, though: the day goes on counting, or a third party that
+        // never answers would be asked for ever.
+        set(op, step, StepState::Pending);
+        op.attempts = 0;
+        if a_day_in_trouble(op, now) {
+            let silent =
+                ProviderError::new(ProviderErrorKind::Unknown, "No answer came for a day, however often asked.");
+            give_up(op, step, &silent);
+        }
+    }
+}
+
+fn finished(op: &mut Operation, step: Step, learned: Learned) {
+    match (learned, &mut op.saga) {
+        (Learned::Nothing, _) => {}
+        (Learned::Bought(carrier, sold_at), Saga::Purchase(purchase)) => {
+            purchase.bought = Some(carrier);
+            purchase.sold_at = Some(sold_at);
+        }
+        (Learned::Connected(platform), Saga::Purchase(purchase)) => purchase.connected = Some(platform),
+        (Learned::Connected(platform), Saga::Link(link)) => link.connected = Some(platform),
+        (Learned::Bought(..) | Learned::Connected(_), Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_)) => {}
+    }
+    set(op, step, StepState::Finished);
+    recovered(op);
+}
+
+fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
+    if step == Step::Buy
+        && let Saga::Purchase(purchase) = &mut op.saga
+    {
+        purchase.doubt = true;
+    }
+    op.trouble = Some(error.detail.clone());
+}
+
+/// The third party will not have it. Forward-only sagas need a person; a purchase keeps a number it could not link.
+fn refused(op: &mut Operation, step: Step, error: &ProviderError) {
+    if op.saga.forward_only() {
+        stuck(op, format!("{} was refused: {}", step.as_str(), error.detail));
+        return;
+    }
+    if step == Step::Connect
+        && let Saga::Purchase(purchase) = &mut op.saga
+        && !purchase.all_or_nothing
+    {
+        purchase.link_refused = Some(error.detail.clone());
+        set(op, step, StepState::Skipped);
+    } else {
+        set(op, step, StepState::Pending);
+        op.failure = Some(Failure::at(step, error));
+    }
+    recovered(op);
+}
+
+/// One more attempt without progress: wait, or after a day stop trying.
+fn got_nowhere(op: &mut Operation, step: Step, error: &ProviderError, now: Timestamp) {
+    if a_day_in_trouble(op, now) {
+        give_up(op, step, error);
+    } else {
+        wait(op, error, now, backoff(op.attempts.saturating_add(1)));
+    }
+}
+
+fn a_day_in_trouble(op: &Operation, now: Timestamp) -> bool {
+    op.troubled_since.is_some_and(|since| now.duration_since(since) >= limits::STUCK_AFTER)
+}
+
+/// Stops trying: what cannot have happened has failed, a person is asked about the rest.
+fn give_up(op: &mut Operation, step: Step, error: &ProviderError) {
+    let in_doubt = matches!(op.state(step), Some(StepState::Started { .. } | StepState::Undoing | StepState::Finished));
+    if in_doubt || op.saga.forward_only() {
+        stuck(op, format!("{} got nowhere for a day: {}", step.as_str(), error.detail));
+    } else {
+        refused(op, step, error);
+    }
+}
+
+fn wait(op: &mut Operation, error: &ProviderError, now: Timestamp, for_: SignedDuration) {
+    op.troubled_since.get_or_insert(now);
+    op.attempts = op.attempts.saturating_add(1);
+    op.trouble = Some(error.detail.clone());
+    op.due_at = Some(later(now, for_));
+}
+
+fn recovered(op: &mut Operation) {
+    op.attempts = 0;
+    op.troubled_since = None;
+    op.trouble = None;
+}
+
+fn stuck(op: &mut Operation, why: String) {
+    op.status = OperationStatus::Stuck;
+    op.trouble = Some(why.clone());
+    op.due_at = None;
+    // An operation that was being undone keeps the reason for that; the trouble says why it got stuck.
+    if op.failure.is_none() {
+        op.failure = Some(Failure::new(FailureCode::NeedsOperator, why));
+    }
+}
+
+/// Only the order itself can go to another number: once one is bought, whatever a platform says is not about offers.
+fn has_next_offer(op: &Operation, step: Step) -> bool {
+    match &op.saga {
+        Saga::Purchase(purchase) => {
+            step == Step::Buy && !purchase.candidates.is_empty() && purchase.attempt < limits::OFFER_ATTEMPTS_MAX
+        }
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) => false,
+    }
+}
+
+fn set(op: &mut Operation, step: Step, state: StepState) {
+    if let Some(record) = op.steps.iter_mut().find(|record| record.step == step) {
+        record.state = state;
+    }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

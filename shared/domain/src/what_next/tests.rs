@@ -1,0 +1,781 @@
+//! Tables of what every outcome means, and stories of whole operations. Random ones are in [`adversary`].
+
+use super::*;
+use crate::agent::Platform;
+use crate::number::{Capabilities, CarrierRef, PlatformRef};
+use crate::operation::{AgentBinding, Link, Purchase, Release, StepRecord, Unlink};
+use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
+use Reason::{AddressRequired, BundleRequired, LimitReached, Other, Taken};
+
+mod adversary;
+
+const HEX: &str = "0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
+const KINDS: [ProviderErrorKind; 10] = [
+    Rejected(Taken),
+    Rejected(AddressRequired),
+    Rejected(BundleRequired),
+    Rejected(LimitReached),
+    Rejected(Other),
+    NotFound,
+    RateLimited,
+    Unavailable,
+    Unknown,
+    Misconfigured,
+];
+
+// ---- what there is to be driven ----
+
+/// The sagas there are, and for each the ways in which it differs to the judgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One exact number, for no agent.
+    Purchase,
+    /// Any number, with two offers to fall back on.
+    PurchaseAny,
+    /// A number for an agent, kept if it cannot be linked.
+    PurchaseFor,
+    /// A number for an agent, given back if it cannot be linked.
+    PurchaseAllOrNothing,
+    /// An agent for a number that has none.
+    Link,
+    /// Another agent for a number.
+    Relink,
+    Unlink,
+    /// A number no platform knows.
+    UnlinkNothing,
+    Release,
+    /// A number without an agent.
+    ReleaseUnlinked,
+}
+
+const ALL: [Kind; 10] = [
+    Kind::Purchase,
+    Kind::PurchaseAny,
+    Kind::PurchaseFor,
+    Kind::PurchaseAllOrNothing,
+    Kind::Link,
+    Kind::Relink,
+    Kind::Unlink,
+    Kind::UnlinkNothing,
+    Kind::Release,
+    Kind::ReleaseUnlinked,
+];
+
+fn e164(line: u16) -> crate::E164 {
+    format!("+1212555{line:04}").parse().unwrap()
+}
+
+fn carrier_ref() -> CarrierRef {
+    CarrierRef { id: "PN1".into(), tag: format!("test-{HEX}") }
+}
+
+fn platform_ref() -> PlatformRef {
+    PlatformRef {
+        platform: Platform::Vapi,
+        id: "v1".into(),
+        tag: format!("test-{HEX}"),
+        sip_uri: "sip:test@sip.vapi.ai".into(),
+        key_id: "k1".into(),
+        platform_agent_id: "assistant".into(),
+    }
+}
+
+fn saga(kind: Kind) -> Saga {
+    let agent = AgentBinding {
+        agent_id: format!("agt_{HEX}").parse().unwrap(),
+        platform: Platform::Vapi,
+        platform_agent_id: "assistant".into(),
+    };
+    let agent_id = Some(agent.agent_id.clone());
+    let purchase = |candidates: &[u16], agent, all_or_nothing| {
+        Saga::Purchase(Box::new(Purchase {
+            e164: e164(123),
+            country: crate::CountryCode::US,
+            kind: crate::numbering::NumberKind::Local,
+            capabilities: Capabilities { voice: true, sms: true, mms: false },
+            price: crate::Money::from_micros(1_500_000, crate::Currency::USD),
+            candidates: candidates.iter().map(|line| e164(*line)).collect(),
+            attempt: 1,
+            doubt: false,
+            previous_claim: None,
+            agent,
+            all_or_nothing,
+            bought: None,
+            sold_at: None,
+            connected: None,
+            link_refused: None,
+        }))
+    };
+    let link =
+        |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
+    match kind {
+        Kind::Purchase => purchase(&[], None, false),
+        Kind::PurchaseAny => purchase(&[124, 125], None, false),
+        Kind::PurchaseFor => purchase(&[124, 125], Some(agent), false),
+        Kind::PurchaseAllOrNothing => purchase(&[], Some(agent), true),
+        Kind::Link => Saga::Link(Box::new(link(None))),
+        Kind::Relink => Saga::Link(Box::new(link(Some(platform_ref())))),
+        Kind::Unlink => Saga::Unlink(Box::new(Unlink { e164: e164(123), agent_id, platform: Some(platform_ref()) })),
+        Kind::UnlinkNothing => Saga::Unlink(Box::new(Unlink { e164: e164(123), agent_id, platform: None })),
+        Kind::Release => {
+            let platform = Some(platform_ref());
+            Saga::Release(Box::new(Release { e164: e164(123), carrier: carrier_ref(), agent_id, platform }))
+        }
+        Kind::ReleaseUnlinked => {
+            let release = Release { e164: e164(123), carrier: carrier_ref(), agent_id: None, platform: None };
+            Saga::Release(Box::new(release))
+        }
+    }
+}
+
+#[derive(Debug)]
+struct At(Timestamp);
+
+impl crate::Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+    fn real_now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn start() -> Timestamp {
+    "2027-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn begin(kind: Kind) -> Operation {
+    let id = format!("op_{HEX}").parse().unwrap();
+    let number = format!("num_{HEX}").parse().unwrap();
+    Operation::begin(id, "acme".parse().unwrap(), number, None, saga(kind), &At(start()))
+}
+
+fn secs(n: i64) -> SignedDuration {
+    SignedDuration::from_secs(n)
+}
+
+fn error(kind: ProviderErrorKind) -> ProviderError {
+    ProviderError::new(kind, "no")
+}
+
+/// What a third party's success at this step teaches.
+fn learned(step: Step) -> Learned {
+    match step {
+        Step::Buy => Learned::Bought(carrier_ref(), start()),
+        Step::Connect | Step::Rebind => Learned::Connected(platform_ref()),
+        Step::Disconnect | Step::ReleaseAtCarrier => Learned::Nothing,
+    }
+}
+
+fn purchase(op: &Operation) -> &Purchase {
+    match &op.saga {
+        Saga::Purchase(purchase) => purchase,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) => panic!("not a purchase"),
+    }
+}
+
+/// Goes to the next offer, as the driver does in one transaction; `false` when there is none.
+fn swap(op: &mut Operation) -> bool {
+    let Saga::Purchase(purchase) = &mut op.saga else { return false };
+    if purchase.candidates.is_empty() {
+        return false;
+    }
+    purchase.e164 = purchase.candidates.remove(0);
+    (purchase.attempt, purchase.doubt) = (purchase.attempt + 1, false);
+    set(op, Step::Buy, StepState::Pending);
+    true
+}
+
+// ---- reading it ----
+
+/// What is next, in words: `wait 60 s, then act buy`; the end with its code: `abort number_unavailable`.
+fn shown(op: &Operation, now: Timestamp) -> String {
+    let code = op.failure.as_ref().map_or("", |failure| failure.code.as_str());
+    match what_next(op, now) {
+        Next::Act(step) => format!("act {}", step.as_str()),
+        Next::Probe(step) => format!("probe {}", step.as_str()),
+        Next::Undo(step) => format!("undo {}", step.as_str()),
+        Next::Swap => "swap".into(),
+        Next::Commit => "commit".into(),
+        Next::Abort => format!("abort {code}"),
+        Next::Wait(until) => format!("wait {} s, then {}", until.duration_since(now).as_secs(), shown(op, until)),
+        Next::Stop => format!("{} {code}", op.status.as_str()),
+    }
+}
+
+/// An operation that has come as far as `step`: the steps before it are done.
+fn come_to(kind: Kind, step: Step) -> Operation {
+    let mut op = begin(kind);
+    for StepRecord { step: before, .. } in op.steps.clone() {
+        if before == step {
+            return op;
+        }
+        started(&mut op, before, start());
+        acted(&mut op, before, Acted::Done(learned(before)), start());
+    }
+    panic!("{} is not a step of {kind:?}", step.as_str());
+}
+
+/// An operation in which `step` was begun at the start.
+fn begun(kind: Kind, step: Step) -> Operation {
+    let mut op = come_to(kind, step);
+    started(&mut op, step, start());
+    op
+}
+
+/// An operation that gives its number back, since it could not be linked.
+fn giving_back() -> Operation {
+    let mut op = begun(Kind::PurchaseAllOrNothing, Step::Connect);
+    acted(&mut op, Step::Connect, Acted::Failed(error(Rejected(Other))), start());
+    assert_eq!(shown(&op, start()), "undo buy");
+    undoing(&mut op, Step::Buy);
+    op
+}
+
+/// Does what is next with these outcomes, one after the other, waiting where told; returns the instant it got to.
+fn play(op: &mut Operation, from: Timestamp, outcomes: &[&str]) -> Timestamp {
+    let mut now = from;
+    for outcome in outcomes {
+        if let Next::Wait(until) = what_next(op, now) {
+            now = until;
+        }
+        let failed = |kind| error(kind);
+        match (what_next(op, now), *outcome) {
+            (Next::Act(step), outcome) => {
+                started(op, step, now);
+                match outcome {
+                    "died" => {}
+                    "done" => acted(op, step, Acted::Done(learned(step)), now),
+                    "lost" => acted(op, step, Acted::Failed(failed(Unknown)), now),
+                    "taken" => acted(op, step, Acted::Failed(failed(Rejected(Taken))), now),
+                    "refused" => acted(op, step, Acted::Failed(failed(Rejected(Other))), now),
+                    "down" => acted(op, step, Acted::Failed(failed(Unavailable)), now),
+                    other => panic!("{other} of an act"),
+                }
+            }
+            (Next::Probe(step), "there") => probed(op, step, Probed::Present(learned(step)), now),
+            (Next::Probe(step), "absent") => probed(op, step, Probed::Absent, now),
+            (Next::Probe(step), "down") => probed(op, step, Probed::Failed(failed(Unavailable)), now),
+            (Next::Undo(step), outcome) => {
+                undoing(op, step);
+                match outcome {
+                    "died" => {}
+                    "done" => undone(op, step, Ok(()), now),
+                    "gone" => undone(op, step, Err(failed(NotFound)), now),
+                    "refused" => undone(op, step, Err(failed(Rejected(Other))), now),
+                    "down" => undone(op, step, Err(failed(Unavailable)), now),
+                    other => panic!("{other} of an undo"),
+                }
+            }
+            (Next::Swap, "swapped") => assert!(swap(op)),
+            (Next::Swap, "none left") => out_of_offers(op),
+            (next, outcome) => panic!("{outcome} does not answer {next:?}"),
+        }
+    }
+    now
+}
+
+/// Repeats these outcomes until the operation is over or stuck; returns how long that took.
+fn play_until_over(op: &mut Operation, from: Timestamp, outcomes: &[&str]) -> SignedDuration {
+    let mut now = from;
+    for outcome in outcomes.iter().cycle().take(10_000) {
+        if let Next::Wait(until) = what_next(op, now) {
+            now = until;
+        }
+        match what_next(op, now) {
+            Next::Stop | Next::Commit | Next::Abort => return now.duration_since(from),
+            Next::Act(_) | Next::Probe(_) | Next::Undo(_) | Next::Swap | Next::Wait(_) => {
+                now = play(op, now, &[*outcome]);
+            }
+        }
+    }
+    panic!("it never ends: {op:?}");
+}
+
+// ---- tables ----
+
+#[test]
+fn waits_double_from_one_minute_to_ten() {
+    let check = |attempts: u32, minutes: i64| assert_eq!(backoff(attempts), secs(60 * minutes), "{attempts}");
+    check(0, 1);
+    check(1, 1);
+    check(2, 2);
+    check(3, 4);
+    check(4, 8);
+    check(5, 10);
+    check(6, 10);
+    check(1_000, 10);
+    check(u32::MAX, 10);
+}
+
+#[test]
+fn every_saga_begins_with_its_first_step() {
+    let check = |kind: Kind, expected: &str| assert_eq!(shown(&begin(kind), start()), expected, "{kind:?}");
+    check(Kind::Purchase, "act buy");
+    check(Kind::PurchaseAny, "act buy");
+    check(Kind::PurchaseFor, "act buy");
+    check(Kind::PurchaseAllOrNothing, "act buy");
+    check(Kind::Link, "act connect");
+    check(Kind::Relink, "act rebind");
+    check(Kind::Unlink, "act disconnect");
+    check(Kind::UnlinkNothing, "commit");
+    check(Kind::Release, "act disconnect");
+    check(Kind::ReleaseUnlinked, "act release_at_carrier");
+}
+
+#[test]
+fn a_step_that_is_done_leads_to_the_next() {
+    let check = |kind: Kind, step: Step, expected: &str| {
+        let mut op = begun(kind, step);
+        acted(&mut op, step, Acted::Done(learned(step)), start());
+        assert_eq!(shown(&op, start()), expected, "{kind:?} {step:?}");
+    };
+    check(Kind::Purchase, Step::Buy, "commit");
+    check(Kind::PurchaseFor, Step::Buy, "act connect");
+    check(Kind::PurchaseFor, Step::Connect, "commit");
+    check(Kind::Link, Step::Connect, "commit");
+    check(Kind::Relink, Step::Rebind, "commit");
+    check(Kind::Unlink, Step::Disconnect, "commit");
+    check(Kind::Release, Step::Disconnect, "act release_at_carrier");
+    check(Kind::Release, Step::ReleaseAtCarrier, "commit");
+    check(Kind::ReleaseUnlinked, Step::ReleaseAtCarrier, "commit");
+}
+
+/// One row for every step of every saga: each kind of error is in exactly one of its columns.
+#[test]
+fn what_a_failed_act_leads_to() {
+    let check = |kind: Kind, step: Step, columns: &[(&str, &[ProviderErrorKind])]| {
+        for error_kind in KINDS {
+            let mut op = begun(kind, step);
+            acted(&mut op, step, Acted::Failed(error(error_kind)), start());
+            let columns: Vec<_> = columns.iter().filter(|(_, kinds)| kinds.contains(&error_kind)).collect();
+            let [(expected, _)] = columns[..] else { panic!("{error_kind:?} is not in one column: {columns:?}") };
+            assert_eq!(shown(&op, start()), *expected, "{kind:?} {step:?} {error_kind:?}");
+        }
+    };
+    let refusals = [Rejected(Taken), Rejected(AddressRequired), Rejected(BundleRequired), Rejected(LimitReached)];
+    let refused = [&refusals[..], &[Rejected(Other), NotFound]].concat();
+    let refused_or_set_up_wrong = [&refused[..], &[Misconfigured]].concat();
+    let did_not_happen: &[_] = &[RateLimited, Unavailable];
+    let did_not_happen_yet: &[_] = &[RateLimited, Unavailable, Misconfigured];
+
+    let buying: [(&str, &[ProviderErrorKind]); 6] = [
+        ("abort address_required", &[Rejected(AddressRequired)]),
+        ("abort bundle_required", &[Rejected(BundleRequired)]),
+        ("abort carrier_unavailable", &[Rejected(LimitReached), Rejected(Other), NotFound]),
+        ("abort carrier_not_configured", &[Misconfigured]),
+        ("wait 60 s, then act buy", did_not_happen),
+        ("probe buy", &[Unknown]),
+    ];
+    let taken: &[_] = &[Rejected(Taken)];
+    check(Kind::Purchase, Step::Buy, &[&[("abort number_unavailable", taken)], &buying[..]].concat());
+    check(Kind::PurchaseAllOrNothing, Step::Buy, &[&[("abort number_unavailable", taken)], &buying[..]].concat());
+    check(Kind::PurchaseAny, Step::Buy, &[&[("swap", taken)], &buying[..]].concat());
+    check(Kind::PurchaseFor, Step::Buy, &[&[("swap", taken)], &buying[..]].concat());
+
+    let connecting = |refused: &'static str| {
+        [
+            (refused, &refused_or_set_up_wrong[..]),
+            ("wait 60 s, then act connect", did_not_happen),
+            ("probe connect", &[Unknown]),
+        ]
+    };
+    check(Kind::PurchaseFor, Step::Connect, &connecting("commit"));
+    check(Kind::PurchaseAllOrNothing, Step::Connect, &connecting("undo buy"));
+    check(Kind::Link, Step::Connect, &connecting("abort platform_unavailable"));
+    check(
+        Kind::Relink,
+        Step::Rebind,
+        &[
+            ("abort platform_unavailable", &refused_or_set_up_wrong),
+            ("wait 60 s, then act rebind", did_not_happen),
+            ("probe rebind", &[Unknown]),
+        ],
+    );
+
+    let removing = |again: &'static str, probe: &'static str| {
+        [("stuck needs_operator", &refused[..]), (again, did_not_happen_yet), (probe, &[Unknown])]
+    };
+    check(Kind::Unlink, Step::Disconnect, &removing("wait 60 s, then act disconnect", "probe disconnect"));
+    check(Kind::Release, Step::Disconnect, &removing("wait 60 s, then act disconnect", "probe disconnect"));
+    let (again, probe) = ("wait 60 s, then act release_at_carrier", "probe release_at_carrier");
+    check(Kind::Release, Step::ReleaseAtCarrier, &removing(again, probe));
+    check(Kind::ReleaseUnlinked, Step::ReleaseAtCarrier, &removing(again, probe));
+}
+
+#[test]
+fn what_a_look_leads_to() {
+    let check = |kind: Kind, step: Step, outcome: Probed, expected: &str| {
+        let mut op = begun(kind, step);
+        probed(&mut op, step, outcome.clone(), start());
+        assert_eq!(shown(&op, start()), expected, "{kind:?} {step:?} {outcome:?}");
+    };
+    let there = |step| Probed::Present(learned(step));
+    // Presence counts at once.
+    check(Kind::Purchase, Step::Buy, there(Step::Buy), "commit");
+    check(Kind::PurchaseFor, Step::Buy, there(Step::Buy), "act connect");
+    check(Kind::PurchaseFor, Step::Connect, there(Step::Connect), "commit");
+    check(Kind::Link, Step::Connect, there(Step::Connect), "commit");
+    check(Kind::Relink, Step::Rebind, there(Step::Rebind), "commit");
+    check(Kind::Release, Step::Disconnect, there(Step::Disconnect), "act release_at_carrier");
+    // Absence of what cannot be repeated has to wait; what can be repeated is repeated, not at once.
+    check(Kind::Purchase, Step::Buy, Probed::Absent, "wait 90 s, then probe buy");
+    check(Kind::PurchaseFor, Step::Connect, Probed::Absent, "wait 90 s, then probe connect");
+    check(Kind::Link, Step::Connect, Probed::Absent, "wait 90 s, then probe connect");
+    check(Kind::Relink, Step::Rebind, Probed::Absent, "wait 60 s, then act rebind");
+    check(Kind::Unlink, Step::Disconnect, Probed::Absent, "wait 60 s, then act disconnect");
+    check(Kind::Release, Step::ReleaseAtCarrier, Probed::Absent, "wait 60 s, then act release_at_carrier");
+    // Somebody else's: as good as taken.
+    check(Kind::Purchase, Step::Buy, Probed::Foreign, "abort number_unavailable");
+    check(Kind::PurchaseAny, Step::Buy, Probed::Foreign, "swap");
+    check(Kind::PurchaseFor, Step::Connect, Probed::Foreign, "commit");
+    check(Kind::PurchaseAllOrNothing, Step::Connect, Probed::Foreign, "undo buy");
+    check(Kind::Link, Step::Connect, Probed::Foreign, "abort platform_unavailable");
+    check(Kind::Unlink, Step::Disconnect, Probed::Foreign, "stuck needs_operator");
+    check(Kind::Release, Step::ReleaseAtCarrier, Probed::Foreign, "stuck needs_operator");
+    // Could not look: whatever the reason, nothing is known.
+    for kind in KINDS {
+        let failed = || Probed::Failed(error(kind));
+        check(Kind::Purchase, Step::Buy, failed(), "wait 60 s, then probe buy");
+        check(Kind::PurchaseFor, Step::Connect, failed(), "wait 60 s, then probe connect");
+        check(Kind::Relink, Step::Rebind, failed(), "wait 60 s, then probe rebind");
+        check(Kind::Release, Step::Disconnect, failed(), "wait 60 s, then probe disconnect");
+    }
+    // Seems to be somebody else's doing: a person looks.
+    for kind in ALL {
+        for record in begin(kind).steps {
+            check(kind, record.step, Probed::Suspicious("older than the order".into()), "stuck needs_operator");
+        }
+    }
+}
+
+#[test]
+fn absence_counts_from_ninety_seconds_and_when_seen_twice() {
+    let check = |after_s: i64, seen: u8, expected: &str| {
+        let mut op = begun(Kind::Purchase, Step::Buy);
+        set(&mut op, Step::Buy, StepState::Started { at: start(), absent_seen: seen });
+        let now = start() + secs(after_s);
+        probed(&mut op, Step::Buy, Probed::Absent, now);
+        assert_eq!(shown(&op, now), expected, "after {after_s} s, seen {seen} times");
+    };
+    check(0, 0, "wait 90 s, then probe buy");
+    check(1, 0, "wait 89 s, then probe buy");
+    check(89, 0, "wait 1 s, then probe buy");
+    check(89, 1, "wait 1 s, then probe buy");
+    check(90, 0, "wait 60 s, then probe buy");
+    check(90, 1, "act buy");
+    check(3_600, 0, "wait 60 s, then probe buy");
+    check(3_600, 1, "act buy");
+}
+
+#[test]
+fn what_an_undo_leads_to() {
+    let check = |outcome: Result<(), ProviderErrorKind>, expected: &str| {
+        let mut op = giving_back();
+        undone(&mut op, Step::Buy, outcome.map_err(error), start());
+        assert_eq!(shown(&op, start()), expected, "{outcome:?}");
+    };
+    check(Ok(()), "abort platform_unavailable");
+    check(Err(NotFound), "abort platform_unavailable");
+    check(Err(RateLimited), "wait 60 s, then undo buy");
+    check(Err(Unavailable), "wait 60 s, then undo buy");
+    check(Err(Unknown), "wait 60 s, then undo buy");
+    check(Err(Misconfigured), "wait 60 s, then undo buy");
+    for reason in [Taken, AddressRequired, BundleRequired, LimitReached, Other] {
+        check(Err(Rejected(reason)), "stuck platform_unavailable");
+    }
+}
+
+#[test]
+fn the_next_offer_is_tried_while_there_is_one_and_three_times_at_most() {
+    let check = |candidates: usize, attempt: u8, expected: &str| {
+        let mut op = begun(Kind::PurchaseAny, Step::Buy);
+        let Saga::Purchase(purchase) = &mut op.saga else { panic!() };
+        purchase.candidates.truncate(candidates);
+        purchase.attempt = attempt;
+        acted(&mut op, Step::Buy, Acted::Failed(error(Rejected(Taken))), start());
+        assert_eq!(shown(&op, start()), expected, "{candidates} left at attempt {attempt}");
+    };
+    check(2, 1, "swap");
+    check(1, 2, "swap");
+    check(2, 3, "abort number_unavailable");
+    check(0, 1, "abort number_unavailable");
+    check(0, 3, "abort number_unavailable");
+}
+
+#[test]
+fn a_wait_is_over_at_its_instant() {
+    let mut op = begun(Kind::Purchase, Step::Buy);
+    acted(&mut op, Step::Buy, Acted::Failed(error(RateLimited)), start());
+    let check = |after_ms: i64, expected: Next| {
+        assert_eq!(what_next(&op, start() + SignedDuration::from_millis(after_ms)), expected, "{after_ms} ms");
+    };
+    let due = start() + secs(60);
+    check(0, Next::Wait(due));
+    check(59_999, Next::Wait(due));
+    check(60_000, Next::Act(Step::Buy));
+    check(86_400_000, Next::Act(Step::Buy));
+}
+
+#[test]
+fn what_does_not_run_is_left_alone() {
+    use OperationStatus::{Failed, Running, Stuck, Succeeded, Waiting};
+    for kind in ALL {
+        for status in [Waiting, Succeeded, Failed, Stuck] {
+            assert_eq!(what_next(&Operation { status, ..begin(kind) }, start()), Next::Stop, "{kind:?} {status:?}");
+        }
+        assert_ne!(what_next(&Operation { status: Running, ..begin(kind) }, start()), Next::Stop, "{kind:?}");
+    }
+}
+
+#[test]
+fn news_of_a_look_nobody_waits_for_changes_nothing() {
+    let mut op = come_to(Kind::PurchaseFor, Step::Connect);
+    let before = op.clone();
+    for step in [Step::Buy, Step::Connect, Step::Rebind] {
+        probed(&mut op, step, Probed::Absent, start());
+        probed(&mut op, step, Probed::Foreign, start());
+        probed(&mut op, step, Probed::Suspicious("late".into()), start());
+    }
+    assert_eq!(op, before);
+}
+
+// ---- stories ----
+
+#[test]
+fn a_purchase_keeps_what_it_learned() {
+    let mut op = begin(Kind::PurchaseFor);
+    let now = play(&mut op, start(), &["done", "done"]);
+    assert_eq!(shown(&op, now), "commit");
+    let purchase = purchase(&op);
+    assert_eq!((&purchase.bought, purchase.sold_at), (&Some(carrier_ref()), Some(start())));
+    assert_eq!((&purchase.connected, purchase.doubt), (&Some(platform_ref()), false));
+}
+
+#[test]
+fn a_lost_reply_from_the_carrier_is_looked_for_and_not_repeated() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["lost", "there"]);
+    assert_eq!((shown(&op, now).as_str(), now), ("commit", start()));
+    assert!(purchase(&op).bought.is_some());
+}
+
+#[test]
+fn an_order_that_was_never_placed_is_placed_again_after_two_looks() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["lost", "absent", "absent", "absent"]);
+    assert_eq!((shown(&op, now).as_str(), now), ("act buy", start() + secs(150)));
+    assert!(purchase(&op).doubt, "the first order may yet turn up");
+    let now = play(&mut op, now, &["done"]);
+    assert_eq!(shown(&op, now), "commit");
+}
+
+#[test]
+fn looks_that_failed_do_not_count_as_absence() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["lost", "down", "down", "absent", "down"]);
+    assert!(shown(&op, now).ends_with("then probe buy"), "{}", shown(&op, now));
+    let now = play(&mut op, now, &["absent"]);
+    assert_eq!(shown(&op, now), "act buy");
+}
+
+#[test]
+fn a_driver_that_died_while_buying_leaves_doubt() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["died", "absent", "absent", "absent", "taken"]);
+    assert_eq!(shown(&op, now), "abort number_unavailable");
+    assert!(purchase(&op).doubt, "its order may yet be carried out, so nobody else may have the claim");
+}
+
+#[test]
+fn a_refusal_without_any_doubt_leaves_none() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["down", "taken"]);
+    assert_eq!(shown(&op, now), "abort number_unavailable");
+    assert!(!purchase(&op).doubt);
+}
+
+#[test]
+fn a_number_that_cannot_be_linked_is_kept() {
+    let mut op = begin(Kind::PurchaseFor);
+    let now = play(&mut op, start(), &["done", "refused"]);
+    assert_eq!(shown(&op, now), "commit");
+    assert_eq!(purchase(&op).link_refused.as_deref(), Some("no"));
+    assert_eq!((purchase(&op).connected.is_none(), &op.failure), (true, &None));
+    assert_eq!(op.state(Step::Connect), Some(StepState::Skipped));
+}
+
+#[test]
+fn all_or_nothing_gives_the_number_back() {
+    let mut op = begin(Kind::PurchaseAllOrNothing);
+    let now = play(&mut op, start(), &["done", "refused", "done"]);
+    assert_eq!(shown(&op, now), "abort platform_unavailable");
+    assert_eq!(op.state(Step::Buy), Some(StepState::Undone));
+    assert_eq!(purchase(&op).link_refused, None);
+}
+
+#[test]
+fn an_undo_goes_on_where_its_driver_died() {
+    let mut op = begin(Kind::PurchaseAllOrNothing);
+    let now = play(&mut op, start(), &["done", "refused", "died", "down", "gone"]);
+    assert_eq!(shown(&op, now), "abort platform_unavailable");
+}
+
+#[test]
+fn a_platform_that_calls_the_number_taken_does_not_lose_the_number_bought() {
+    let mut op = begin(Kind::PurchaseFor);
+    assert!(!purchase(&op).candidates.is_empty());
+    let now = play(&mut op, start(), &["done", "taken"]);
+    assert_eq!(shown(&op, now), "commit");
+    assert_eq!((purchase(&op).attempt, op.state(Step::Buy)), (1, Some(StepState::Finished)));
+}
+
+#[test]
+fn a_purchase_of_any_number_takes_the_third_offer() {
+    let mut op = begin(Kind::PurchaseAny);
+    let now = play(&mut op, start(), &["taken", "swapped", "taken", "swapped", "done"]);
+    assert_eq!((shown(&op, now).as_str(), now), ("commit", start()));
+    assert_eq!((purchase(&op).attempt, &purchase(&op).e164), (3, &e164(125)));
+}
+
+#[test]
+fn a_purchase_of_any_number_ends_when_all_offers_are_taken() {
+    let mut op = begin(Kind::PurchaseAny);
+    let now = play(&mut op, start(), &["taken", "swapped", "taken", "swapped", "taken"]);
+    assert_eq!(shown(&op, now), "abort number_unavailable");
+    let mut op = begin(Kind::PurchaseAny);
+    let now = play(&mut op, start(), &["taken", "none left"]);
+    assert_eq!(shown(&op, now), "abort number_unavailable");
+    assert_eq!(op.state(Step::Buy), Some(StepState::Pending));
+}
+
+#[test]
+fn attempts_that_get_nowhere_are_counted_until_one_gets_somewhere() {
+    let mut op = begin(Kind::PurchaseFor);
+    let now = play(&mut op, start(), &["down", "down", "down"]);
+    assert_eq!((op.attempts, op.troubled_since), (3, Some(start())));
+    assert_eq!(shown(&op, now), "wait 240 s, then act buy");
+    let now = play(&mut op, now, &["done"]);
+    assert_eq!((op.attempts, op.troubled_since, &op.trouble), (0, None, &None));
+    assert_eq!(shown(&op, now), "act connect");
+}
+
+#[test]
+fn a_day_without_progress_ends() {
+    let day = limits::STUCK_AFTER;
+    let check = |kind: Kind, lead_in: &[&str], again: &[&str], expected: &str| {
+        let mut op = begin(kind);
+        let now = play(&mut op, start(), lead_in);
+        let took = play_until_over(&mut op, now, again);
+        assert_eq!(shown(&op, now + took), expected, "{kind:?} {lead_in:?} {again:?}");
+        assert!(took >= day && took <= day + limits::BACKOFF_LAST, "{kind:?} {again:?} took {took:?}");
+        assert_eq!(op.status == OperationStatus::Stuck, op.due_at.is_none(), "what is stuck is not due");
+    };
+    // Nothing can have happened: given up.
+    check(Kind::Purchase, &[], &["down"], "abort carrier_unavailable");
+    check(Kind::PurchaseFor, &["done"], &["down"], "commit");
+    check(Kind::Link, &[], &["down"], "abort platform_unavailable");
+    check(Kind::Relink, &[], &["down"], "abort platform_unavailable");
+    // Asked again and again, never answered, and never there: the same.
+    check(Kind::Purchase, &[], &["lost", "absent", "absent", "absent"], "abort carrier_unavailable");
+    check(Kind::PurchaseFor, &["done"], &["lost", "absent", "absent", "absent"], "commit");
+    check(Kind::Relink, &[], &["lost", "absent"], "abort platform_unavailable");
+    // Something may have happened: a person is asked.
+    check(Kind::Purchase, &["lost"], &["down"], "stuck needs_operator");
+    check(Kind::PurchaseFor, &["done", "lost"], &["down"], "stuck needs_operator");
+    check(Kind::PurchaseAllOrNothing, &["done", "refused"], &["down"], "stuck platform_unavailable");
+    // There is no way back.
+    check(Kind::Unlink, &[], &["down"], "stuck needs_operator");
+    check(Kind::Unlink, &[], &["lost", "absent"], "stuck needs_operator");
+    check(Kind::Release, &["done"], &["down"], "stuck needs_operator");
+    check(Kind::Release, &["done"], &["lost", "absent"], "stuck needs_operator");
+}
+
+#[test]
+fn all_or_nothing_gives_back_after_a_day_at_the_platform() {
+    let mut op = begin(Kind::PurchaseAllOrNothing);
+    let now = play(&mut op, start(), &["done"]);
+    let mut at = now;
+    while what_next(&op, at) != Next::Undo(Step::Buy) {
+        at = play(&mut op, at, &["down"]);
+    }
+    assert!(at.duration_since(now) >= limits::STUCK_AFTER);
+    let at = play(&mut op, at, &["down", "done"]);
+    assert_eq!(shown(&op, at), "abort platform_unavailable");
+}
+
+#[test]
+fn an_operator_resumes_a_doubtful_purchase_with_a_look() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["lost"]);
+    let now = now + play_until_over(&mut op, now, &["down"]);
+    assert_eq!((shown(&op, now).as_str(), op.due_at), ("stuck needs_operator", None));
+    resumed(&mut op, now);
+    assert_eq!((shown(&op, now).as_str(), op.due_at), ("probe buy", Some(now)));
+    assert_eq!((&op.failure, op.attempts, op.troubled_since), (&None, 0, None));
+    let now = play(&mut op, now, &["there"]);
+    assert_eq!(shown(&op, now), "commit");
+}
+
+#[test]
+fn an_operator_resumes_an_undo_as_an_undo() {
+    let mut op = begin(Kind::PurchaseAllOrNothing);
+    let now = play(&mut op, start(), &["done", "refused", "refused"]);
+    assert_eq!(shown(&op, now), "stuck platform_unavailable");
+    assert_eq!(op.trouble.as_deref(), Some("buy cannot be undone: no"));
+    resumed(&mut op, now);
+    assert_eq!(shown(&op, now), "undo buy");
+    let now = play(&mut op, now, &["done"]);
+    assert_eq!(shown(&op, now), "abort platform_unavailable");
+}
+
+#[test]
+fn an_operator_resumes_a_refused_release() {
+    let mut op = begin(Kind::Release);
+    let now = play(&mut op, start(), &["done", "refused"]);
+    assert_eq!(shown(&op, now), "stuck needs_operator");
+    assert_eq!(op.trouble.as_deref(), Some("release_at_carrier was refused: no"));
+    resumed(&mut op, now);
+    let now = play(&mut op, now, &["absent", "done"]);
+    assert_eq!(shown(&op, now), "commit");
+}
+
+#[test]
+fn an_operation_that_is_resumed_has_another_day() {
+    let mut op = begin(Kind::Release);
+    let now = start() + play_until_over(&mut op, start(), &["down"]);
+    resumed(&mut op, now);
+    let now = play(&mut op, now, &["down"]);
+    assert_eq!(shown(&op, now), "wait 60 s, then act disconnect");
+}
+
+#[test]
+fn an_act_that_met_somebody_elses_thing_is_left_to_a_person() {
+    for kind in ALL {
+        for StepRecord { step, .. } in begin(kind).steps {
+            let mut op = begun(kind, step);
+            acted(&mut op, step, Acted::Suspicious("sold before it was ordered".into()), start());
+            assert_eq!(shown(&op, start()), "stuck needs_operator", "{kind:?} {step:?}");
+            assert_eq!(op.trouble.as_deref(), Some("sold before it was ordered"));
+            assert!(matches!(op.state(step), Some(StepState::Started { .. })), "it stays in doubt");
+            resumed(&mut op, start());
+            assert_eq!(what_next(&op, start()), Next::Probe(step));
+        }
+    }
+}
+
+#[test]
+fn an_end_the_books_contradict_is_left_to_a_person_and_tried_again_when_resumed() {
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["done"]);
+    contradicted(&mut op, "the claim is somebody else's".into());
+    assert_eq!(shown(&op, now), "stuck needs_operator");
+    resumed(&mut op, now);
+    assert_eq!(shown(&op, now), "commit");
+    let mut op = begin(Kind::Purchase);
+    let now = play(&mut op, start(), &["taken"]);
+    contradicted(&mut op, "the hold is gone".into());
+    assert_eq!(shown(&op, now), "stuck number_unavailable");
+    resumed(&mut op, now);
+    assert_eq!(shown(&op, now), "abort number_unavailable");
+}

@@ -1,0 +1,15 @@
+//! Third parties over HTTP: the clients behind the ports of `domain`.
+//!
+//! One folder per third party: `mod.rs` has the calls, `wire.rs` their JSON and their refusals. The clients are stateless
+//! and know no tenant, price or operation; they turn one port method into requests and one answer into a typed result that
+//! says whether the thing happened. What is done about a failure is decided in `shared::saga`.
+//!
+//! Start with [`twilio`]; `http` holds what all clients have in common.
+
+mod http;
+
+pub mod twilio;
+pub mod vapi;
+
+pub use twilio::{Twilio, TwilioConfig};
+pub use vapi::{Vapi, VapiConfig};

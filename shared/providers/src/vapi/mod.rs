@@ -1,0 +1,311 @@
+//! Vapi as a voice platform: assistants, and the SIP numbers calls are handed over to.
+//!
+//! A number here is an address `sip:<our tag>@<SIP domain>` with a password, bound to one assistant. Knows nothing of telephone
+//! numbers, tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
+//! in name and address is what they find it by.
+//!
+//! `wire` has the JSON.
+
+mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::limits;
+use domain::ports::{ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use crate::http::{self, Answer, Deadline, Http};
+use wire::{Assistant, Binding, Made, NewAssistant, NewAuthentication, NewNumber, Number, NumberPage, Refusal};
+
+/// Which variant of Vapi's union of numbers ours are.
+const PROVIDER: &str = "vapi";
+/// Numbers asked for at once; a search for a whole tag finds one or two.
+const NUMBERS_PAGE_SIZE: u16 = 100;
+/// Pages of numbers read for one search.
+const NUMBERS_PAGES_MAX: u16 = 10;
+/// Assistants asked for at once. Vapi gives up to 1 000, but each comes with its prompts, and the whole page is in memory.
+const ASSISTANTS_PAGE_SIZE: usize = 500;
+/// Pages of assistants read to find one.
+const ASSISTANTS_PAGES_MAX: u16 = 20;
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+
+/// Which organisation to act for.
+#[derive(Debug, Clone)]
+pub struct VapiConfig {
+    /// The organisation's private key.
+    pub api_key: SecretString,
+    /// `https://api.vapi.ai`, `https://api.eu.vapi.ai`, or where a stand-in listens; no slash at the end.
+    pub base_url: String,
+    /// `sip.vapi.ai` or `sip.eu.vapi.ai`, of the same region as the base URL.
+    pub sip_domain: String,
+}
+
+/// A client for one organisation. Stateless but for its connections; cheap to make anew when the key has changed.
+#[derive(Debug)]
+pub struct Vapi {
+    config: VapiConfig,
+    http: Http,
+}
+
+impl Vapi {
+    /// A client; nothing is set up before its first call.
+    #[must_use]
+    pub fn new(config: VapiConfig) -> Self {
+        Self { config, http: Http::new(limits::PROVIDER_TIMEOUT.unsigned_abs()) }
+    }
+
+    /// The same client with less patience, for a peer on the same machine.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { http: Http::new(timeout), ..self }
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ProviderError> {
+        let url = format!("{}{path}", self.config.base_url.trim_end_matches('/'));
+        Ok(self.http.client()?.request(method, url).bearer_auth(self.config.api_key.expose_secret()))
+    }
+
+    /// Sends; whatever is not a success becomes an error that says whether it happened.
+    async fn answer(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
+        let answer = self.exchange(request, until).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer, &[])) }
+    }
+
+    async fn exchange(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
+        self.http
+            .send(http::built(request)?, until)
+            .await
+            .map_err(|error| ProviderError { detail: format!("Vapi: {}", error.detail), ..error })
+    }
+
+    /// The error of a refusal, without our key and what else of the request is secret.
+    fn refused(&self, answer: &Answer, secrets: &[&SecretString]) -> ProviderError {
+        let refusal = Refusal::read(&answer.body);
+        let kind = wire::kind(answer.status, refusal.as_ref(), answer.doubt);
+        let said = refusal.map_or_else(|| "without a readable reason".to_owned(), |refusal| refusal.message);
+        let secrets: Vec<&SecretString> = secrets.iter().copied().chain([&self.config.api_key]).collect();
+        ProviderError::new(kind, http::detail(&format!("Vapi {}: {said}", answer.status.as_u16()), &secrets))
+    }
+
+    fn sip_uri(&self, tag: &str) -> String {
+        format!("sip:{tag}@{}", self.config.sip_domain)
+    }
+}
+
+/// Reads a success. One that cannot be read is no proof of anything, so it leaves the doubt of its request.
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
+    serde_json::from_slice(&answer.body).map_err(|_| {
+        ProviderError::new(answer.doubt, format!("Vapi {}, with an answer that cannot be read", answer.status.as_u16()))
+    })
+}
+
+fn number(found: Number, doubt: ProviderErrorKind) -> Result<PlatformNumber, ProviderError> {
+    found
+        .number()
+        .map_err(|field| ProviderError::new(doubt, format!("Vapi described a number without a usable {field}")))
+}
+
+/// A collection is always there, so what is not found is its API: the base URL is wrong.
+fn collection_not_found(error: ProviderError) -> ProviderError {
+    match error.kind {
+        ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Misconfigured, ..error },
+        ProviderErrorKind::Rejected(_)
+        | ProviderErrorKind::RateLimited
+        | ProviderErrorKind::Unavailable
+        | ProviderErrorKind::Unknown
+        | ProviderErrorKind::Misconfigured => error,
+    }
+}
+
+fn too_many(what: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Unavailable, format!("Vapi listed more {what} than can be looked through"))
+}
+
+fn number_path(id: &str) -> Result<String, ProviderError> {
+    one("/phone-number", id)
+}
+
+fn assistant_path(id: &str) -> Result<String, ProviderError> {
+    one("/assistant", id)
+}
+
+fn one(collection: &str, id: &str) -> Result<String, ProviderError> {
+    if http::is_path_safe(id) {
+        Ok(format!("{collection}/{id}"))
+    } else {
+        Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Vapi: not an id"))
+    }
+}
+
+#[async_trait]
+impl VoicePlatform for Vapi {
+    async fn agent_create(&self, name: &str, language: Option<&str>, reference: &str) -> Result<String, ProviderError> {
+        let request = self.request(Method::POST, "/assistant")?.json(&NewAssistant::new(name, language, reference));
+        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
+        let made: Made = read(&answer)?;
+        Ok(made.id)
+    }
+
+    /// Vapi cannot search in metadata, so the assistants are looked through, from the newest back.
+    async fn agent_find(&self, reference: &str) -> Result<Option<String>, ProviderError> {
+        let until = self.http.deadline();
+        let mut before: Option<Timestamp> = None;
+        for _ in 0..ASSISTANTS_PAGES_MAX {
+            let mut query = vec![("limit", ASSISTANTS_PAGE_SIZE.to_string())];
+            query.extend(before.map(|before| ("createdAtLt", before.to_string())));
+            let request = self.request(Method::GET, "/assistant")?.query(&query);
+            let page: Vec<Assistant> = read(&self.answer(request, until).await.map_err(collection_not_found)?)?;
+            let full = page.len() >= ASSISTANTS_PAGE_SIZE;
+            let oldest = page.iter().map(|assistant| assistant.created_at).min();
+            let ours = page.into_iter().filter(|assistant| assistant.has_reference(reference));
+            if let Some(found) = ours.min_by_key(|assistant| assistant.created_at) {
+                return Ok(Some(found.id));
+            }
+            if !full {
+                return Ok(None);
+            }
+            // Shown in milliseconds but kept finer: the last one shown is asked for again rather than its neighbours missed.
+            before = oldest.and_then(|oldest| oldest.checked_add(MILLISECOND).ok());
+        }
+        Err(too_many("assistants"))
+    }
+
+    async fn agent_exists(&self, id: &str) -> Result<bool, ProviderError> {
+        // The id is a tenant's word. One that cannot be an id, by our rule or by Vapi's, names nothing.
+        let Ok(path) = assistant_path(id) else {
+            return Ok(false);
+        };
+        match self.answer(self.request(Method::GET, &path)?, self.http.deadline()).await {
+            Ok(answer) => read::<Made>(&answer).map(|found| found.id.eq_ignore_ascii_case(id)),
+            Err(error) => match error.kind {
+                ProviderErrorKind::NotFound | ProviderErrorKind::Rejected(_) => Ok(false),
+                ProviderErrorKind::RateLimited
+                | ProviderErrorKind::Unavailable
+                | ProviderErrorKind::Unknown
+                | ProviderErrorKind::Misconfigured => Err(error),
+            },
+        }
+    }
+
+    async fn agent_delete(&self, id: &str) -> Result<(), ProviderError> {
+        let request = self.request(Method::DELETE, &assistant_path(id)?)?;
+        self.answer(request, self.http.deadline()).await.map(drop)
+    }
+
+    async fn number_find(&self, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
+        let until = self.http.deadline();
+        let sip_uri = self.sip_uri(tag);
+        let (mut found, mut seen) = (Vec::new(), 0);
+        for page in 1..=NUMBERS_PAGES_MAX {
+            // Searches name and address alike, for parts; oldest first, so that new numbers do not shift the pages.
+            let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
+                ("search", tag),
+                ("page", &page.to_string()),
+                ("limit", &NUMBERS_PAGE_SIZE.to_string()),
+                ("sortBy", "createdAt"),
+                ("sortOrder", "ASC"),
+            ]);
+            let answer = self.answer(request, until).await.map_err(collection_not_found)?;
+            let page: NumberPage = read(&answer)?;
+            seen += page.results.len();
+            let more = page.has_more(seen);
+            for ours in page.results.into_iter().filter(|number| number.is(tag, &sip_uri)) {
+                found.push(number(ours, answer.doubt)?);
+            }
+            if !more {
+                found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+                return Ok(found);
+            }
+        }
+        Err(too_many("numbers"))
+    }
+
+    async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
+        let request = self.request(Method::GET, &number_path(id)?)?;
+        let answer = self.answer(request, self.http.deadline()).await?;
+        number(read(&answer)?, answer.doubt)
+    }
+
+    async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {
+        let sip_uri = self.sip_uri(&order.tag);
+        let request = self.request(Method::POST, "/phone-number")?.json(&NewNumber {
+            provider: PROVIDER,
+            sip_uri: &sip_uri,
+            name: &order.tag,
+            assistant_id: &order.platform_agent_id,
+            authentication: NewAuthentication { username: &order.tag, password: order.password.expose_secret() },
+        });
+        let answer = self.exchange(request, self.http.deadline()).await?;
+        if answer.status.is_success() {
+            return number(read::<Number>(&answer)?.or_sip_uri(&sip_uri), answer.doubt);
+        }
+        let refused = self.refused(&answer, &[&order.password]);
+        let taken = Refusal::read(&answer.body).is_some_and(|refusal| refusal.says_address_taken());
+        Err(match refused.kind {
+            // Nobody else uses our tag, so an address that is taken was most likely made by an earlier attempt whose
+            // answer was lost. In doubt the caller looks for it and adopts it; "rejected" would leave it behind.
+            ProviderErrorKind::Rejected(_) if taken => ProviderError { kind: answer.doubt, ..refused },
+            // The only thing named in the request is the assistant.
+            ProviderErrorKind::NotFound => {
+                ProviderError { kind: ProviderErrorKind::Rejected(Reason::Other), ..refused }
+            }
+            ProviderErrorKind::Rejected(_)
+            | ProviderErrorKind::RateLimited
+            | ProviderErrorKind::Unavailable
+            | ProviderErrorKind::Unknown
+            | ProviderErrorKind::Misconfigured => refused,
+        })
+    }
+
+    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
+        let binding = Binding { provider: PROVIDER, assistant_id: platform_agent_id };
+        let request = self.request(Method::PATCH, &number_path(id)?)?.json(&binding);
+        let answer = self.answer(request, self.http.deadline()).await?;
+        let bound = number(read(&answer)?, answer.doubt)?;
+        if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
+            Ok(bound)
+        } else {
+            Err(ProviderError::new(answer.doubt, "Vapi answered a binding with another assistant"))
+        }
+    }
+
+    async fn number_remove(&self, id: &str) -> Result<(), ProviderError> {
+        let request = self.request(Method::DELETE, &number_path(id)?)?;
+        self.answer(request, self.http.deadline()).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vapi() -> Vapi {
+        Vapi::new(VapiConfig {
+            api_key: SecretString::from("the-key"),
+            base_url: "http://127.0.0.1:9".to_owned(),
+            sip_domain: "sip.vapi.ai".to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_refusal_keeps_key_and_password_to_itself() {
+        let body = br#"{"message":["password hunter22 is weak","the-key"],"statusCode":400}"#.to_vec();
+        let answer = Answer { status: reqwest::StatusCode::BAD_REQUEST, body, doubt: ProviderErrorKind::Unknown };
+        let error = vapi().refused(&answer, &[&SecretString::from("hunter22")]);
+        assert_eq!(error.detail, "Vapi 400: password … is weak; …");
+        assert!(!format!("{:?}", vapi()).contains("the-key"));
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_none_is_not_asked_for() {
+        for id in ["", "..", "a/b", "a?b"] {
+            let error = vapi().number_remove(id).await.unwrap_err();
+            assert_eq!(error.kind, ProviderErrorKind::Rejected(Reason::Other), "{id}");
+            assert_eq!(vapi().agent_exists(id).await, Ok(false), "{id}");
+        }
+    }
+}

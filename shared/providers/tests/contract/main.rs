@@ -1,0 +1,212 @@
+//! Contract: every request the clients send is one that the third party's own OpenAPI document describes.
+//!
+//! The documents are large and not part of this repository. They are looked for where `TRUNKLINE_SPECS` says, else in
+//! `../shared/specs` beside the workspace. Without them these tests pass and say that they were skipped; with
+//! `TRUNKLINE_REQUIRE_SPECS=1` they fail instead.
+//!
+//! `openapi` judges a request, `recorder` catches it.
+
+mod openapi;
+mod recorder;
+
+use std::path::{Path, PathBuf};
+
+use domain::numbering::{CountryCode, NumberKind};
+use domain::ports::{BuyOrder, Carrier, ConnectOrder, SearchFilter, VoicePlatform, Webhooks};
+use openapi::OpenApi;
+use providers::twilio::Credentials;
+use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
+use recorder::Recorder;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+const NUMBER: &str = "PN0123456789abcdef0123456789abcdef";
+const UUID: &str = "0f2b6f6e-1c2d-4e3f-8a9b-0123456789ab";
+/// As long as tags are: a deployment's id and an operation's.
+const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
+
+/// The document, or none where it may be absent.
+fn document(name: &str) -> Option<OpenApi> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs");
+    let path = std::env::var_os("TRUNKLINE_SPECS").map_or_else(beside, PathBuf::from).join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(OpenApi::new(serde_json::from_str(&text).unwrap())),
+        Err(error) => {
+            let required = std::env::var_os("TRUNKLINE_REQUIRE_SPECS").is_some_and(|value| value == "1");
+            assert!(!required, "{} is required: {error}", path.display());
+            eprintln!("skipped: no {} ({error})", path.display());
+            None
+        }
+    }
+}
+
+/// Every request has an operation in the document and keeps its rules; the operations are exactly these.
+fn check(document: &OpenApi, recorder: &Recorder, expected: &[&str]) {
+    let mut operations = Vec::new();
+    for request in recorder.requests() {
+        match document.judge(&request) {
+            Ok(operation) => operations.push(operation),
+            Err(faults) => panic!("{} {}: {}", request.method, request.path, faults.join("; ")),
+        }
+    }
+    assert_eq!(operations, expected);
+}
+
+fn twilio_answer(method: &str, path: &str) -> (u16, Value) {
+    let number = json!({
+        "sid": NUMBER, "phone_number": "+14155550123", "friendly_name": TAG,
+        "date_created": "Thu, 30 Jul 2015 23:19:04 +0000", "capabilities": {"voice": true, "sms": true, "mms": false}
+    });
+    match (method, path.rsplit('/').next()) {
+        ("POST", _) => (201, number),
+        ("DELETE", _) => (204, Value::Null),
+        ("GET", Some("IncomingPhoneNumbers.json")) => (200, json!({"incoming_phone_numbers": [number]})),
+        ("GET", Some("Local.json" | "TollFree.json" | "Mobile.json" | "National.json")) => {
+            (200, json!({"available_phone_numbers": []}))
+        }
+        _ => (200, number),
+    }
+}
+
+#[tokio::test]
+async fn twilio_would_understand_every_request() {
+    let Some(document) = document("twilio/twilio_api_v2010.trimmed.json") else { return };
+    let recorder = Recorder::start(twilio_answer).await;
+    let twilio = Twilio::new(TwilioConfig {
+        account_sid: ACCOUNT.to_owned(),
+        credentials: Credentials::AuthToken(SecretString::from("token")),
+        api_base_url: recorder.url.clone(),
+    });
+    let everything = SearchFilter {
+        area_code: Some("808".to_owned()),
+        contains: Some("55".to_owned()),
+        locality: Some("Hilo & co".to_owned()),
+        region: Some("HI".to_owned()),
+        voice: Some(true),
+        sms: Some(false),
+        mms: Some(true),
+        limit: 20,
+    };
+    let kinds = [NumberKind::Local, NumberKind::TollFree, NumberKind::Mobile, NumberKind::National];
+    for kind in kinds {
+        twilio.number_search(CountryCode::US, kind, &everything).await.unwrap();
+    }
+    let e164 = "+14155550123".parse().unwrap();
+    twilio.number_find(&e164).await.unwrap();
+    let order = BuyOrder {
+        e164,
+        tag: TAG.to_owned(),
+        webhooks: Webhooks {
+            voice: "https://h.example/voice?tenant=t1&x=%20y".to_owned(),
+            voice_fallback: "https://f.example/voice".to_owned(),
+            status: "https://h.example/status?tenant=t1".to_owned(),
+        },
+        sms: true,
+    };
+    twilio.number_buy(&order).await.unwrap();
+    twilio.number_get(NUMBER).await.unwrap();
+    twilio.number_release(NUMBER).await.unwrap();
+
+    check(
+        &document,
+        &recorder,
+        &[
+            "ListAvailablePhoneNumberLocal",
+            "ListAvailablePhoneNumberTollFree",
+            "ListAvailablePhoneNumberMobile",
+            "ListAvailablePhoneNumberNational",
+            "ListIncomingPhoneNumber",
+            "CreateIncomingPhoneNumber",
+            "FetchIncomingPhoneNumber",
+            "DeleteIncomingPhoneNumber",
+        ],
+    );
+    let requests = recorder.requests();
+    assert!(requests.iter().all(|request| request.authorization.starts_with("Basic ")));
+    // Twilio reads a bare plus as a blank.
+    assert!(requests[4].query.contains("PhoneNumber=%2B14155550123"), "{}", requests[4].query);
+    let form = String::from_utf8_lossy(&requests[5].body);
+    assert!(form.starts_with("PhoneNumber=%2B14155550123&"), "{form}");
+    assert!(!form.contains("Sms"), "{form}");
+}
+
+fn vapi_answer(method: &str, path: &str) -> (u16, Value) {
+    let assistant = json!({"id": UUID, "orgId": "o", "createdAt": "2026-01-02T03:04:05.678Z", "updatedAt": "2026-01-02T03:04:05.678Z"});
+    let mut number = assistant.clone();
+    number["provider"] = json!("vapi");
+    number["name"] = json!(TAG);
+    number["sipUri"] = json!(format!("sip:{TAG}@sip.vapi.ai"));
+    number["assistantId"] = json!(UUID);
+    match (method, path) {
+        ("GET", "/assistant") => (200, json!([assistant])),
+        ("GET", "/v2/phone-number") => {
+            (200, json!({"results": [number], "metadata": {"itemsPerPage": 100, "totalItems": 1, "currentPage": 1}}))
+        }
+        ("POST", "/assistant") => (201, assistant),
+        ("POST", _) => (201, number),
+        (_, path) if path.starts_with("/assistant") => (200, assistant),
+        _ => (200, number),
+    }
+}
+
+#[tokio::test]
+async fn vapi_would_understand_every_request() {
+    let Some(document) = document("vapi/openapi.json") else { return };
+    let recorder = Recorder::start(vapi_answer).await;
+    let vapi = Vapi::new(VapiConfig {
+        api_key: SecretString::from("key"),
+        base_url: recorder.url.clone(),
+        sip_domain: "sip.vapi.ai".to_owned(),
+    });
+    vapi.agent_create(&"Ayşe ".repeat(12), Some("tr-TR"), "agt-1").await.unwrap();
+    vapi.agent_find("agt-1").await.unwrap();
+    assert!(vapi.agent_exists(UUID).await.unwrap());
+    vapi.agent_delete(UUID).await.unwrap();
+    let order = ConnectOrder {
+        tag: TAG.to_owned(),
+        platform_agent_id: UUID.to_owned(),
+        password: SecretString::from("0123456789abcdefghijABCDEFGHIJ"),
+    };
+    vapi.number_connect(&order).await.unwrap();
+    vapi.number_find(TAG).await.unwrap();
+    vapi.number_get(UUID).await.unwrap();
+    vapi.number_bind(UUID, UUID).await.unwrap();
+    vapi.number_remove(UUID).await.unwrap();
+
+    check(
+        &document,
+        &recorder,
+        &[
+            "AssistantController_create",
+            "AssistantController_findAll",
+            "AssistantController_findOne",
+            "AssistantController_remove",
+            "PhoneNumberController_create",
+            "PhoneNumberController_findAllPaginated",
+            "PhoneNumberController_findOne",
+            "PhoneNumberController_update",
+            "PhoneNumberController_remove",
+        ],
+    );
+    assert!(recorder.requests().iter().all(|request| request.authorization == "Bearer key"));
+}
+
+#[tokio::test]
+async fn vapi_would_understand_a_second_page() {
+    let Some(document) = document("vapi/openapi.json") else { return };
+    let recorder = Recorder::start(|_, _| {
+        let assistant = json!({"id": UUID, "createdAt": "2026-01-02T03:04:05.678Z"});
+        (200, Value::Array(vec![assistant; 500]))
+    })
+    .await;
+    let vapi = Vapi::new(VapiConfig {
+        api_key: SecretString::from("key"),
+        base_url: recorder.url.clone(),
+        sip_domain: "sip.vapi.ai".to_owned(),
+    });
+    // A server that never runs out of assistants is given up on, and never taken for one without ours.
+    vapi.agent_find("agt-1").await.unwrap_err();
+    check(&document, &recorder, &["AssistantController_findAll"; 20]);
+    assert!(recorder.requests()[19].query.contains("createdAtLt=2026-01-02T03%3A04%3A05.679Z"));
+}

@@ -1,0 +1,541 @@
+//! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
+
+use domain::call::Call;
+use domain::number::{Capabilities, LinkStatus, Number, NumberStatus};
+use domain::operation::{Operation, OperationStatus};
+use domain::ports::Offer;
+use domain::tenant::Project;
+use domain::wallet::{Entry, Wallet};
+use domain::{Money, period};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A page of things.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Listed<T> {
+    /// The things.
+    pub items: Vec<T>,
+    /// `cursor` of the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Listed<T> {
+    /// A page of the store, shown.
+    pub fn show<V>(page: store::page::Page<V>, show: impl FnMut(V) -> T) -> Self {
+        let next_cursor = page.next.map(|cursor| cursor.encode());
+        Self { items: page.items.into_iter().map(show).collect(), next_cursor }
+    }
+}
+
+/// A few things that come whole.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Items<T> {
+    /// The things.
+    pub items: Vec<T>,
+}
+
+/// What a number can do.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CapabilitiesView {
+    voice: bool,
+    sms: bool,
+    mms: bool,
+}
+
+impl From<Capabilities> for CapabilitiesView {
+    fn from(capabilities: Capabilities) -> Self {
+        let Capabilities { voice, sms, mms } = capabilities;
+        Self { voice, sms, mms }
+    }
+}
+
+/// How a number stands with its agent.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LinkView {
+    /// `linked` or `failed`.
+    status: &'static str,
+    /// Why not, when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// A number a tenant holds, held, or tried to buy.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NumberView {
+    id: String,
+    /// E.164.
+    e164: String,
+    country: String,
+    /// `local`, `toll_free`, `mobile`, `national`, `vanity` or `international`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    carrier: &'static str,
+    /// `pending`, `active`, `past_due`, `suspended`, `releasing`, `released` or `failed`.
+    status: &'static str,
+    name: Option<String>,
+    notes: Option<String>,
+    primary: bool,
+    locked: bool,
+    tags: Vec<String>,
+    project_id: Option<String>,
+    capabilities: CapabilitiesView,
+    /// A month.
+    price: Money,
+    /// Where callers go when the agent cannot answer.
+    fallback: Option<String>,
+    agent_id: Option<String>,
+    link: Option<LinkView>,
+    /// Exclusive end of the last charged period.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    paid_through: Option<Timestamp>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    next_charge_on: Option<Timestamp>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    release_at: Option<Timestamp>,
+    parked: bool,
+    open_operation_id: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created_at: Timestamp,
+}
+
+impl From<Number> for NumberView {
+    fn from(number: Number) -> Self {
+        let renews = match number.status {
+            NumberStatus::Active | NumberStatus::PastDue => true,
+            NumberStatus::Pending
+            | NumberStatus::Suspended
+            | NumberStatus::Releasing
+            | NumberStatus::Released
+            | NumberStatus::Failed => false,
+        };
+        let paid_through = number.paid_through.map(period::midnight);
+        Self {
+            id: number.id.into(),
+            e164: number.e164.into(),
+            country: number.country.into(),
+            kind: number.kind.as_str(),
+            carrier: number.carrier.as_str(),
+            status: number.status.as_str(),
+            name: number.name,
+            notes: number.notes,
+            primary: number.primary,
+            locked: number.locked,
+            tags: number.tags,
+            project_id: number.project_id.map(Into::into),
+            capabilities: number.capabilities.into(),
+            price: number.price,
+            fallback: number.fallback.map(Into::into),
+            agent_id: number.agent_id.map(Into::into),
+            link: number.link.map(|link| LinkView {
+                status: match link.status {
+                    LinkStatus::Linked => "linked",
+                    LinkStatus::Failed => "failed",
+                },
+                reason: link.reason,
+            }),
+            paid_through,
+            next_charge_on: paid_through.filter(|_| renews && number.release_at.is_none()),
+            release_at: number.release_at,
+            parked: number.parked,
+            open_operation_id: number.open_operation_id.map(Into::into),
+            created_at: number.created_at,
+        }
+    }
+}
+
+/// A step of an operation.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StepView {
+    name: &'static str,
+    status: &'static str,
+}
+
+/// Why an operation failed or is stuck.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OperationError {
+    code: &'static str,
+    detail: String,
+}
+
+/// The handle of work in progress.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OperationView {
+    id: String,
+    /// `purchase`, `link`, `unlink` or `release`.
+    kind: &'static str,
+    /// `running`, `waiting`, `succeeded`, `failed` or `stuck`.
+    status: &'static str,
+    number_id: String,
+    steps: Vec<StepView>,
+    error: Option<OperationError>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created_at: Timestamp,
+}
+
+impl From<Operation> for OperationView {
+    fn from(op: Operation) -> Self {
+        let steps =
+            op.steps.iter().map(|record| StepView { name: record.step.as_str(), status: record.state.as_str() });
+        // A running operation's failure is why it is being undone; it is news once it is over.
+        let over = matches!(op.status, OperationStatus::Failed | OperationStatus::Stuck);
+        Self {
+            id: op.id.as_str().to_owned(),
+            kind: op.saga.kind(),
+            status: op.status.as_str(),
+            number_id: op.number_id.as_str().to_owned(),
+            steps: steps.collect(),
+            error: op
+                .failure
+                .filter(|_| over)
+                .map(|failure| OperationError { code: failure.code.as_str(), detail: failure.detail }),
+            created_at: op.created_at,
+        }
+    }
+}
+
+/// An operation as the operator sees it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OperatorOperationView {
+    tenant_id: String,
+    /// What went wrong last.
+    trouble: Option<String>,
+    attempts: u32,
+    #[serde(flatten)]
+    operation: OperationView,
+}
+
+impl From<Operation> for OperatorOperationView {
+    fn from(op: Operation) -> Self {
+        let (tenant_id, trouble, attempts) = (op.tenant_id.as_str().to_owned(), op.trouble.clone(), op.attempts);
+        Self { tenant_id, trouble, attempts, operation: op.into() }
+    }
+}
+
+/// A number and the operation that changed it; either may be missing in an answer that says so.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NumberAndOperation {
+    /// The number, once the operation is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<NumberView>,
+    /// The operation.
+    pub operation: OperationView,
+}
+
+impl From<NumberAndOperation> for axum::response::Response {
+    /// 200 when it is over, else 202 and where to follow it.
+    fn from(done: NumberAndOperation) -> Self {
+        use axum::response::IntoResponse;
+        use http::{StatusCode, header};
+        if done.number.is_some() {
+            return axum::Json(done).into_response();
+        }
+        let location = [(header::LOCATION, format!("/v1/operations/{}", done.operation.id))];
+        (StatusCode::ACCEPTED, location, axum::Json(done)).into_response()
+    }
+}
+
+/// A tenant's voice assistant.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AgentView {
+    id: String,
+    name: String,
+    platform: &'static str,
+    platform_agent_id: Option<String>,
+    language: Option<String>,
+    /// `creating` or `active`.
+    status: &'static str,
+    project_id: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created_at: Timestamp,
+}
+
+impl From<domain::agent::Agent> for AgentView {
+    fn from(agent: domain::agent::Agent) -> Self {
+        Self {
+            id: agent.id.into(),
+            name: agent.name,
+            platform: agent.platform.as_str(),
+            platform_agent_id: agent.platform_agent_id,
+            language: agent.language,
+            status: match agent.status {
+                domain::agent::AgentStatus::Creating => "creating",
+                domain::agent::AgentStatus::Active => "active",
+            },
+            project_id: agent.project_id.map(Into::into),
+            created_at: agent.created_at,
+        }
+    }
+}
+
+/// A fresh agent with its token.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AgentCreated {
+    /// The agent.
+    pub agent: AgentView,
+    /// Shown this once; null when the request was a repeat.
+    pub api_token: Option<String>,
+}
+
+/// A group of numbers and agents.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProjectView {
+    id: String,
+    name: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created_at: Timestamp,
+}
+
+impl From<Project> for ProjectView {
+    fn from(project: Project) -> Self {
+        Self { id: project.id.into(), name: project.name, created_at: project.created_at }
+    }
+}
+
+/// Who a call went to and why.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RoutedView {
+    to: Option<String>,
+    why: Option<String>,
+}
+
+/// A call.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallView {
+    call_sid: String,
+    number_id: String,
+    agent_id: Option<String>,
+    direction: String,
+    from: String,
+    to: String,
+    /// Twilio's word.
+    status: &'static str,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    started_at: Timestamp,
+    duration_s: Option<u32>,
+    cost: Option<Money>,
+    routed: Option<RoutedView>,
+}
+
+impl CallView {
+    /// A call of this number.
+    #[must_use]
+    pub fn of(number: &domain::NumberId, call: Call) -> Self {
+        let routed = call.routed_why.is_some() || call.routed_to.is_some();
+        Self {
+            call_sid: call.call_sid,
+            number_id: number.as_str().to_owned(),
+            agent_id: call.agent_id.map(Into::into),
+            direction: call.direction,
+            from: call.from,
+            to: call.to,
+            status: call.status.as_str(),
+            started_at: call.started_at,
+            duration_s: call.duration_s,
+            cost: None,
+            routed: routed.then_some(RoutedView { to: call.routed_to, why: call.routed_why }),
+        }
+    }
+}
+
+/// What a tenant has in one currency.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WalletView {
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    currency: domain::Currency,
+    balance: Money,
+    /// Promised to open operations.
+    held: Money,
+    available: Money,
+    /// Last day on which all upcoming charges are covered; null when there are none.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+    funds_last_until: Option<jiff::civil::Date>,
+}
+
+impl WalletView {
+    /// A wallet and how long it lasts.
+    #[must_use]
+    pub fn of(wallet: Wallet, funds_last_until: Option<jiff::civil::Date>) -> Self {
+        let money = |micros: i64| Money::from_micros(micros, wallet.currency);
+        Self {
+            currency: wallet.currency,
+            balance: money(wallet.balance),
+            held: money(wallet.held),
+            available: money(wallet.available),
+            funds_last_until,
+        }
+    }
+}
+
+/// All wallets of a tenant.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WalletsView {
+    /// One per currency.
+    pub wallets: Vec<WalletView>,
+}
+
+/// A period: `[start, end)`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PeriodView {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    start: Timestamp,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    end: Timestamp,
+}
+
+/// A movement of money and why.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EntryView {
+    id: String,
+    /// `number_charge` or `adjustment`.
+    kind: &'static str,
+    /// Signed.
+    amount: Money,
+    balance_after: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<PeriodView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_id: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    effective_at: Timestamp,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created_at: Timestamp,
+    explain: String,
+}
+
+impl EntryView {
+    /// An entry and what the wallet had after it, in micro-units.
+    #[must_use]
+    pub fn of(entry: Entry, balance_after: i64) -> Self {
+        let money = |micros: i64| Money::from_micros(micros, entry.currency);
+        let period = entry
+            .period
+            .map(|period| PeriodView { start: period::midnight(period.start), end: period::midnight(period.end) });
+        Self {
+            kind: entry.kind.as_str(),
+            amount: money(entry.wallet_micros()),
+            balance_after: money(balance_after),
+            id: entry.id.into(),
+            number_id: entry.number_id.map(Into::into),
+            period,
+            operation_id: entry.operation_id.map(Into::into),
+            effective_at: entry.effective_at,
+            created_at: entry.created_at,
+            explain: entry.explain,
+        }
+    }
+}
+
+/// A number that could be bought, with what a tenant would pay.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OfferView {
+    e164: String,
+    country: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    carrier: &'static str,
+    locality: Option<String>,
+    region: Option<String>,
+    /// A month.
+    price: Money,
+    capabilities: CapabilitiesView,
+    /// `none`, `any`, `local` or `foreign`.
+    address_requirement: &'static str,
+}
+
+impl OfferView {
+    /// An offer at the price of its line.
+    #[must_use]
+    pub fn of(line: &domain::catalog::PriceLine, offer: Offer) -> Self {
+        Self {
+            e164: offer.e164.into(),
+            country: line.country.into(),
+            kind: line.kind.as_str(),
+            carrier: line.carrier.as_str(),
+            locality: offer.locality,
+            region: offer.region,
+            price: line.price,
+            capabilities: offer.capabilities.into(),
+            address_requirement: offer.address_requirement.as_str(),
+        }
+    }
+}
+
+/// What a dry run of a purchase found: everything was checked and nothing moved.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PurchasePreview {
+    /// Always true.
+    pub dry_run: bool,
+    /// What would be bought.
+    pub offer: OfferView,
+}
+
+/// What is sold in a country.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CountryView {
+    /// ISO 3166-1.
+    pub country: String,
+    /// Where its numbers are bought.
+    pub carrier: &'static str,
+    /// What sorts there are.
+    pub types: Vec<TypeView>,
+    /// What a buyer must have first.
+    pub requires: Vec<String>,
+}
+
+/// A sort of number and its price.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TypeView {
+    /// Which.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// A month.
+    pub price: Money,
+}
+
+/// A tenant as the operator sees it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TenantView {
+    id: String,
+    plan: String,
+    suspended: bool,
+    outage_mode: bool,
+    suspended_message: Option<String>,
+}
+
+impl From<domain::tenant::Tenant> for TenantView {
+    fn from(tenant: domain::tenant::Tenant) -> Self {
+        Self {
+            id: tenant.id.into(),
+            plan: tenant.plan,
+            suspended: tenant.suspended,
+            outage_mode: tenant.outage_mode,
+            suspended_message: tenant.suspended_message,
+        }
+    }
+}

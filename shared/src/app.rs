@@ -1,0 +1,109 @@
+//! What a use case is given: the books, the third parties, the clock. No globals.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::agent::Platform;
+use domain::catalog::{Plan, Plans, PriceBook};
+use domain::number::Carrier;
+use domain::ports::{self, ProviderError, Webhooks};
+use domain::tenant::Tenant;
+use domain::{Clock, Ids, TenantId};
+use secrecy::SecretString;
+use store::{Queue, Store};
+
+/// Settings that are no secrets.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Names this installation in every tag at every third party; one to five of `a–z 0–9`.
+    pub deployment: String,
+    /// Where third parties reach us, with scheme and any stage prefix, without a trailing slash.
+    pub public_base_url: String,
+    /// Earlier public addresses that numbers may still be configured with; signatures over them are accepted.
+    pub former_base_urls: Vec<String>,
+}
+
+/// The third parties and what is shared with them. Implemented by [`crate::boot`], which reads secrets when they are
+/// first needed and keeps them for minutes.
+#[async_trait]
+pub trait Providers: Send + Sync + fmt::Debug {
+    /// A carrier, with credentials. `Misconfigured` when there are none.
+    async fn carrier(&self, carrier: Carrier) -> Result<Arc<dyn ports::Carrier>, ProviderError>;
+    /// A voice platform, with credentials. `Misconfigured` when there are none.
+    async fn platform(&self, platform: Platform) -> Result<Arc<dyn ports::VoicePlatform>, ProviderError>;
+    /// Whether this carrier's signature over one of these URLs and these form parameters is good.
+    async fn signature_is_good(
+        &self,
+        urls: &[String],
+        parameters: &[(String, String)],
+        signature: &str,
+    ) -> Result<bool, ProviderError>;
+    /// The password for a SIP address of ours: derived from our key and the tag, so that it is stored nowhere. Without a
+    /// key id the current key is used; the key's id comes back.
+    async fn sip_password(&self, tag: &str, key_id: Option<&str>) -> Result<(String, SecretString), ProviderError>;
+    /// A third party refused our credentials: they are read again before the next use.
+    fn credentials_refused(&self);
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct Parts {
+    /// Settings that are no secrets.
+    pub settings: Settings,
+    /// The table.
+    pub store: Store,
+    /// The queue of operations.
+    pub queue: Queue,
+    /// Carriers and voice platforms.
+    pub providers: Arc<dyn Providers>,
+    /// What numbers cost.
+    pub price_book: PriceBook,
+    /// What plans allow.
+    pub plans: Plans,
+    /// Business and real time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and randomness.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// Everything there is, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The URLs configured at a carrier for a number of this tenant.
+    #[must_use]
+    pub fn webhooks(&self, tenant: &TenantId) -> Webhooks {
+        let url = |path: &str| format!("{}{path}?tenant={tenant}", self.settings.public_base_url);
+        Webhooks {
+            voice: url(crate::http::paths::VOICE),
+            voice_fallback: url(crate::http::paths::VOICE_FALLBACK),
+            status: url(crate::http::paths::CALL_STATUS),
+        }
+    }
+
+    /// The plan of a tenant; the default one for a tenant that was never set up.
+    #[must_use]
+    pub fn plan(&self, tenant: Option<&Tenant>) -> Plan {
+        let name = tenant.map_or(self.plans.default_name(), |tenant| &tenant.plan);
+        self.plans
+            .get(name)
+            .or_else(|| self.plans.get(self.plans.default_name()))
+            .unwrap_or(Plan { numbers: 0, calls: 0 })
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

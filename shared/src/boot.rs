@@ -1,0 +1,145 @@
+//! Start-up: the one place that reads the environment and names concrete third parties.
+
+use std::env;
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use domain::catalog::{CatalogError, PLANS, PRICE_BOOK, Plans, PriceBook};
+use domain::{Clock, Ids};
+use jiff::Timestamp;
+use store::{Queue, Store};
+use uuid::Uuid;
+
+use crate::app::{Parts, Settings};
+use crate::http::auth::ClaimNames;
+use crate::secrets::{ProviderSettings, SecretProviders};
+use crate::{App, serve::Error};
+
+/// A setting that is missing or wrong; the process does not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {why}")]
+pub struct BadSetting {
+    name: &'static str,
+    why: &'static str,
+}
+
+/// The system's clock: business time is real time.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn real_now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Ids from the system's randomness.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemIds;
+
+impl Ids for SystemIds {
+    fn uuid(&self, now: Timestamp) -> Uuid {
+        let random = self.random();
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let mut tail = [0u8; 10];
+        tail.copy_from_slice(&random[..10]);
+        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
+    }
+
+    fn random(&self) -> [u8; 32] {
+        let mut bytes = [0u8; 32];
+        // Fails only where the operating system has no randomness, and then nothing here may go on.
+        aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives randomness");
+        bytes
+    }
+}
+
+/// Everything, as the environment says. Clients are made when first used.
+///
+/// # Errors
+/// [`BadSetting`], [`CatalogError`].
+pub async fn app() -> Result<App, Error> {
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let providers = SecretProviders::new((&sdk).into(), provider_settings());
+    let parts = Parts {
+        settings: settings()?,
+        store: store(&sdk),
+        queue: Queue::new((&sdk).into(), env::var("OPERATIONS_QUEUE_URL").unwrap_or_default()),
+        providers: Arc::new(providers),
+        price_book: price_book()?,
+        plans: plans()?,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    };
+    Ok(App::new(parts))
+}
+
+/// The price book shipped with this build.
+///
+/// # Errors
+/// When the data file is broken.
+pub fn price_book() -> Result<PriceBook, CatalogError> {
+    PriceBook::read(PRICE_BOOK)
+}
+
+/// The plans shipped with this build.
+///
+/// # Errors
+/// When the data file is broken.
+pub fn plans() -> Result<Plans, CatalogError> {
+    Plans::read(PLANS)
+}
+
+/// The table named by `TABLE_NAME`.
+#[must_use]
+pub fn store(sdk: &SdkConfig) -> Store {
+    Store::new(sdk.into(), env::var("TABLE_NAME").unwrap_or_else(|_| "trunkline".into()))
+}
+
+/// How the identity provider calls its claims.
+#[must_use]
+pub fn claim_names() -> ClaimNames {
+    let or = |name: &str, default: String| env::var(name).ok().filter(|name| !name.is_empty()).unwrap_or(default);
+    let default = ClaimNames::default();
+    ClaimNames {
+        tenant: or("CLAIM_TENANT", default.tenant),
+        role: or("CLAIM_ROLE", default.role),
+        project: or("CLAIM_PROJECT", default.project),
+    }
+}
+
+fn settings() -> Result<Settings, BadSetting> {
+    let deployment = env::var("DEPLOYMENT").unwrap_or_else(|_| "dev".into());
+    let plain = deployment.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if !plain || !(1..=5).contains(&deployment.len()) {
+        return Err(BadSetting { name: "DEPLOYMENT", why: "one to five of a–z 0–9; it is part of every tag" });
+    }
+    let url = |text: &str| text.trim().trim_end_matches('/').to_owned();
+    let former = env::var("FORMER_BASE_URLS").unwrap_or_default();
+    Ok(Settings {
+        deployment,
+        public_base_url: env::var("PUBLIC_BASE_URL").map(|text| url(&text)).unwrap_or_default(),
+        former_base_urls: former.split(',').map(url).filter(|text| !text.is_empty()).collect(),
+    })
+}
+
+/// Where third parties and their secrets are; anything unset is the real thing.
+#[must_use]
+pub fn provider_settings() -> ProviderSettings {
+    let or = |name: &str, default: &str| {
+        let set = env::var(name).ok().filter(|text| !text.is_empty());
+        set.unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
+    };
+    ProviderSettings {
+        twilio_secret: or("TWILIO_SECRET", "trunkline/dev/twilio"),
+        vapi_secret: or("VAPI_SECRET", "trunkline/dev/vapi"),
+        sip_secret: or("SIP_SECRET", "trunkline/dev/sip"),
+        twilio_api_base_url: or("TWILIO_API_BASE_URL", "https://api.twilio.com"),
+        vapi_base_url: or("VAPI_BASE_URL", "https://api.vapi.ai"),
+        vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
+    }
+}

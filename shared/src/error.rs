@@ -1,0 +1,122 @@
+//! Why a use case refused. One enum for all of them, since most reasons are common; it knows nothing of HTTP, and
+//! [`crate::http::problem`] alone turns it into an answer.
+
+use domain::operation::{Failure, OperationStatus};
+use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::{Money, OperationId};
+use store::{StoreError, TransactError};
+
+/// Why a use case refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Not there, or not the caller's.
+    #[error("not found")]
+    NotFound,
+    /// A field that cannot be.
+    #[error("{field}: {why}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What it must be.
+        why: String,
+    },
+    /// A POST that buys came without its key.
+    #[error("an Idempotency-Key is required")]
+    IdempotencyKeyRequired,
+    /// The key came with another request before.
+    #[error("the Idempotency-Key was used for another request")]
+    IdempotencyKeyReused,
+    /// Not enough money.
+    #[error("insufficient balance: {required} required, {available} available")]
+    InsufficientBalance {
+        /// What it takes.
+        required: Money,
+        /// What there is.
+        available: Money,
+    },
+    /// The plan allows no numbers at all.
+    #[error("the plan holds no numbers")]
+    PlanForbidsNumbers,
+    /// The plan allows no more numbers.
+    #[error("the plan's limit of {0} numbers is reached")]
+    NumberLimitReached(u32),
+    /// Taken, claimed, quarantined, blocked, or not on offer: all the same to a tenant.
+    #[error("the number is not available")]
+    NumberUnavailable,
+    /// Nothing of this country is sold.
+    #[error("unsupported country")]
+    UnsupportedCountry,
+    /// Nothing of this type is sold in the country.
+    #[error("unsupported type")]
+    UnsupportedType,
+    /// The carrier wants a business address first.
+    #[error("an address is required")]
+    AddressRequired,
+    /// Another operation works on the number.
+    #[error("another operation is working on the number")]
+    OperationInProgress(Option<OperationId>),
+    /// The number is not in service.
+    #[error("the number is not active")]
+    NumberNotActive,
+    /// The number is the primary one.
+    #[error("the number is the primary number")]
+    PrimaryNumber,
+    /// The number is locked against release.
+    #[error("the number is locked")]
+    NumberLocked,
+    /// The number is inconsistent and waits for an operator.
+    #[error("the number is parked")]
+    NumberParked,
+    /// The agent is still linked.
+    #[error("the agent is in use")]
+    AgentInUse,
+    /// Something is still in the project.
+    #[error("the project is in use")]
+    ProjectInUse,
+    /// No such voice platform here, or not for this.
+    #[error("unsupported platform")]
+    PlatformUnsupported,
+    /// The plan is not in the plan file.
+    #[error("unknown plan")]
+    UnknownPlan(Vec<String>),
+    /// The operation is not one that can be resumed.
+    #[error("the operation is {}", .0.as_str())]
+    NotStuck(OperationStatus),
+    /// The caller may not do this.
+    #[error("forbidden")]
+    Forbidden,
+    /// The operation ran and failed.
+    #[error("the operation failed: {}", .1.detail)]
+    Operation(OperationId, Failure),
+    /// The carrier cannot be reached or refuses.
+    #[error("the carrier is unavailable: {0}")]
+    Carrier(ProviderError),
+    /// The voice platform cannot be reached or refuses.
+    #[error("the voice platform is unavailable: {0}")]
+    Platform(ProviderError),
+    /// The store did not answer; whether a write happened is unknown.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// A field that cannot be.
+    pub(crate) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
+        Self::Invalid { field, why: why.into() }
+    }
+
+    /// Whether a carrier's refusal is about our own set-up.
+    pub(crate) fn carrier_misconfigured(error: &ProviderError) -> bool {
+        matches!(error.kind, ProviderErrorKind::Misconfigured)
+    }
+}
+
+impl From<TransactError> for Error {
+    /// For transactions whose lost conditions were not told apart: the thing changed under the caller's hands.
+    fn from(error: TransactError) -> Self {
+        match error {
+            TransactError::Lost(_) => Self::OperationInProgress(None),
+            TransactError::Store(error) => Self::Store(error),
+        }
+    }
+}

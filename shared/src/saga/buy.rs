@@ -1,0 +1,86 @@
+//! The step that buys at a carrier, and its undoing.
+//!
+//! A carrier answers "sold" to an order for a number the account already owns, and changes that number instead. So it is
+//! looked for first, under whatever tag, and a sale dated before the step is treated as somebody else's thing.
+
+use domain::limits;
+use domain::number::{Carrier, CarrierRef};
+use domain::operation::{Operation, Purchase};
+use domain::ports::{BuyOrder, CarrierNumber, ProviderError, ProviderErrorKind, Reason};
+use domain::what_next::{Acted, Learned, Probed};
+use jiff::Timestamp;
+
+use crate::App;
+
+pub(super) async fn act(app: &App, op: &Operation, purchase: &Purchase, started_at: Timestamp) -> Acted {
+    let tag = op.tag(&app.settings.deployment);
+    let carrier = match app.providers.carrier(Carrier::Twilio).await {
+        Ok(carrier) => carrier,
+        Err(error) => return Acted::Failed(error),
+    };
+    match carrier.number_find(&purchase.e164).await {
+        Ok(None) => {}
+        Ok(Some(found)) if found.tag == tag => return Acted::Done(bought(found)),
+        Ok(Some(_)) => return Acted::Failed(taken()),
+        Err(error) => return Acted::Failed(only_looked(error)),
+    }
+    let webhooks = app.webhooks(&op.tenant_id);
+    let order = BuyOrder { e164: purchase.e164.clone(), tag, webhooks, sms: purchase.capabilities.sms };
+    match carrier.number_buy(&order).await {
+        Ok(sold) if sold.tag != order.tag || sold.created_at < earliest(started_at) => Acted::Suspicious(format!(
+            "The carrier says it sold a number that it had sold before ({}); it may belong to somebody else.",
+            sold.id
+        )),
+        Ok(sold) => Acted::Done(bought(sold)),
+        Err(error) => Acted::Failed(error),
+    }
+}
+
+pub(super) async fn probe(app: &App, op: &Operation, purchase: &Purchase) -> Probed {
+    let carrier = match app.providers.carrier(Carrier::Twilio).await {
+        Ok(carrier) => carrier,
+        Err(error) => return Probed::Failed(error),
+    };
+    match carrier.number_find(&purchase.e164).await {
+        Ok(None) => Probed::Absent,
+        Ok(Some(found)) if found.tag != op.tag(&app.settings.deployment) => Probed::Foreign,
+        Ok(Some(found)) if found.created_at < earliest(op.created_at) => Probed::Suspicious(format!(
+            "A number older than the operation has its tag ({}); it may belong to somebody else.",
+            found.id
+        )),
+        Ok(Some(found)) => Probed::Present(bought(found)),
+        Err(error) => Probed::Failed(error),
+    }
+}
+
+pub(super) async fn undo(app: &App, op: &Operation, purchase: &Purchase) -> Result<(), ProviderError> {
+    let Some(bought) = &purchase.bought else { return Ok(()) };
+    debug_assert_eq!(bought.tag, op.tag(&app.settings.deployment));
+    super::give_back::release(app, bought, &purchase.e164).await
+}
+
+fn bought(number: CarrierNumber) -> Learned {
+    Learned::Bought(CarrierRef { id: number.id, tag: number.tag }, number.created_at)
+}
+
+fn taken() -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Rejected(Reason::Taken), "The number is not available.")
+}
+
+/// A look that failed in whatever way has bought nothing.
+fn only_looked(error: ProviderError) -> ProviderError {
+    match error.kind {
+        ProviderErrorKind::Unknown | ProviderErrorKind::NotFound => {
+            ProviderError::new(ProviderErrorKind::Unavailable, error.detail)
+        }
+        ProviderErrorKind::Rejected(_)
+        | ProviderErrorKind::RateLimited
+        | ProviderErrorKind::Unavailable
+        | ProviderErrorKind::Misconfigured => error,
+    }
+}
+
+/// The carrier's dates are whole seconds of a clock of its own.
+fn earliest(at: Timestamp) -> Timestamp {
+    at.saturating_sub(limits::CARRIER_CLOCK_SKEW).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,226 @@
+//! Secrets: read from Secrets Manager when first needed, kept for minutes, read again after a refusal.
+//!
+//! Each third party has a secret of its own, so that a function can be given just the ones it needs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use aws_sdk_secretsmanager::{Client, Config};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::agent::Platform;
+use domain::number::Carrier;
+use domain::ports::{self, ProviderError, ProviderErrorKind};
+use providers::twilio::{Credentials, signature};
+use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use crate::app::Providers;
+
+/// How long a secret is believed without asking again.
+const KEPT_FOR: Duration = Duration::from_secs(300);
+/// A bad signature makes the secret be read again, but not more often than this: anybody can send one.
+const REREAD_EVERY: Duration = Duration::from_secs(30);
+
+/// Names of the secrets and where the third parties are.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// `{"account_sid","auth_token","previous_auth_token"?}`
+    pub twilio_secret: String,
+    /// `{"api_key"}`
+    pub vapi_secret: String,
+    /// `{"current":"k1","keys":{"k1":"…"}}`: what SIP passwords are derived from.
+    pub sip_secret: String,
+    /// Base URL of Twilio's v2010 API.
+    pub twilio_api_base_url: String,
+    /// Base URL of Vapi's API.
+    pub vapi_base_url: String,
+    /// Host of Vapi's SIP addresses; goes with the region of its API.
+    pub vapi_sip_domain: String,
+}
+
+#[derive(Deserialize)]
+struct TwilioSecret {
+    account_sid: String,
+    auth_token: SecretString,
+    previous_auth_token: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+struct VapiSecret {
+    api_key: SecretString,
+}
+
+#[derive(Deserialize)]
+struct SipSecret {
+    current: String,
+    keys: BTreeMap<String, SecretString>,
+}
+
+/// Third parties whose credentials are in Secrets Manager.
+#[derive(Debug)]
+pub struct SecretProviders {
+    settings: ProviderSettings,
+    config: Config,
+    client: OnceLock<Client>,
+    twilio: Slot<TwilioKeys>,
+    vapi: Slot<Vapi>,
+    sip: Slot<SipKeys>,
+}
+
+#[derive(Debug)]
+struct TwilioKeys {
+    client: Arc<Twilio>,
+    tokens: Vec<SecretString>,
+}
+
+#[derive(Debug)]
+struct SipKeys {
+    current: String,
+    keys: BTreeMap<String, SecretString>,
+}
+
+/// Something made from a secret, and when it was read.
+#[derive(Debug)]
+struct Slot<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T> Slot<T> {
+    fn empty() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Forgets a value older than this.
+    async fn forget(&self, older_than: Duration) {
+        let mut slot = self.0.lock().await;
+        if slot.as_ref().is_some_and(|(read, _)| read.elapsed() >= older_than) {
+            *slot = None;
+        }
+    }
+}
+
+impl SecretProviders {
+    /// Providers whose secrets are read through this configuration.
+    #[must_use]
+    pub fn new(config: Config, settings: ProviderSettings) -> Self {
+        let client = OnceLock::new();
+        Self { settings, config, client, twilio: Slot::empty(), vapi: Slot::empty(), sip: Slot::empty() }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, ProviderError> {
+        let client = self.client.get_or_init(|| Client::from_conf(self.config.clone()));
+        let answer = client.get_secret_value().secret_id(name).send().await.map_err(|error| {
+            let missing = error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception());
+            let kind = if missing { ProviderErrorKind::Misconfigured } else { ProviderErrorKind::Unavailable };
+            ProviderError::new(kind, format!("the secret {name} cannot be read"))
+        })?;
+        let text = answer.secret_string().unwrap_or_default();
+        serde_json::from_str(text).map_err(|_| {
+            ProviderError::new(
+                ProviderErrorKind::Misconfigured,
+                format!("the secret {name} has not the fields it needs"),
+            )
+        })
+    }
+
+    /// What is kept, or what is made of a fresh read. Requests that meet here read once.
+    async fn slot<T, S: DeserializeOwned>(
+        &self,
+        slot: &Slot<T>,
+        name: &str,
+        make: impl FnOnce(S) -> T,
+    ) -> Result<Arc<T>, ProviderError> {
+        let mut kept = slot.0.lock().await;
+        if let Some((read, value)) = &*kept
+            && read.elapsed() < KEPT_FOR
+        {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(make(self.read(name).await?));
+        *kept = Some((Instant::now(), Arc::clone(&value)));
+        Ok(value)
+    }
+
+    async fn twilio(&self) -> Result<Arc<TwilioKeys>, ProviderError> {
+        let make = |secret: TwilioSecret| {
+            let mut tokens = vec![secret.auth_token.clone()];
+            tokens.extend(secret.previous_auth_token);
+            let config = TwilioConfig {
+                account_sid: secret.account_sid,
+                credentials: Credentials::AuthToken(secret.auth_token),
+                api_base_url: self.settings.twilio_api_base_url.clone(),
+            };
+            TwilioKeys { client: Arc::new(Twilio::new(config)), tokens }
+        };
+        self.slot(&self.twilio, &self.settings.twilio_secret, make).await
+    }
+}
+
+#[async_trait]
+impl Providers for SecretProviders {
+    async fn carrier(&self, carrier: Carrier) -> Result<Arc<dyn ports::Carrier>, ProviderError> {
+        match carrier {
+            Carrier::Twilio => Ok(self.twilio().await?.client.clone()),
+        }
+    }
+
+    async fn platform(&self, platform: Platform) -> Result<Arc<dyn ports::VoicePlatform>, ProviderError> {
+        match platform {
+            Platform::Vapi => {
+                let make = |secret: VapiSecret| {
+                    Vapi::new(VapiConfig {
+                        api_key: secret.api_key,
+                        base_url: self.settings.vapi_base_url.clone(),
+                        sip_domain: self.settings.vapi_sip_domain.clone(),
+                    })
+                };
+                Ok(self.slot(&self.vapi, &self.settings.vapi_secret, make).await?)
+            }
+        }
+    }
+
+    async fn signature_is_good(
+        &self,
+        urls: &[String],
+        parameters: &[(String, String)],
+        signature: &str,
+    ) -> Result<bool, ProviderError> {
+        if signature::verify(&self.twilio().await?.tokens, urls, parameters, signature) {
+            return Ok(true);
+        }
+        // The token may have been rotated since it was read.
+        self.twilio.forget(REREAD_EVERY).await;
+        Ok(signature::verify(&self.twilio().await?.tokens, urls, parameters, signature))
+    }
+
+    async fn sip_password(&self, tag: &str, key_id: Option<&str>) -> Result<(String, SecretString), ProviderError> {
+        let make = |secret: SipSecret| SipKeys { current: secret.current, keys: secret.keys };
+        let sip = self.slot(&self.sip, &self.settings.sip_secret, make).await?;
+        let key_id = key_id.unwrap_or(&sip.current);
+        let missing = || ProviderError::new(ProviderErrorKind::Misconfigured, format!("there is no SIP key {key_id}"));
+        let key = sip.keys.get(key_id).ok_or_else(missing)?;
+        Ok((key_id.to_owned(), derive(key, tag)))
+    }
+
+    fn credentials_refused(&self) {
+        // Whoever holds a slot is reading it afresh already.
+        if let Ok(mut slot) = self.twilio.0.try_lock() {
+            *slot = None;
+        }
+        if let Ok(mut slot) = self.vapi.0.try_lock() {
+            *slot = None;
+        }
+    }
+}
+
+/// HMAC-SHA-256 of the tag under the key, 43 characters of URL-safe base64.
+fn derive(key: &SecretString, tag: &str) -> SecretString {
+    use secrecy::ExposeSecret;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose_secret().as_bytes());
+    URL_SAFE_NO_PAD.encode(hmac::sign(&key, tag.as_bytes())).into()
+}

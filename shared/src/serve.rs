@@ -1,0 +1,163 @@
+//! Hosting on Lambda: five lines of a function's `main` call one of these.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use lambda_http::request::RequestContext;
+use lambda_http::{RequestExt, tower::ServiceBuilder};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::{Deserialize, Serialize};
+use store::queue::OperationMessage;
+use tracing_subscriber::EnvFilter;
+
+use crate::http::Routes;
+use crate::http::auth::Claims;
+use crate::{App, boot, jobs};
+
+/// Why a process ends.
+pub type Error = lambda_runtime::Error;
+
+/// Serves routes behind API Gateway's HTTP API.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn http(routes: Routes) -> Result<(), Error> {
+    logs();
+    let app = boot::app().await?;
+    let router = gateway(routes.service(app, boot::claim_names()));
+    lambda_http::run(router).await
+}
+
+/// A router as it is asked by API Gateway: claims come from its authorizer, and a stage in the path is taken off.
+fn gateway(
+    router: Router,
+) -> impl tower::Service<
+    lambda_http::Request,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send,
+> + Clone
++ Send {
+    ServiceBuilder::new().map_request(from_gateway).service(router)
+}
+
+fn from_gateway(mut request: lambda_http::Request) -> axum::extract::Request {
+    let (mut claims, mut stage) = (None, None);
+    if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
+        let jwt = context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
+        claims = jwt.map(|jwt| Claims(jwt.claims.clone().into_iter().collect::<BTreeMap<_, _>>()));
+        stage = context.stage.clone().filter(|stage| stage != "$default");
+    }
+    if let Some(claims) = claims {
+        request.extensions_mut().insert(claims);
+    }
+    if let Some(uri) = stage.and_then(|stage| without_stage(request.uri(), &stage)) {
+        *request.uri_mut() = uri;
+    }
+    request.map(axum::body::Body::new)
+}
+
+/// The path without its first segment, if that is the stage.
+fn without_stage(uri: &http::Uri, stage: &str) -> Option<http::Uri> {
+    let path = uri.path().strip_prefix('/')?.strip_prefix(stage)?;
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    path.starts_with('/').then(|| format!("{path}{query}").parse().ok()).flatten()
+}
+
+/// An SQS event, as far as it is needed.
+#[derive(Debug, Deserialize)]
+pub struct SqsEvent {
+    /// The messages.
+    #[serde(rename = "Records", default)]
+    pub records: Vec<SqsRecord>,
+}
+
+/// A message of an SQS event.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SqsRecord {
+    /// Which.
+    pub message_id: String,
+    /// What it says.
+    pub body: String,
+}
+
+/// The messages of a batch that have to be delivered again.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    /// Them.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A message that has to be delivered again.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Which.
+    pub item_identifier: String,
+}
+
+/// Serves the queue of operations.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn operations_queue() -> Result<(), Error> {
+    logs();
+    let app = boot::app().await?;
+    let handle = |event: LambdaEvent<SqsEvent>| async {
+        // Boxed: the compiler gives up on computing the size of a future nested this deep.
+        Ok::<_, Error>(Box::pin(advance_batch(&app, event.payload)).await)
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// Drives every operation of a batch; those whose message has to come again are named in the answer.
+pub async fn advance_batch(app: &App, event: SqsEvent) -> BatchResponse {
+    let mut response = BatchResponse::default();
+    for record in event.records {
+        let done = match serde_json::from_str::<OperationMessage>(&record.body) {
+            Ok(message) => jobs::advance(app, &message).await.map(|_| ()).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = done {
+            tracing::error!(message.id = record.message_id, why, "a queued operation could not be driven");
+            response.batch_item_failures.push(BatchItemFailure { item_identifier: record.message_id });
+        }
+    }
+    response
+}
+
+/// Serves the schedule of the sweep.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn sweep_schedule() -> Result<(), Error> {
+    logs();
+    let app = boot::app().await?;
+    let handle = |_: LambdaEvent<serde_json::Value>| async { jobs::sweep(&app).await.map_err(Error::from) };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// One JSON line an event, as CloudWatch likes it; `RUST_LOG` says how much.
+fn logs() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_target(false).without_time().init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_is_taken_off_the_path_once() {
+        let check = |uri: &str, stage: &str, expected: Option<&str>| {
+            let got = without_stage(&uri.parse().unwrap(), stage);
+            assert_eq!(got.map(|uri| uri.to_string()).as_deref(), expected, "{uri}");
+        };
+        check("/prod/webhooks/twilio/voice?tenant=a%2Bb", "prod", Some("/webhooks/twilio/voice?tenant=a%2Bb"));
+        check("/webhooks/twilio/voice", "prod", None);
+        check("/production/x", "prod", None);
+        check("/prod", "prod", None);
+    }
+}

@@ -1,0 +1,265 @@
+//! Agents: made at their platform, or registered when they are there already; listed, read, deleted.
+//!
+//! A platform's "create" has no idempotency key. The agent's record is written first and its id goes to the platform as
+//! a reference, so that a repeat under the same `Idempotency-Key` finds what a lost answer left there.
+
+use domain::agent::{Agent, AgentStatus, Platform};
+use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::{AgentId, limits};
+use serde::{Deserialize, Serialize};
+use store::idempotency::{Idempotency, Made};
+use store::{Guard, TransactError, keys};
+
+use super::{Paging, check_name, purchase};
+use crate::api::{AgentCreated, AgentView, Listed};
+use crate::http::auth::Caller;
+use crate::http::extract::{hash, hash_request};
+use crate::{App, Error};
+
+/// The agent to make or register.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateRequest {
+    name: String,
+    /// `vapi`.
+    platform: String,
+    /// An agent that is there already; without it one is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform_agent_id: Option<String>,
+    /// BCP 47 tag, such as `en-US`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    /// Kept with the agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// In which project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<String>,
+    /// No number is bought with it: false, or leave it out.
+    #[serde(default)]
+    number: bool,
+}
+
+/// Makes or registers an agent.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::PlatformUnsupported`], [`Error::NotFound`] (project, or the platform has no such agent),
+/// [`Error::Platform`]: with the same `Idempotency-Key` the request may be repeated.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    key_hash: Option<&str>,
+    request: &CreateRequest,
+) -> Result<AgentCreated, Error> {
+    let request_hash = hash_request("POST /v1/agents", request);
+    if let Some(key) = key_hash
+        && let Some(agent) = repeated(app, caller, key, &request_hash).await?
+    {
+        let agent =
+            if agent.status == AgentStatus::Creating { finish(app, agent, key_hash, false).await? } else { agent };
+        return Ok(AgentCreated { agent: agent.into(), api_token: None });
+    }
+    let (agent, token) = understand(app, caller, request)?;
+    if let Some(id) = &request.platform_agent_id {
+        registered(app, agent.platform, id).await?;
+    }
+    let mut writes = vec![store::agent::insert(&agent)?];
+    writes.extend(agent.project_id.as_ref().map(|project| store::project::join(&caller.tenant, project)));
+    if let Some(key) = key_hash {
+        let made = Made::Agent(agent.id.clone());
+        let record = Idempotency { request_hash: request_hash.clone(), made, created_at: agent.created_at };
+        writes.push(store::idempotency::insert(&caller.tenant, key, &record)?);
+    }
+    match app.store.transact(writes).await {
+        Ok(()) => {}
+        Err(error) if error.lost(Guard::Project) => return Err(Error::NotFound),
+        Err(TransactError::Lost(_)) => return Err(Error::OperationInProgress(None)),
+        Err(TransactError::Store(error)) => return Err(error.into()),
+    }
+    let agent = if agent.status == AgentStatus::Creating { finish(app, agent, key_hash, true).await? } else { agent };
+    Ok(AgentCreated { agent: agent.into(), api_token: Some(token) })
+}
+
+async fn repeated(app: &App, caller: &Caller, key: &str, request_hash: &str) -> Result<Option<Agent>, Error> {
+    let Some(record) = app.store.idempotency_get(&caller.tenant, key).await? else { return Ok(None) };
+    let Made::Agent(id) = &record.made else { return Err(Error::IdempotencyKeyReused) };
+    if record.request_hash != request_hash {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    // Deleted since: the key stays taken, and there is nothing to show for it.
+    app.store.agent_get(&caller.tenant, id).await?.map(Some).ok_or(Error::NotFound)
+}
+
+fn understand(app: &App, caller: &Caller, request: &CreateRequest) -> Result<(Agent, String), Error> {
+    if request.number {
+        return Err(Error::invalid("number", "buy the number with POST /v1/numbers and `agent_id`"));
+    }
+    let platform = Platform::from_name(&request.platform).ok_or(Error::PlatformUnsupported)?;
+    if request.platform_agent_id.as_ref().is_some_and(|id| !is_platform_id(id)) {
+        return Err(Error::invalid("platform_agent_id", "1 to 100 letters, digits, `-` and `_`"));
+    }
+    let language = |tag: &String| tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if request.language.as_ref().is_some_and(|tag| tag.is_empty() || !language(tag)) {
+        return Err(Error::invalid("language", "a BCP 47 tag, such as `en-US`"));
+    }
+    let settings = serde_json::Value::Object(request.settings.clone().unwrap_or_default());
+    if settings.to_string().len() > limits::SETTINGS_BYTES_MAX {
+        return Err(Error::invalid("settings", format!("at most {} bytes of JSON", limits::SETTINGS_BYTES_MAX)));
+    }
+    let now = app.clock.now();
+    let token = token(app);
+    let agent = Agent {
+        id: AgentId::fresh(&*app.ids, now),
+        tenant_id: caller.tenant.clone(),
+        project_id: purchase::project(caller, request.project_id.as_deref())?,
+        name: check_name("name", &request.name)?,
+        platform,
+        platform_agent_id: request.platform_agent_id.clone(),
+        made_by_us: request.platform_agent_id.is_none(),
+        language: request.language.clone(),
+        settings,
+        status: if request.platform_agent_id.is_some() { AgentStatus::Active } else { AgentStatus::Creating },
+        token_hash: hash(token.as_bytes()),
+        links: 0,
+        created_at: now,
+    };
+    Ok((agent, token))
+}
+
+fn is_platform_id(id: &str) -> bool {
+    (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// An agent's own token: 256 random bits. Only its SHA-256 is kept.
+fn token(app: &App) -> String {
+    use base64::Engine;
+    let random = app.ids.random();
+    format!("tlk_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
+}
+
+async fn registered(app: &App, platform: Platform, id: &str) -> Result<(), Error> {
+    let there = async { app.providers.platform(platform).await?.agent_exists(id).await };
+    match there.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::invalid("platform_agent_id", "the voice platform has no such agent")),
+        Err(error) => Err(refused(app, error)),
+    }
+}
+
+/// Makes the agent at its platform and notes its id there. A platform that refuses leaves nothing behind.
+async fn finish(app: &App, agent: Agent, key_hash: Option<&str>, fresh: bool) -> Result<Agent, Error> {
+    let reference = agent.id.as_str();
+    let made = async {
+        let platform = app.providers.platform(agent.platform).await?;
+        if !fresh && let Some(known) = platform.agent_find(reference).await? {
+            return Ok(known);
+        }
+        match platform.agent_create(&agent.name, agent.language.as_deref(), reference).await {
+            Err(error) if error.kind == ProviderErrorKind::Unknown => {
+                platform.agent_find(reference).await?.ok_or(error)
+            }
+            other => other,
+        }
+    };
+    match made.await {
+        Ok(id) => {
+            match app.store.agent_created(&agent, &id).await {
+                Ok(()) | Err(TransactError::Lost(_)) => {}
+                Err(TransactError::Store(error)) => return Err(error.into()),
+            }
+            app.store.agent_get(&agent.tenant_id, &agent.id).await?.ok_or(Error::NotFound)
+        }
+        Err(error) => {
+            if error.did_not_happen() && fresh {
+                forget(app, &agent, key_hash).await?;
+            }
+            Err(refused(app, error))
+        }
+    }
+}
+
+async fn forget(app: &App, agent: &Agent, key_hash: Option<&str>) -> Result<(), Error> {
+    let tenant = &agent.tenant_id;
+    let mut writes = vec![store::agent::delete_unlinked(tenant, &agent.id)];
+    writes.extend(agent.project_id.as_ref().map(|project| store::project::leave(tenant, project)));
+    writes.extend(key_hash.map(|key| store::idempotency::delete(tenant, key)));
+    Ok(app.store.transact(writes).await?)
+}
+
+fn refused(app: &App, error: ProviderError) -> Error {
+    if error.kind == ProviderErrorKind::Misconfigured {
+        app.providers.credentials_refused();
+    }
+    Error::Platform(error)
+}
+
+/// Agents the caller sees, oldest first.
+///
+/// # Errors
+/// [`Error::Invalid`] for a bad limit or cursor.
+pub async fn list(app: &App, caller: &Caller, request: &ListRequest) -> Result<Listed<AgentView>, Error> {
+    let paging = Paging { limit: request.limit, cursor: request.cursor.clone() };
+    let project: Option<Option<domain::ProjectId>> = request.project_id.as_deref().map(|id| id.parse().ok());
+    let keep = |agent: &Agent| {
+        caller.sees(agent.project_id.as_ref())
+            && project.as_ref().is_none_or(|project| project.is_some() && agent.project_id == *project)
+    };
+    let page = app.store.agent_list(&caller.tenant, paging.cursor(keys::AGENTS)?, paging.limit()?, keep).await?;
+    Ok(Listed::show(page, AgentView::from))
+}
+
+/// Which agents to list.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ListRequest {
+    project_id: Option<String>,
+    limit: Option<u16>,
+    cursor: Option<String>,
+}
+
+/// An agent the caller sees.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn get(app: &App, caller: &Caller, id: &AgentId) -> Result<Agent, Error> {
+    let agent = app.store.agent_get(&caller.tenant, id).await?;
+    agent.filter(|agent| caller.sees(agent.project_id.as_ref())).ok_or(Error::NotFound)
+}
+
+/// Deletes an agent nothing is linked to; one that we made is removed at its platform first.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::AgentInUse`], [`Error::Platform`] (nothing is deleted then; it may be repeated).
+pub async fn delete(app: &App, caller: &Caller, id: &AgentId) -> Result<(), Error> {
+    let agent = get(app, caller, id).await?;
+    if agent.links > 0 {
+        return Err(Error::AgentInUse);
+    }
+    if agent.made_by_us {
+        remove(app, &agent).await.map_err(|error| refused(app, error))?;
+    }
+    let mut writes = vec![store::agent::delete_unlinked(&caller.tenant, id)];
+    writes.extend(agent.project_id.as_ref().map(|project| store::project::leave(&caller.tenant, project)));
+    match app.store.transact(writes).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.lost(Guard::Agent) => match app.store.agent_get(&caller.tenant, id).await? {
+            Some(_) => Err(Error::AgentInUse),
+            None => Ok(()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn remove(app: &App, agent: &Agent) -> Result<(), ProviderError> {
+    let platform = app.providers.platform(agent.platform).await?;
+    let id = match &agent.platform_agent_id {
+        Some(id) => Some(id.clone()),
+        None => platform.agent_find(agent.id.as_str()).await?,
+    };
+    let Some(id) = id else { return Ok(()) };
+    match platform.agent_delete(&id).await {
+        Err(error) if error.kind == ProviderErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,211 @@
+//! What the operator does: plans, adjustments, stuck operations.
+
+use domain::ids::{EntryId, EventId};
+use domain::operation::OperationStatus;
+use domain::tenant::Tenant;
+use domain::wallet::{Account, Entry, EntryKind};
+use domain::{Currency, Money, OperationId, TenantId, limits, what_next};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::idempotency::{Idempotency, Made};
+use store::outbox::Event;
+use store::page::Cursor;
+use store::{Guard, TransactError};
+
+use super::operations::ListRequest;
+use super::present;
+use crate::api::{EntryView, Listed, OperatorOperationView, TenantView};
+use crate::http::extract::hash_request;
+use crate::{App, Error, saga};
+
+/// What to change of a tenant; a field that is absent stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TenantRequest {
+    /// Name of a plan.
+    plan: Option<String>,
+    /// Callers hear the suspended message, or reach the fallback number.
+    suspended: Option<bool>,
+    /// Callers reach the fallback number without the voice platform being asked.
+    outage_mode: Option<bool>,
+    /// What callers of a suspended number hear.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    suspended_message: Option<Option<String>>,
+}
+
+/// Sets a tenant up, or changes it.
+///
+/// # Errors
+/// [`Error::UnknownPlan`], [`Error::Invalid`].
+pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest) -> Result<TenantView, Error> {
+    if let Some(plan) = &request.plan
+        && app.plans.get(plan).is_none()
+    {
+        return Err(Error::UnknownPlan(app.plans.names().into_iter().map(str::to_owned).collect()));
+    }
+    let before = app.store.tenant_get(id).await?;
+    let mut tenant = before.unwrap_or_else(|| Tenant {
+        id: id.clone(),
+        plan: app.plans.default_name().to_owned(),
+        suspended: false,
+        outage_mode: false,
+        suspended_message: None,
+    });
+    if let Some(plan) = &request.plan {
+        tenant.plan.clone_from(plan);
+    }
+    tenant.suspended = request.suspended.unwrap_or(tenant.suspended);
+    tenant.outage_mode = request.outage_mode.unwrap_or(tenant.outage_mode);
+    if let Some(message) = &request.suspended_message {
+        let check = |text: &String| super::check_name("suspended_message", text);
+        tenant.suspended_message = message.as_ref().map(check).transpose()?;
+    }
+    app.store.tenant_put(&tenant).await?;
+    Ok(tenant.into())
+}
+
+/// Money to put into a wallet, or (negative) to take out of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AdjustmentRequest {
+    /// A decimal number; negative takes out.
+    amount: String,
+    /// ISO 4217.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    currency: String,
+    /// Why, for the tenant to read.
+    reason: String,
+}
+
+/// Books an adjustment: a ledger entry, and the wallet with it. A repeat under the same key answers the same entry.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::InsufficientBalance`] when more is to be taken out than is available,
+/// [`Error::IdempotencyKeyReused`].
+pub async fn adjust(
+    app: &App,
+    tenant: &TenantId,
+    key_hash: Option<&str>,
+    request: &AdjustmentRequest,
+) -> Result<EntryView, Error> {
+    let currency: Currency = request.currency.parse().map_err(|e| Error::invalid("currency", format!("{e}")))?;
+    let amount = Money::parse(&request.amount, currency).map_err(|e| Error::invalid("amount", format!("{e}")))?;
+    let max = limits::ADJUSTMENT_UNITS_MAX * 1_000_000;
+    if amount.micros == 0 || amount.micros.abs() > max {
+        let most = limits::ADJUSTMENT_UNITS_MAX;
+        return Err(Error::invalid("amount", format!("not zero, and at most {most} in either direction")));
+    }
+    let now = app.clock.now();
+    let entry = Entry {
+        id: EntryId::fresh(&*app.ids, now),
+        kind: EntryKind::Adjustment,
+        currency,
+        postings: Entry::postings(amount, Account::Adjustments),
+        number_id: None,
+        period: None,
+        operation_id: None,
+        effective_at: now,
+        created_at: now,
+        explain: super::check_name("reason", &request.reason)?,
+    };
+    let request_hash = hash_request(&format!("POST /v1/operator/tenants/{tenant}/adjustments"), request);
+    let mut writes = Vec::from(store::wallet::adjust(tenant, &entry, entry.id.as_str())?);
+    if let Some(key) = key_hash {
+        let made = Made::Adjustment(entry.id.clone());
+        let record = Idempotency { request_hash: request_hash.clone(), made, created_at: now };
+        writes.push(store::idempotency::insert(tenant, key, &record)?);
+    }
+    let data = json!({ "entry_id": entry.id, "amount": amount });
+    let event = Event { id: EventId::fresh(&*app.ids, now), kind: "wallet.adjusted".into(), at: now, data };
+    writes.push(store::outbox::insert(tenant, &event)?);
+    match app.store.transact(writes).await {
+        Ok(()) => shown(app, tenant, currency, &entry.id).await,
+        Err(error) if error.lost(Guard::Idempotency) => {
+            let record = app.store.idempotency_get(tenant, key_hash.unwrap_or_default()).await?;
+            match record {
+                Some(Idempotency { request_hash: before, made: Made::Adjustment(id), .. })
+                    if before == request_hash =>
+                {
+                    shown(app, tenant, currency, &id).await
+                }
+                Some(_) | None => Err(Error::IdempotencyKeyReused),
+            }
+        }
+        Err(error) if error.lost(Guard::Wallet) => {
+            let wallet = app.store.wallet_get(tenant, currency).await?;
+            let available = Money::from_micros(wallet.map_or(0, |wallet| wallet.available), currency);
+            Err(Error::InsufficientBalance { required: amount.negated(), available })
+        }
+        Err(TransactError::Lost(_)) => Err(Error::OperationInProgress(None)),
+        Err(TransactError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// An entry that was just written, with what the wallet had after it.
+async fn shown(app: &App, tenant: &TenantId, currency: Currency, id: &EntryId) -> Result<EntryView, Error> {
+    let mut balance = app.store.wallet_get(tenant, currency).await?.map_or(0, |wallet| wallet.balance);
+    let mut after = None;
+    loop {
+        let page = app.store.entry_list(tenant, currency, after, limits::PAGE_MAX).await?;
+        for entry in page.items {
+            if entry.id == *id {
+                return Ok(EntryView::of(entry, balance));
+            }
+            balance = balance.saturating_sub(entry.wallet_micros());
+        }
+        after = Some(page.next.ok_or(Error::NotFound)?);
+    }
+}
+
+/// Operations of all tenants that need an operator, the oldest first.
+///
+/// # Errors
+/// [`Error::Invalid`] for any status but `stuck`, a bad limit or cursor.
+pub async fn operations(app: &App, request: &ListRequest) -> Result<Listed<OperatorOperationView>, Error> {
+    if request.status()? != Some(OperationStatus::Stuck) {
+        return Err(Error::invalid("status", "only `stuck` can be listed across tenants"));
+    }
+    let (limit, after) = (request.paging().limit()?, request.paging().cursor("")?);
+    let due = app.store.operation_stuck(after.as_ref(), limit).await?;
+    let next = due.last().filter(|_| due.len() == usize::from(limit)).map(|last| last.cursor.clone());
+    let mut items = Vec::new();
+    for found in &due {
+        let op = app.store.operation_get(&found.tenant_id, &found.operation_id).await?;
+        items.extend(op.filter(|op| op.status == OperationStatus::Stuck).map(OperatorOperationView::from));
+    }
+    Ok(Listed { items, next_cursor: next.as_ref().map(Cursor::encode) })
+}
+
+/// Lets a stuck operation go on from where it is; the queue has it next.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NotStuck`].
+pub async fn resume(app: &App, id: &OperationId) -> Result<OperatorOperationView, Error> {
+    let mut after: Option<Cursor> = None;
+    let found = loop {
+        let due = app.store.operation_stuck(after.as_ref(), limits::PAGE_MAX).await?;
+        if let Some(found) = due.iter().find(|found| found.operation_id == *id) {
+            break found.clone();
+        }
+        after = Some(due.last().ok_or(Error::NotFound)?.cursor.clone());
+    };
+    let op = app.store.operation_get(&found.tenant_id, id).await?;
+    let mut op = op.ok_or(Error::NotFound)?;
+    if op.status != OperationStatus::Stuck {
+        return Err(Error::NotStuck(op.status));
+    }
+    if !app.store.operation_lease(&mut op, app.clock.real_now()).await? {
+        return Err(Error::OperationInProgress(Some(op.id)));
+    }
+    what_next::resumed(&mut op, app.clock.now());
+    op.lease_until = None;
+    if !app.store.operation_journal(&op).await? {
+        return Err(Error::OperationInProgress(Some(op.id)));
+    }
+    tracing::info!(operation.id = %op.id, "an operator resumed an operation");
+    saga::hint(app, &op).await;
+    Ok(op.into())
+}

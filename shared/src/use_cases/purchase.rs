@@ -1,0 +1,424 @@
+//! Buy a number: check everything that costs nothing, resolve the request to one exact number, begin the saga, drive it.
+//!
+//! The wallet is asked before the carrier; the transaction that begins the saga asks it again, and that answer counts.
+
+use domain::catalog::PriceLine;
+use domain::claim::Claim;
+use domain::number::{Number, NumberStatus};
+use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
+use domain::ports::{AddressRequirement, Offer, SearchFilter};
+use domain::{AgentId, E164, Money, ProjectId, limits};
+use serde::{Deserialize, Serialize};
+use store::idempotency::{Idempotency, Made};
+use store::{Guard, TransactError};
+
+use crate::api::{OfferView, PurchasePreview};
+use crate::http::auth::Caller;
+use crate::http::extract::hash_request;
+use crate::saga::{self, Deadline};
+use crate::use_cases::search;
+use crate::{App, Error};
+
+/// One exact number, or any of a country, type and area code.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Exactly this number (E.164).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub e164: Option<String>,
+    /// Any number of this country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Of this type; `local` by default.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// With this area code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub area_code: Option<String>,
+    /// Who is to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<String>,
+    /// The tenant's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// In which project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<String>,
+    /// Where callers go when the agent cannot answer (E.164).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// Give the number back if it cannot be linked.
+    #[serde(default)]
+    pub all_or_nothing: bool,
+}
+
+/// What a purchase came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Bought.
+    Bought(Box<Number>, Operation),
+    /// Still running, or needing an operator; the operation can be followed.
+    Running(Operation),
+    /// Only checked.
+    Previewed(PurchasePreview),
+}
+
+/// How a request wants to be answered.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mode {
+    /// Check everything and move nothing.
+    pub dry_run: bool,
+    /// Do not wait for the end.
+    pub respond_async: bool,
+}
+
+/// What was asked for, understood.
+struct Wish<'a> {
+    line: &'a PriceLine,
+    exact: Option<E164>,
+    area_code: Option<String>,
+    name: Option<String>,
+    fallback: Option<E164>,
+    agent_id: Option<AgentId>,
+    project_id: Option<ProjectId>,
+    all_or_nothing: bool,
+}
+
+/// Buys.
+///
+/// # Errors
+/// Everything API.md lists for `POST /v1/numbers`. A refusal leaves nothing behind; [`Error::Operation`] means that it
+/// was begun and undone.
+pub async fn run(
+    app: &App,
+    caller: &Caller,
+    key_hash: Option<&str>,
+    request: &Request,
+    mode: Mode,
+) -> Result<Outcome, Error> {
+    let request_hash = hash_request("POST /v1/numbers", request);
+    if !mode.dry_run {
+        let key = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
+        if let Some(before) = repeated(app, caller, key, &request_hash).await? {
+            return Ok(before);
+        }
+    }
+    let wish = understand(app, caller, request)?;
+    let tenant = &caller.tenant;
+    let (standing, holdings, wallet, agent) = tokio::try_join!(
+        async { app.store.tenant_get(tenant).await.map_err(Error::from) },
+        async { app.store.holdings_get(tenant).await.map_err(Error::from) },
+        async { app.store.wallet_get(tenant, wish.line.price.currency).await.map_err(Error::from) },
+        agent_binding(app, caller, wish.agent_id.as_ref()),
+    )?;
+    let limit = app.plan(standing.as_ref()).numbers;
+    if limit == 0 {
+        return Err(Error::PlanForbidsNumbers);
+    }
+    if holdings.numbers >= limit {
+        return Err(Error::NumberLimitReached(limit));
+    }
+    if let Some(project) = &wish.project_id {
+        app.store.project_get(tenant, project).await?.ok_or(Error::NotFound)?;
+    }
+    let price = wish.line.price;
+    let available = wallet.map_or(0, |wallet| wallet.available);
+    if available < price.micros {
+        return Err(insufficient(price, available));
+    }
+    let offers = resolve(app, &wish).await?;
+    if mode.dry_run {
+        return preview(app, caller, &wish, offers).await;
+    }
+    let idempotency = key_hash.map(|key| (key, request_hash.as_str()));
+    begin(app, caller, &wish, offers, agent, limit, idempotency, mode).await
+}
+
+/// What this key stands for already, if anything.
+async fn repeated(app: &App, caller: &Caller, key: &str, request_hash: &str) -> Result<Option<Outcome>, Error> {
+    let Some(record) = app.store.idempotency_get(&caller.tenant, key).await? else { return Ok(None) };
+    let Made::Operation(id) = &record.made else { return Err(Error::IdempotencyKeyReused) };
+    if record.request_hash != request_hash {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    let op = app.store.operation_get(&caller.tenant, id).await?.ok_or(Error::NotFound)?;
+    if !caller.sees(op.project_id.as_ref()) {
+        return Err(Error::NotFound);
+    }
+    outcome(app, op).await.map(Some)
+}
+
+fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wish<'a>, Error> {
+    let e164 = |field: &'static str, text: &str| text.parse::<E164>().map_err(|e| Error::invalid(field, e.to_string()));
+    let exact = request.e164.as_deref().map(|text| e164("e164", text)).transpose()?;
+    let line = match (&exact, &request.country) {
+        (Some(_), Some(_)) => return Err(Error::invalid("country", "name either `e164` or `country`, not both")),
+        (None, None) => return Err(Error::invalid("e164", "name either `e164` or `country`")),
+        (Some(_), None) if request.kind.is_some() || request.area_code.is_some() => {
+            return Err(Error::invalid("e164", "an exact number leaves no choice of `type` or `area_code`"));
+        }
+        (Some(exact), None) => {
+            let (country, kind) = exact.classify().ok_or(Error::UnsupportedCountry)?;
+            search::line(app, country.as_str(), Some(kind.as_str()))?
+        }
+        (None, Some(country)) => search::line(app, country, request.kind.as_deref())?,
+    };
+    let area_code = request.area_code.as_deref().map(|code| search::area_code(line.country, code)).transpose()?;
+    let project_id = project(caller, request.project_id.as_deref())?;
+    Ok(Wish {
+        line,
+        exact,
+        area_code,
+        name: request.name.as_deref().map(|name| super::check_name("name", name)).transpose()?,
+        fallback: request.fallback.as_deref().map(|text| e164("fallback", text)).transpose()?,
+        agent_id: request.agent_id.as_deref().map(|id| id.parse().map_err(|_| Error::NotFound)).transpose()?,
+        project_id,
+        all_or_nothing: request.all_or_nothing,
+    })
+}
+
+/// The project something goes into: the named one, or the one the caller is confined to. Another one is not there.
+pub(crate) fn project(caller: &Caller, named: Option<&str>) -> Result<Option<ProjectId>, Error> {
+    let named: Option<ProjectId> = named.map(|id| id.parse().map_err(|_| Error::NotFound)).transpose()?;
+    match (&caller.project, named) {
+        (None, named) => Ok(named),
+        (Some(own), None) => Ok(Some(own.clone())),
+        (Some(own), Some(named)) if *own == named => Ok(Some(named)),
+        (Some(_), Some(_)) => Err(Error::NotFound),
+    }
+}
+
+/// The agent a number is to be linked to, as its platform knows it.
+pub(crate) async fn agent_binding(
+    app: &App,
+    caller: &Caller,
+    id: Option<&AgentId>,
+) -> Result<Option<AgentBinding>, Error> {
+    let Some(id) = id else { return Ok(None) };
+    let agent = app.store.agent_get(&caller.tenant, id).await?.filter(|agent| caller.sees(agent.project_id.as_ref()));
+    let agent = agent.ok_or(Error::NotFound)?;
+    let platform_agent_id = agent.platform_agent_id.ok_or(Error::NotFound)?;
+    Ok(Some(AgentBinding { agent_id: agent.id, platform: agent.platform, platform_agent_id }))
+}
+
+fn insufficient(price: Money, available: i64) -> Error {
+    Error::InsufficientBalance { required: price, available: Money::from_micros(available, price.currency) }
+}
+
+/// The exact numbers to try, best first. All have the one price of their line, so none is dearer than another.
+async fn resolve(app: &App, wish: &Wish<'_>) -> Result<Vec<Offer>, Error> {
+    let filter = SearchFilter {
+        area_code: wish.area_code.clone(),
+        contains: wish.exact.as_ref().map(|exact| exact.digits().to_owned()),
+        limit: u16::try_from(limits::OFFER_CANDIDATES_MAX).unwrap_or(u16::MAX),
+        ..SearchFilter::default()
+    };
+    let mut offers = search::offers(app, wish.line, &filter).await?;
+    if let Some(exact) = &wish.exact {
+        offers.retain(|offer| offer.e164 == *exact);
+    }
+    let needs_address = |offer: &Offer| offer.address_requirement != AddressRequirement::None;
+    if offers.is_empty() {
+        Err(Error::NumberUnavailable)
+    } else if offers.iter().all(needs_address) {
+        Err(Error::AddressRequired)
+    } else {
+        offers.retain(|offer| !needs_address(offer));
+        offers.truncate(limits::OFFER_CANDIDATES_MAX);
+        Ok(offers)
+    }
+}
+
+async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Offer>) -> Result<Outcome, Error> {
+    for offer in offers {
+        let standing = app.store.claim_get(&offer.e164).await?;
+        if Claim::may_take(standing.as_ref(), &caller.tenant, app.clock.now()) {
+            let offer = OfferView::of(wish.line, offer);
+            return Ok(Outcome::Previewed(PurchasePreview { dry_run: true, offer }));
+        }
+    }
+    Err(Error::NumberUnavailable)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one beginning, and every argument of it was checked before")]
+async fn begin(
+    app: &App,
+    caller: &Caller,
+    wish: &Wish<'_>,
+    offers: Vec<Offer>,
+    agent: Option<AgentBinding>,
+    limit: u32,
+    idempotency: Option<(&str, &str)>,
+    mode: Mode,
+) -> Result<Outcome, Error> {
+    let exact = wish.exact.is_some();
+    for (n, offer) in offers.iter().enumerate() {
+        let now = app.clock.now();
+        let standing = app.store.claim_get(&offer.e164).await?;
+        if !Claim::may_take(standing.as_ref(), &caller.tenant, now) {
+            continue;
+        }
+        let candidates = offers.iter().skip(n + 1).map(|offer| offer.e164.clone()).filter(|_| !exact).collect();
+        let purchase = Purchase {
+            e164: offer.e164.clone(),
+            country: wish.line.country,
+            kind: wish.line.kind,
+            capabilities: offer.capabilities,
+            price: wish.line.price,
+            candidates,
+            attempt: 1,
+            doubt: false,
+            previous_claim: standing,
+            agent: agent.clone(),
+            all_or_nothing: wish.all_or_nothing,
+            bought: None,
+            sold_at: None,
+            connected: None,
+            link_refused: None,
+        };
+        let (number, mut op) = records(app, caller, wish, &purchase, offer);
+        if mode.respond_async {
+            (op.lease_until, op.due_at) = (None, Some(now));
+        }
+        let record = idempotency.map(|(key, request_hash)| {
+            let made = Made::Operation(op.id.clone());
+            (key, Idempotency { request_hash: request_hash.to_owned(), made, created_at: now })
+        });
+        let writes = saga::purchase::begin(&saga::purchase::Beginning {
+            number: &number,
+            op: &op,
+            purchase: &purchase,
+            limit,
+            idempotency: record.as_ref().map(|(key, record)| (*key, record)),
+        })?;
+        match app.store.transact(writes).await {
+            Ok(()) => return go_on(app, op, mode).await,
+            Err(TransactError::Lost(guards)) => {
+                if let Some(refusal) = refused(app, caller, wish, &guards, limit, idempotency).await? {
+                    return Ok(refusal);
+                }
+            }
+            Err(TransactError::Store(error)) => {
+                // It may have been written after all; then it is ours to go on with.
+                let Some(begun) = app.store.operation_get(&caller.tenant, &op.id).await? else {
+                    return Err(Error::Store(error));
+                };
+                return go_on(app, begun, mode).await;
+            }
+        }
+    }
+    Err(Error::NumberUnavailable)
+}
+
+fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, offer: &Offer) -> (Number, Operation) {
+    let now = app.clock.now();
+    let (op_id, number_id) = (domain::OperationId::fresh(&*app.ids, now), domain::NumberId::fresh(&*app.ids, now));
+    let number = Number {
+        id: number_id.clone(),
+        tenant_id: caller.tenant.clone(),
+        project_id: wish.project_id.clone(),
+        e164: purchase.e164.clone(),
+        country: purchase.country,
+        kind: purchase.kind,
+        carrier: wish.line.carrier,
+        status: NumberStatus::Pending,
+        name: wish.name.clone(),
+        notes: None,
+        primary: false,
+        locked: false,
+        tags: Vec::new(),
+        capabilities: offer.capabilities,
+        price: purchase.price,
+        fallback: wish.fallback.clone(),
+        agent_id: None,
+        link: None,
+        carrier_ref: None,
+        platform_ref: None,
+        anchor: None,
+        paid_through: None,
+        release_at: None,
+        released_at: None,
+        parked: false,
+        open_operation_id: Some(op_id.clone()),
+        created_at: now,
+    };
+    let saga = Saga::Purchase(Box::new(purchase.clone()));
+    let op = Operation::begin(op_id, caller.tenant.clone(), number_id, wish.project_id.clone(), saga, &*app.clock);
+    (number, op)
+}
+
+/// Why a purchase could not begin. `Ok(None)`: somebody claimed this offer first, and the next one may be had.
+async fn refused(
+    app: &App,
+    caller: &Caller,
+    wish: &Wish<'_>,
+    guards: &[Guard],
+    limit: u32,
+    idempotency: Option<(&str, &str)>,
+) -> Result<Option<Outcome>, Error> {
+    let lost = |guard: Guard| guards.contains(&guard);
+    if lost(Guard::Idempotency)
+        && let Some((key, request_hash)) = idempotency
+    {
+        // The same request, twice at once: the other one began it.
+        return repeated(app, caller, key, request_hash).await;
+    }
+    if lost(Guard::Wallet) {
+        let wallet = app.store.wallet_get(&caller.tenant, wish.line.price.currency).await?;
+        return Err(insufficient(wish.line.price, wallet.map_or(0, |wallet| wallet.available)));
+    }
+    if lost(Guard::Holdings) {
+        return Err(Error::NumberLimitReached(limit));
+    }
+    if lost(Guard::Agent) || lost(Guard::Project) {
+        return Err(Error::NotFound);
+    }
+    Ok(None)
+}
+
+/// Drives a purchase that was begun, for as long as its caller can wait.
+async fn go_on(app: &App, op: Operation, mode: Mode) -> Result<Outcome, Error> {
+    if mode.respond_async {
+        saga::hint(app, &op).await;
+        return Ok(Outcome::Running(op));
+    }
+    let op = drive(app, op).await;
+    outcome(app, op).await
+}
+
+/// Drives an operation this request began; if the store goes away meanwhile, the sweep goes on from the journal.
+pub(crate) async fn drive(app: &App, op: Operation) -> Operation {
+    let begun = op.clone();
+    match Box::pin(saga::drive(app, op, Deadline::of_a_request(app))).await {
+        Ok(op) => {
+            if op.status == OperationStatus::Running && op.due_at.is_some_and(|due| due <= app.clock.now()) {
+                saga::hint(app, &op).await;
+            }
+            op
+        }
+        Err(error) => {
+            tracing::error!(operation.id = %begun.id, %error, "the store did not answer; the sweep goes on with it");
+            begun
+        }
+    }
+}
+
+async fn outcome(app: &App, op: Operation) -> Result<Outcome, Error> {
+    match op.status {
+        OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => Ok(Outcome::Running(op)),
+        OperationStatus::Succeeded => {
+            let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
+            Ok(Outcome::Bought(Box::new(number), op))
+        }
+        OperationStatus::Failed => Err(failed(op)),
+    }
+}
+
+/// The refusal a failed operation amounts to, for ever.
+pub(crate) fn failed(op: Operation) -> Error {
+    use domain::operation::{Failure, FailureCode};
+    let unknown = || Failure::new(FailureCode::NeedsOperator, "The operation failed.");
+    let failure = op.failure.clone().unwrap_or_else(unknown);
+    Error::Operation(op.id, failure)
+}

@@ -1,0 +1,191 @@
+//! Link, unlink and release: the sagas a tenant begins on a number it has.
+
+use domain::number::{Number, NumberStatus};
+use domain::operation::{Link, Operation, OperationStatus, Release, Saga, Unlink};
+use domain::{NumberId, OperationId};
+use serde::Deserialize;
+use store::{Guard, TransactError, Write};
+
+use crate::api::{NumberAndOperation, NumberView};
+use crate::http::auth::Caller;
+use crate::saga;
+use crate::use_cases::{numbers, purchase};
+use crate::{App, Error};
+
+/// Who is to answer.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LinkRequest {
+    agent_id: String,
+}
+
+/// Lets an agent answer a number.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NumberNotActive`], [`Error::OperationInProgress`], [`Error::PlatformUnsupported`], or
+/// [`Error::Operation`] when the platform refused and the number is as before.
+pub async fn link(
+    app: &App,
+    caller: &Caller,
+    id: &NumberId,
+    request: &LinkRequest,
+    respond_async: bool,
+) -> Result<NumberAndOperation, Error> {
+    let number = numbers::get(app, caller, id).await?;
+    let agent_id = request.agent_id.parse().map_err(|_| Error::NotFound)?;
+    let agent = purchase::agent_binding(app, caller, Some(&agent_id)).await?.ok_or(Error::NotFound)?;
+    serving(&number)?;
+    let previous = number.platform_ref.clone();
+    if previous.as_ref().is_some_and(|previous| previous.platform != agent.platform) {
+        return Err(Error::PlatformUnsupported);
+    }
+    let saga =
+        Link { e164: number.e164.clone(), agent, previous_agent: number.agent_id.clone(), previous, connected: None };
+    begin(app, number, Saga::Link(Box::new(saga)), respond_async).await
+}
+
+/// Lets no agent answer a number; one that nobody answers stays so.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NumberNotActive`], [`Error::OperationInProgress`].
+pub async fn unlink(
+    app: &App,
+    caller: &Caller,
+    id: &NumberId,
+    respond_async: bool,
+) -> Result<NumberAndOperation, Error> {
+    let number = numbers::get(app, caller, id).await?;
+    serving(&number)?;
+    let saga =
+        Unlink { e164: number.e164.clone(), agent_id: number.agent_id.clone(), platform: number.platform_ref.clone() };
+    begin(app, number, Saga::Unlink(Box::new(saga)), respond_async).await
+}
+
+/// When to give a number back.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ReleaseRequest {
+    when: Option<String>,
+}
+
+/// Gives a number back. Released again is success: the answer is the release that was.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::PrimaryNumber`], [`Error::NumberLocked`], [`Error::NumberParked`],
+/// [`Error::NumberNotActive`] for a number that was never bought, [`Error::OperationInProgress`].
+pub async fn release(
+    app: &App,
+    caller: &Caller,
+    id: &NumberId,
+    request: &ReleaseRequest,
+    respond_async: bool,
+) -> Result<NumberAndOperation, Error> {
+    if request.when.as_deref().is_some_and(|when| when != "now") {
+        return Err(Error::invalid("when", "`now`, or leave it out"));
+    }
+    let number = numbers::get(app, caller, id).await?;
+    if let NumberStatus::Releasing | NumberStatus::Released = number.status {
+        return released(app, caller, number).await;
+    }
+    releasable(&number)?;
+    let carrier = number.carrier_ref.clone().ok_or(Error::NumberNotActive)?;
+    let saga = Release {
+        e164: number.e164.clone(),
+        carrier,
+        agent_id: number.agent_id.clone(),
+        platform: number.platform_ref.clone(),
+    };
+    begin(app, number, Saga::Release(Box::new(saga)), respond_async).await
+}
+
+/// The release that is running, or was.
+async fn released(app: &App, caller: &Caller, number: Number) -> Result<NumberAndOperation, Error> {
+    let mut after = None;
+    loop {
+        let is = |op: &Operation| op.number_id == number.id && matches!(op.saga, Saga::Release(_));
+        let page = app.store.operation_list(&caller.tenant, after, 1, is).await?;
+        if let Some(op) = page.items.into_iter().next() {
+            let number = (op.status == OperationStatus::Succeeded).then(|| NumberView::from(number));
+            return Ok(NumberAndOperation { number, operation: op.into() });
+        }
+        after = Some(page.next.ok_or(Error::NotFound)?);
+    }
+}
+
+fn serving(number: &Number) -> Result<(), Error> {
+    if let Some(open) = &number.open_operation_id {
+        return Err(Error::OperationInProgress(Some(open.clone())));
+    }
+    if number.status.serves() { Ok(()) } else { Err(Error::NumberNotActive) }
+}
+
+fn releasable(number: &Number) -> Result<(), Error> {
+    if let Some(open) = &number.open_operation_id {
+        return Err(Error::OperationInProgress(Some(open.clone())));
+    }
+    match number.status {
+        NumberStatus::Active | NumberStatus::PastDue | NumberStatus::Suspended => {}
+        NumberStatus::Pending | NumberStatus::Failed | NumberStatus::Releasing | NumberStatus::Released => {
+            return Err(Error::NumberNotActive);
+        }
+    }
+    match (number.primary, number.locked, number.parked) {
+        (true, _, _) => Err(Error::PrimaryNumber),
+        (_, true, _) => Err(Error::NumberLocked),
+        (_, _, true) => Err(Error::NumberParked),
+        (false, false, false) => Ok(()),
+    }
+}
+
+/// Begins a saga on a number in one transaction, and drives it for as long as the caller can wait.
+async fn begin(app: &App, number: Number, saga: Saga, respond_async: bool) -> Result<NumberAndOperation, Error> {
+    let id = OperationId::fresh(&*app.ids, app.clock.now());
+    let (tenant, project) = (number.tenant_id.clone(), number.project_id.clone());
+    let mut op = Operation::begin(id, tenant, number.id.clone(), project, saga, &*app.clock);
+    if respond_async {
+        (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
+    }
+    match app.store.transact(beginning(&op)?).await {
+        Ok(()) => {}
+        Err(TransactError::Lost(guards)) => return Err(refused(app, &number, &guards).await?),
+        Err(TransactError::Store(error)) => {
+            // It may have been written after all; then it is ours to go on with.
+            let begun = app.store.operation_get(&op.tenant_id, &op.id).await?;
+            op = begun.ok_or(Error::Store(error))?;
+        }
+    }
+    if respond_async {
+        saga::hint(app, &op).await;
+        return Ok(NumberAndOperation { number: None, operation: op.into() });
+    }
+    let op = purchase::drive(app, op).await;
+    match op.status {
+        OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => {
+            Ok(NumberAndOperation { number: None, operation: op.into() })
+        }
+        OperationStatus::Failed => Err(purchase::failed(op)),
+        OperationStatus::Succeeded => {
+            let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
+            Ok(NumberAndOperation { number: Some(number.into()), operation: op.into() })
+        }
+    }
+}
+
+fn beginning(op: &Operation) -> Result<Vec<Write>, store::StoreError> {
+    match &op.saga {
+        Saga::Link(link) => saga::link::begin(op, link),
+        Saga::Unlink(_) => saga::unlink::begin(op),
+        Saga::Release(release) => saga::release::begin(op, release),
+        Saga::Purchase(_) => Err(store::StoreError::Corrupt("a purchase begins elsewhere".into())),
+    }
+}
+
+/// What stood in the way, read back.
+async fn refused(app: &App, before: &Number, guards: &[Guard]) -> Result<Error, Error> {
+    if guards.contains(&Guard::Agent) {
+        return Ok(Error::NotFound);
+    }
+    let number = app.store.number_get(&before.tenant_id, &before.id).await?.ok_or(Error::NotFound)?;
+    let why = serving(&number).and_then(|()| releasable(&number));
+    Ok(why.err().unwrap_or(Error::OperationInProgress(None)))
+}

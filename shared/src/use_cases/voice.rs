@@ -1,0 +1,201 @@
+//! What callers meet: the answers to the carrier's voice webhooks, and what is kept of a call.
+//!
+//! Every answer is a TwiML document, also when the books cannot be read: a caller is never left with an error tone. There
+//! is no work after an answer, since a Lambda freezes; who a call went to travels in the (signed) URL that reports how it
+//! ended.
+
+use domain::call::{self, Call, CallStatus, Routing, Why};
+use domain::number::PlatformRef;
+use domain::{AgentId, E164, limits};
+use providers::twilio::twiml::{Dial, RejectReason, Response, Say, Sip, Target, Verb};
+use store::call::CallNews;
+
+use crate::App;
+use crate::http::paths;
+use crate::http::twilio::Signed;
+
+/// Answers an incoming call: one round trip to the store, side by side with noting the call.
+pub async fn incoming(app: &App, webhook: &Signed) -> Response {
+    let Some(called) = webhook.called() else { return reject() };
+    let Some(call) = call_of(app, webhook, &called) else { return reject() };
+    match app.store.call_begin(&webhook.tenant, &called, &call).await {
+        Ok(found) => {
+            let routing = call::route(&webhook.tenant, found.tenant.as_ref(), found.claim.as_ref());
+            answer(app, webhook, routing).await
+        }
+        Err(error) => {
+            tracing::error!(call.sid = call.call_sid, %error, "an incoming call could not be looked up");
+            let url = callback(app, webhook, paths::VOICE_FALLBACK, &[]);
+            Response::new().then(Verb::Redirect(url))
+        }
+    }
+}
+
+/// Answers when the carrier got no answer from [`incoming`]: the fallback number, or a sentence. Runs as a function of its
+/// own, so that whatever broke the other need not break this one.
+pub async fn fallback(app: &App, webhook: &Signed) -> Response {
+    let Some(called) = webhook.called() else { return reject() };
+    match app.store.call_lookup(&webhook.tenant, &called).await {
+        Ok(found) => match call::route(&webhook.tenant, found.tenant.as_ref(), found.claim.as_ref()) {
+            Routing::Reject => reject(),
+            Routing::Agent { fallback: Some(to), .. } | Routing::Forward { to, .. } => {
+                forward(app, webhook, to, Why::Failure)
+            }
+            Routing::Agent { fallback: None, .. } => say(Why::Failure, None),
+            Routing::Say { why, message } => say(why, message),
+        },
+        Err(error) => {
+            tracing::error!(%error, "a call's fallback could not be looked up");
+            say(Why::Failure, None)
+        }
+    }
+}
+
+/// Goes on after a hand-over: nothing after a call that was taken, the fallback number after one that was not. Tells the
+/// call's record who it went to.
+pub async fn dial_result(app: &App, webhook: &Signed) -> Response {
+    let Some(called) = webhook.called() else { return Response::new() };
+    let (status, why) = (webhook.parameter("DialCallStatus"), webhook.configured("why").and_then(Why::from_name));
+    let taken = matches!(status, Some("completed" | "answered"));
+    let to_agent = webhook.configured("agent").and_then(|id| id.parse::<AgentId>().ok());
+    let (next, routed) = match (&to_agent, taken) {
+        (Some(agent), true) => (Response::new(), routed(agent.to_string(), Why::Linked)),
+        (Some(_), false) => after_agent(app, webhook, &called).await,
+        (None, true) => (Response::new(), routed("fallback", why.unwrap_or(Why::Failure))),
+        (None, false) => (say(Why::AgentFailed, None), routed("nobody", why.unwrap_or(Why::Failure))),
+    };
+    if let Some(call) = call_of(app, webhook, &called) {
+        let agent_id = to_agent.filter(|_| taken);
+        let news = CallNews { call, status: None, routed: taken.then_some(routed), agent_id };
+        if let Err(error) = app.store.call_news(&news).await {
+            tracing::warn!(%error, "who took a call could not be noted");
+        }
+    }
+    next
+}
+
+/// The agent did not take the call: the fallback number, as the books have it now.
+async fn after_agent(app: &App, webhook: &Signed, called: &E164) -> (Response, (String, String)) {
+    let fallback = match app.store.call_lookup(&webhook.tenant, called).await {
+        Ok(found) => {
+            let ours = found.claim.filter(|claim| claim.tenant_id == webhook.tenant);
+            ours.and_then(|claim| claim.route).and_then(|route| route.fallback)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a call's fallback could not be looked up");
+            None
+        }
+    };
+    match fallback {
+        Some(to) => (forward(app, webhook, to, Why::AgentFailed), routed("fallback", Why::AgentFailed)),
+        None => (say(Why::AgentFailed, None), routed("nobody", Why::AgentFailed)),
+    }
+}
+
+/// Takes in how a call stands, in whatever order and however often it is told.
+///
+/// # Errors
+/// When the store does not answer; the carrier may send it again.
+pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError> {
+    let Some(status) = webhook.parameter("CallStatus").and_then(CallStatus::from_name) else { return Ok(()) };
+    let Some(called) = webhook.called() else { return Ok(()) };
+    let Some(mut call) = call_of(app, webhook, &called) else { return Ok(()) };
+    call.duration_s = webhook.parameter("CallDuration").and_then(|text| text.parse().ok());
+    let lookup = app.store.call_lookup(&webhook.tenant, &called).await?;
+    // A hand-over reports itself; what ends without one was answered by us, as the books say now.
+    let routed = match call::route(&webhook.tenant, lookup.tenant.as_ref(), lookup.claim.as_ref()) {
+        Routing::Reject => return Ok(()),
+        Routing::Say { why, .. } => Some(routed("nobody", why)),
+        Routing::Agent { .. } | Routing::Forward { .. } => None,
+    };
+    app.store.call_news(&CallNews { call, status: Some(status), routed, agent_id: None }).await
+}
+
+async fn answer(app: &App, webhook: &Signed, routing: Routing) -> Response {
+    match routing {
+        Routing::Reject => reject(),
+        Routing::Forward { to, why } => forward(app, webhook, to, why),
+        Routing::Say { why, message } => say(why, message),
+        Routing::Agent { agent_id, target, fallback } => match hand_over(app, webhook, &agent_id, &target).await {
+            Ok(document) => document,
+            Err(error) => {
+                tracing::error!(%error, "a call could not be handed over");
+                match fallback {
+                    Some(to) => forward(app, webhook, to, Why::Failure),
+                    None => say(Why::Failure, None),
+                }
+            }
+        },
+    }
+}
+
+/// Dials the platform's SIP address with the password derived for it.
+async fn hand_over(
+    app: &App,
+    webhook: &Signed,
+    agent: &AgentId,
+    target: &PlatformRef,
+) -> Result<Response, domain::ports::ProviderError> {
+    let (_, password) = app.providers.sip_password(&target.tag, Some(&target.key_id)).await?;
+    let sip = Sip::new(&target.sip_uri, &target.tag, password)
+        .header("X-Caller", webhook.parameter("From").unwrap_or_default())
+        .header("X-Called", webhook.parameter("To").unwrap_or_default());
+    let action = callback(app, webhook, paths::DIAL_RESULT, &[("agent", agent.as_str())]);
+    let dial = Dial { action, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
+    Ok(Response::new().then(Verb::Dial(dial)))
+}
+
+fn forward(app: &App, webhook: &Signed, to: E164, why: Why) -> Response {
+    let action = callback(app, webhook, paths::DIAL_RESULT, &[("why", why.as_str())]);
+    let dial = Dial { action, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Number(to) };
+    Response::new().then(Verb::Dial(dial))
+}
+
+fn say(why: Why, message: Option<String>) -> Response {
+    let sentence = match why {
+        Why::Suspended => "The number you have called is not in service at the moment.",
+        Why::Unlinked | Why::NotActive => "The number you have called is not set up yet. Please try again later.",
+        Why::OutageMode | Why::AgentFailed | Why::Failure | Why::Linked | Why::Unknown => {
+            "We cannot take your call at the moment. Please try again later."
+        }
+    };
+    let text = message.unwrap_or_else(|| sentence.to_owned());
+    Response::new().then(Verb::Say(Say { text, language: None })).then(Verb::Hangup)
+}
+
+fn reject() -> Response {
+    Response::new().then(Verb::Reject(RejectReason::Rejected))
+}
+
+fn routed(to: impl Into<String>, why: Why) -> (String, String) {
+    (to.into(), why.as_str().to_owned())
+}
+
+/// One of our own URLs, for the carrier to call.
+fn callback(app: &App, webhook: &Signed, path: &str, more: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("tenant", webhook.tenant.as_str());
+    query.extend_pairs(more);
+    format!("{}{path}?{}", app.settings.public_base_url, query.finish())
+}
+
+/// The call a webhook speaks of, as it would be noted if it were new. `None` without a usable id.
+fn call_of(app: &App, webhook: &Signed, called: &E164) -> Option<Call> {
+    let sid = webhook.parameter("CallSid")?;
+    let plain = (1..=64).contains(&sid.len()) && sid.bytes().all(|b| b.is_ascii_alphanumeric());
+    let text = |name: &str| webhook.parameter(name).unwrap_or_default().chars().take(100).collect::<String>();
+    plain.then(|| Call {
+        call_sid: sid.to_owned(),
+        tenant_id: webhook.tenant.clone(),
+        e164: called.clone(),
+        direction: "inbound".into(),
+        from: text("From"),
+        to: text("To"),
+        status: webhook.parameter("CallStatus").and_then(CallStatus::from_name).unwrap_or(CallStatus::Ringing),
+        started_at: app.clock.now(),
+        duration_s: None,
+        routed_to: None,
+        routed_why: None,
+        agent_id: None,
+    })
+}

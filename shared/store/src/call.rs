@@ -1,0 +1,215 @@
+//! Call records: put once, moved forward only (invariant I8).
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::call::{Call, CallStatus};
+use domain::{AgentId, E164, TenantId, limits};
+use jiff::{Span, Timestamp, tz::TimeZone};
+
+use crate::Store;
+use crate::item::{StoreError, decode, encode, key_of, text, whole, with_key};
+use crate::keys::{self, CALLS_INDEX, CALLS_PK, CALLS_SK};
+use crate::page::{Cursor, Page};
+use crate::update::Update;
+
+/// What was heard of a call after it began.
+#[derive(Debug, Clone)]
+pub struct CallNews {
+    /// The call as it would be recorded if nothing were known of it yet.
+    pub call: Call,
+    /// How it stands now, if this says so.
+    pub status: Option<CallStatus>,
+    /// Who it went to and why, if this says so.
+    pub routed: Option<(String, String)>,
+    /// Whose agent took it, if this says so.
+    pub agent_id: Option<AgentId>,
+}
+
+impl Store {
+    /// A call.
+    pub async fn call_get(&self, call_sid: &str) -> Result<Option<Call>, StoreError> {
+        self.get(&keys::call(call_sid)).await
+    }
+
+    /// Notes a call that just came in; one that is noted already stays as it is (the carrier asks again after a
+    /// timeout).
+    pub async fn call_insert(&self, call: &Call) -> Result<(), StoreError> {
+        let mut item = with_key(encode(call)?, &keys::call(&call.call_sid));
+        item.insert("rank".into(), whole(call.status.rank()));
+        for (name, value) in fixed(call) {
+            item.insert(name.into(), value);
+        }
+        let put = self
+            .client()
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(_) | None => Err(StoreError::unavailable(&error)),
+            },
+        }
+    }
+
+    /// Takes in news of a call: what is further along wins, what is late or repeated changes nothing. Makes the record
+    /// when the call was never noted. Who it went to is kept from whoever says so first.
+    pub async fn call_news(&self, news: &CallNews) -> Result<(), StoreError> {
+        let call = &news.call;
+        let mut update = Update::of(keys::call(&call.call_sid))
+            .set_if_absent("call_sid", &call.call_sid)?
+            .set_if_absent("tenant_id", &call.tenant_id)?
+            .set_if_absent("e164", &call.e164)?
+            .set_if_absent("direction", &call.direction)?
+            .set_if_absent("from", &call.from)?
+            .set_if_absent("to", &call.to)?
+            .set_if_absent("started_at", &call.started_at)?;
+        for (name, value) in fixed(call) {
+            update = update.set_if_absent_value(name, value);
+        }
+        if let Some((to, why)) = &news.routed {
+            update = update.set_if_absent("routed_to", to)?.set_if_absent("routed_why", why)?;
+        }
+        update = update.set_if_absent("agent_id", &news.agent_id)?;
+        match news.status {
+            Some(status) => {
+                let moved = update
+                    .set("status", &status)?
+                    .set("duration_s", &call.duration_s)?
+                    .set("rank", &status.rank())?
+                    .when_absent_or_below("rank", i64::from(status.rank()));
+                self.call_update(moved).await
+            }
+            None => self.call_update(update.set_if_absent("status", &call.status)?).await,
+        }
+    }
+
+    async fn call_update(&self, update: Update) -> Result<(), StoreError> {
+        let (expression, condition) = (update.expression(), update.condition());
+        let (key, names, values) = update.into_parts();
+        let request = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key_of(&key)))
+            .update_expression(expression)
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(_) | None => Err(StoreError::unavailable(&error)),
+            },
+        }
+    }
+
+    /// Calls of a number, newest first, month by month from `now` back to `since`.
+    pub async fn call_list(
+        &self,
+        tenant: &TenantId,
+        e164: &E164,
+        since: Timestamp,
+        now: Timestamp,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Page<Call>, StoreError> {
+        let (mut at, mut from) = (now, None);
+        if let Some(cursor) = &after
+            && let Some((month, sk)) = cursor.position().strip_prefix(CALLS_CURSOR).and_then(|p| p.split_once('|'))
+            && let Ok(there) = format!("{month}-01T00:00:00Z").parse::<Timestamp>()
+        {
+            (at, from) = (there, Some(sk.to_owned()));
+        }
+        let mut items: Vec<(String, Call)> = Vec::new();
+        for _ in 0..limits::CALL_MONTHS_MAX {
+            let month = month_of(at);
+            let wanted = usize::from(limit) + 1 - items.len();
+            for call in self.calls_of_month(tenant, e164, &month, since, from.take(), wanted).await? {
+                items.push((month.clone(), call));
+            }
+            if items.len() > usize::from(limit) || month <= month_of(since) {
+                break;
+            }
+            at = month_before(at);
+        }
+        let more = items.len() > usize::from(limit);
+        items.truncate(usize::from(limit));
+        let last = items.last().filter(|_| more).map(|(month, call)| {
+            Cursor::at(format!("{CALLS_CURSOR}{month}|{}", keys::calls_sort(call.started_at, &call.call_sid)))
+        });
+        Ok(Page { items: items.into_iter().map(|(_, call)| call).collect(), next: last })
+    }
+
+    async fn calls_of_month(
+        &self,
+        tenant: &TenantId,
+        e164: &E164,
+        month: &str,
+        since: Timestamp,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Call>, StoreError> {
+        // `BETWEEN` includes its ends, so the cursor's own call comes back too and is left out.
+        let until = before.unwrap_or_else(|| "~".to_owned());
+        let answer = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .index_name(CALLS_INDEX)
+            .key_condition_expression("calls_pk = :pk AND calls_sk BETWEEN :from AND :until")
+            .expression_attribute_values(":pk", text(keys::calls_partition(tenant, e164, month)))
+            .expression_attribute_values(":from", text(keys::instant(since)))
+            .expression_attribute_values(":until", text(&until))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::unavailable(&error))?;
+        let items = answer.items.unwrap_or_default().into_iter();
+        let others = items.filter(|item| item.get(CALLS_SK) != Some(&text(&until)));
+        others.take(limit).map(decode).collect()
+    }
+}
+
+/// What a cursor of a call list begins with.
+pub const CALLS_CURSOR: &str = "CALLS#";
+
+/// Attributes that never change once a call is known: index keys and expiry.
+fn fixed(call: &Call) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 3] {
+    let expires = call.started_at.as_second() + limits::CALL_TTL_DAYS * 86_400;
+    [
+        (CALLS_PK, text(keys::calls_partition(&call.tenant_id, &call.e164, &month_of(call.started_at)))),
+        (CALLS_SK, text(keys::calls_sort(call.started_at, &call.call_sid))),
+        (keys::TTL, whole(expires)),
+    ]
+}
+
+fn month_of(at: Timestamp) -> String {
+    at.strftime("%Y-%m").to_string()
+}
+
+fn month_before(at: Timestamp) -> Timestamp {
+    let date = at.to_zoned(TimeZone::UTC).date().first_of_month();
+    let before = date.checked_sub(Span::new().months(1)).unwrap_or(date);
+    domain::period::midnight(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_go_back_one_by_one() {
+        let check = |at: &str, before: &str| assert_eq!(month_of(month_before(at.parse().unwrap())), before);
+        check("2027-03-31T12:00:00Z", "2027-02");
+        check("2027-01-01T00:00:00Z", "2026-12");
+    }
+}

@@ -1,0 +1,103 @@
+//! Claims: the conditional writes behind invariant I1, and the lookup of an incoming call.
+
+use domain::call::Call;
+use domain::claim::Claim;
+use domain::number::{NumberStatus, PlatformRef};
+use domain::tenant::Tenant;
+use domain::{AgentId, E164, NumberId, OperationId, TenantId};
+
+use crate::Store;
+use crate::item::{Item, StoreError, encode, text, with_key};
+use crate::keys;
+use crate::transact::{Guard, Write};
+use crate::update::Update;
+
+/// What an incoming call needs to know, read in one round trip.
+#[derive(Debug, Clone)]
+pub struct CallLookup {
+    /// The tenant the webhook's URL names.
+    pub tenant: Option<Tenant>,
+    /// What stands on the number called.
+    pub claim: Option<Claim>,
+}
+
+impl Store {
+    /// What stands on an E.164.
+    pub async fn claim_get(&self, e164: &E164) -> Result<Option<Claim>, StoreError> {
+        self.get(&keys::claim(e164)).await
+    }
+
+    /// Claim and tenant of a call, in one BatchGet: two read units.
+    pub async fn call_lookup(&self, tenant: &TenantId, e164: &E164) -> Result<CallLookup, StoreError> {
+        let (tenant, claim) = (keys::tenant(tenant), keys::claim(e164));
+        let items = self.batch_get(&[tenant.clone(), claim.clone()]).await?;
+        Ok(CallLookup { tenant: Self::take(&items, &tenant)?, claim: Self::take(&items, &claim)? })
+    }
+
+    /// The same, side by side with noting the call: one round trip. The call's own outcome is its result.
+    pub async fn call_begin(&self, tenant: &TenantId, e164: &E164, call: &Call) -> Result<CallLookup, StoreError> {
+        let (lookup, noted) = tokio::join!(self.call_lookup(tenant, e164), self.call_insert(call));
+        if let Err(error) = noted {
+            // The caller must be answered; the status callback writes the record if this did not.
+            tracing::warn!(call.sid = call.call_sid, %error, "an incoming call could not be noted");
+        }
+        lookup
+    }
+}
+
+/// Takes an E.164 where `before` stands (nothing, or a claim whose revision must be unchanged).
+pub fn take(claim: &Claim, before: Option<&Claim>) -> Result<Write, StoreError> {
+    let item = with_key(encode(claim)?, &keys::claim(&claim.e164));
+    Ok(match before {
+        None => Write::insert(Guard::Claim, item),
+        Some(before) => {
+            let values = Item::from([(":rev".to_owned(), text(before.rev.as_str()))]);
+            Write::put_when(Guard::Claim, item, Some("rev = :rev".into()), Some(values))
+        }
+    })
+}
+
+/// Puts in place of this operation's claim what is to stand after it; `None` leaves the E.164 free.
+pub fn replace(guard: Guard, e164: &E164, number: &NumberId, after: Option<&Claim>) -> Result<Write, StoreError> {
+    let values = Item::from([(":number".to_owned(), text(number.as_str()))]);
+    let condition = "number_id = :number";
+    Ok(match after {
+        None => Write::delete_when(guard, &keys::claim(e164), condition, values),
+        Some(after) => {
+            let item = with_key(encode(after)?, &keys::claim(e164));
+            Write::put_when(guard, item, Some(condition.into()), Some(values))
+        }
+    })
+}
+
+/// Changes where calls go: the agent and, if given, the status. The fallback is the tenant's and is left alone.
+pub fn reroute(
+    e164: &E164,
+    number: &NumberId,
+    rev: &OperationId,
+    status: Option<NumberStatus>,
+    agent: Option<&AgentId>,
+    platform: Option<&PlatformRef>,
+) -> Result<Write, StoreError> {
+    let mut update = Update::of(keys::claim(e164))
+        .set("route.agent_id", &agent)?
+        .set("route.platform_ref", &platform)?
+        .set("rev", rev)?
+        .when_is("number_id", number)?;
+    if let Some(status) = status {
+        update = update.set("route.status", &status)?;
+    }
+    Ok(update.write(Guard::Claim))
+}
+
+/// Changes only the status that callers meet.
+pub fn restatus(e164: &E164, number: &NumberId, rev: &OperationId, status: NumberStatus) -> Result<Write, StoreError> {
+    let update = Update::of(keys::claim(e164)).set("route.status", &status)?.set("rev", rev)?;
+    Ok(update.when_is("number_id", number)?.write(Guard::Claim))
+}
+
+/// Changes only where callers go when the agent cannot answer.
+pub(crate) fn refallback(e164: &E164, number: &NumberId, to: Option<&E164>) -> Result<Write, StoreError> {
+    let update = Update::of(keys::claim(e164)).set("route.fallback", &to)?.when_is("number_id", number)?;
+    Ok(update.write(Guard::Claim))
+}

@@ -1,0 +1,247 @@
+//! Every key string of the table, and nothing else.
+//!
+//! Keys are built from checked types only, so no caller's text can reach another tenant's partition (invariant I9).
+
+use domain::number::NumberStatus;
+use domain::{AgentId, Currency, E164, NumberId, OperationId, ProjectId, TenantId, limits};
+use jiff::Timestamp;
+
+/// Partition key's attribute.
+pub const PK: &str = "pk";
+/// Sort key's attribute.
+pub const SK: &str = "sk";
+/// Attribute that DynamoDB expires items by, in seconds since 1970.
+pub const TTL: &str = "ttl";
+
+/// Index of everything that has to be done at an instant; keys only, sparse.
+pub const DUE_INDEX: &str = "due";
+/// Its partition key's attribute.
+pub const DUE_PK: &str = "due_pk";
+/// Its sort key's attribute.
+pub const DUE_SK: &str = "due_sk";
+
+/// Index of charged numbers by the day of the month they renew on; keys only, sparse.
+pub const ANCHOR_INDEX: &str = "anchor";
+/// Its partition key's attribute.
+pub const ANCHOR_PK: &str = "anchor_pk";
+/// Its sort key's attribute.
+pub const ANCHOR_SK: &str = "anchor_sk";
+
+/// Index of calls by number and month.
+pub const CALLS_INDEX: &str = "calls";
+/// Its partition key's attribute.
+pub const CALLS_PK: &str = "calls_pk";
+/// Its sort key's attribute.
+pub const CALLS_SK: &str = "calls_sk";
+
+/// The index partition of operations that need an operator.
+pub const STUCK: &str = "STUCK";
+
+/// Both keys of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+fn of_tenant(tenant: &TenantId, sk: String) -> Key {
+    Key { pk: tenant_partition(tenant), sk }
+}
+
+/// The partition of everything of one tenant.
+#[must_use]
+pub fn tenant_partition(tenant: &TenantId) -> String {
+    format!("TEN#{tenant}")
+}
+
+/// A tenant's plan and settings.
+#[must_use]
+pub fn tenant(tenant: &TenantId) -> Key {
+    of_tenant(tenant, "META".into())
+}
+
+/// What a tenant holds.
+#[must_use]
+pub fn holdings(tenant: &TenantId) -> Key {
+    of_tenant(tenant, "COUNT".into())
+}
+
+/// Sort keys of agents begin so.
+pub const AGENTS: &str = "AGT#";
+/// An agent.
+#[must_use]
+pub fn agent(tenant: &TenantId, id: &AgentId) -> Key {
+    of_tenant(tenant, format!("{AGENTS}{id}"))
+}
+
+/// Sort keys of projects begin so.
+pub const PROJECTS: &str = "PRJ#";
+/// A project.
+#[must_use]
+pub fn project(tenant: &TenantId, id: &ProjectId) -> Key {
+    of_tenant(tenant, format!("{PROJECTS}{id}"))
+}
+
+/// Sort keys of numbers begin so.
+pub const NUMBERS: &str = "NUM#";
+/// A number.
+#[must_use]
+pub fn number(tenant: &TenantId, id: &NumberId) -> Key {
+    of_tenant(tenant, format!("{NUMBERS}{id}"))
+}
+
+/// Sort keys of operations begin so.
+pub const OPERATIONS: &str = "OP#";
+/// An operation.
+#[must_use]
+pub fn operation(tenant: &TenantId, id: &OperationId) -> Key {
+    of_tenant(tenant, format!("{OPERATIONS}{id}"))
+}
+
+/// Sort keys of wallets begin so.
+pub const WALLETS: &str = "WALLET#";
+/// A tenant's wallet of one currency.
+#[must_use]
+pub fn wallet(tenant: &TenantId, currency: Currency) -> Key {
+    of_tenant(tenant, format!("{WALLETS}{currency}"))
+}
+
+/// A hold, by the operation it is for.
+#[must_use]
+pub fn hold(tenant: &TenantId, operation: &OperationId) -> Key {
+    of_tenant(tenant, format!("HOLD#{operation}"))
+}
+
+/// Sort keys of a wallet's ledger entries begin so.
+#[must_use]
+pub fn entries(currency: Currency) -> String {
+    format!("LED#{currency}#")
+}
+
+/// A ledger entry, by when it counts from and what caused it; put-if-absent by cause.
+#[must_use]
+pub fn entry(tenant: &TenantId, currency: Currency, effective_at: Timestamp, cause: &str) -> Key {
+    of_tenant(tenant, format!("{}{}#{cause}", entries(currency), instant(effective_at)))
+}
+
+/// An idempotency record, by the SHA-256 of the client's key in hex.
+#[must_use]
+pub fn idempotency(tenant: &TenantId, key_hash: &str) -> Key {
+    of_tenant(tenant, format!("IDEM#{key_hash}"))
+}
+
+/// Sort keys of outbox events begin so.
+pub const EVENTS: &str = "EVT#";
+/// An outbox event.
+#[must_use]
+pub fn event(tenant: &TenantId, id: &str) -> Key {
+    of_tenant(tenant, format!("{EVENTS}{id}"))
+}
+
+/// The claim on an E.164, which is also the lookup of an incoming call.
+#[must_use]
+pub fn claim(e164: &E164) -> Key {
+    Key { pk: format!("E164#{e164}"), sk: "CLAIM".into() }
+}
+
+/// A call, by the carrier's id of it.
+#[must_use]
+pub fn call(call_sid: &str) -> Key {
+    Key { pk: format!("CALL#{call_sid}"), sk: "META".into() }
+}
+
+/// Index partition of a number's calls in one month (`2027-01`).
+#[must_use]
+pub fn calls_partition(tenant: &TenantId, e164: &E164, month: &str) -> String {
+    format!("CALLS#{tenant}#{e164}#{month}")
+}
+
+/// Index sort key of a call.
+#[must_use]
+pub fn calls_sort(at: Timestamp, call_sid: &str) -> String {
+    format!("{}#{call_sid}", instant(at))
+}
+
+/// Index partition of things due, one of [`limits::DUE_SHARDS`].
+#[must_use]
+pub fn due_partition(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+/// The shard an id falls into.
+#[must_use]
+pub fn due_shard(id: &OperationId) -> u8 {
+    shard(id.as_str(), limits::DUE_SHARDS)
+}
+
+/// Index sort key of an operation that is due.
+#[must_use]
+pub fn due_operation(at: Timestamp, tenant: &TenantId, id: &OperationId) -> String {
+    format!("{}#operation#{tenant}#{id}", instant(at))
+}
+
+/// Everything due up to and including an instant sorts before this.
+#[must_use]
+pub fn due_until(at: Timestamp) -> String {
+    format!("{}$", instant(at))
+}
+
+/// Tenant and operation of a due key.
+#[must_use]
+pub fn read_due_operation(sk: &str) -> Option<(TenantId, OperationId)> {
+    let mut parts = sk.splitn(4, '#');
+    let (_, kind) = (parts.next()?, parts.next()?);
+    let (tenant, id) = (parts.next()?, parts.next()?);
+    (kind == "operation").then_some((tenant.parse().ok()?, id.parse().ok()?))
+}
+
+/// Index keys of a charged number: they never change while it is held.
+#[must_use]
+pub fn anchor(day: i8, tenant: &TenantId, id: &NumberId) -> (String, String) {
+    (format!("ANCHOR#{day:02}#{}", shard(id.as_str(), limits::ANCHOR_SHARDS)), format!("{tenant}#{id}"))
+}
+
+/// An instant as it sorts: fixed width, UTC, microseconds.
+#[must_use]
+pub fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+/// The status as conditions and filters name it.
+#[must_use]
+pub const fn status(status: NumberStatus) -> &'static str {
+    status.as_str()
+}
+
+fn shard(id: &str, shards: u8) -> u8 {
+    // FNV-1a: any spread will do, but it must never change.
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    u8::try_from(hash % u64::from(shards)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_due_key_leads_back_to_its_operation() {
+        let tenant: TenantId = "ten_1".parse().unwrap();
+        let id: OperationId = "op_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
+        let at: Timestamp = "2027-01-01T00:00:00.5Z".parse().unwrap();
+        let key = due_operation(at, &tenant, &id);
+        assert_eq!(read_due_operation(&key), Some((tenant, id)));
+        assert!(key < due_until(at) && key > due_until("2027-01-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(read_due_operation("2027#notice#a#b"), None);
+    }
+
+    #[test]
+    fn instants_sort_as_text() {
+        let parse = |text: &str| instant(text.parse().unwrap());
+        assert!(parse("2027-01-01T00:00:00Z") < parse("2027-01-01T00:00:00.000001Z"));
+        assert!(parse("2027-01-01T00:00:00.9Z") < parse("2027-01-01T00:00:01Z"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Tenants and what they hold.
+
+use domain::tenant::{Holdings, Tenant};
+use domain::{NumberId, TenantId};
+
+use crate::item::{StoreError, encode, with_key};
+use crate::keys;
+use crate::transact::{Guard, Write};
+use crate::update::Update;
+use crate::{Store, TransactError};
+
+impl Store {
+    /// A tenant's plan and settings; none for one that was never set up.
+    pub async fn tenant_get(&self, tenant: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.get(&keys::tenant(tenant)).await
+    }
+
+    /// Sets a tenant up, or changes it.
+    pub async fn tenant_put(&self, tenant: &Tenant) -> Result<(), StoreError> {
+        let item = with_key(encode(tenant)?, &keys::tenant(&tenant.id));
+        let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map(|_| ()).map_err(|error| StoreError::unavailable(&error))
+    }
+
+    /// What a tenant holds.
+    pub async fn holdings_get(&self, tenant: &TenantId) -> Result<Holdings, StoreError> {
+        Ok(self.get(&keys::holdings(tenant)).await?.unwrap_or_default())
+    }
+
+    /// Makes a number the primary one, and the one before not, or (`None`) leaves the tenant without.
+    ///
+    /// # Errors
+    /// [`TransactError::Lost`] when the primary number changed meanwhile or the number is gone.
+    pub async fn primary_set(
+        &self,
+        tenant: &TenantId,
+        before: Option<&NumberId>,
+        after: Option<&NumberId>,
+    ) -> Result<(), TransactError> {
+        let mut holdings = Update::of(keys::holdings(tenant)).set("primary", &after)?;
+        holdings = match before {
+            Some(before) => holdings.when_is("primary", before)?,
+            None => holdings.when_absent("primary"),
+        };
+        let mut writes = vec![holdings.write(Guard::Holdings)];
+        if let Some(before) = before {
+            let update = Update::of(keys::number(tenant, before)).set("primary", &false)?.when_exists();
+            writes.push(update.write(Guard::OtherNumber));
+        }
+        if let Some(after) = after {
+            let update = Update::of(keys::number(tenant, after)).set("primary", &true)?.when_exists();
+            writes.push(update.when_in("status", &crate::number::SERVICEABLE)?.write(Guard::Number));
+        }
+        self.transact(writes).await
+    }
+}
+
+/// One number more, while the plan's limit is not reached.
+pub fn hold_one_more(tenant: &TenantId, limit: u32) -> Write {
+    let update = Update::of(keys::holdings(tenant)).add("numbers", 1).when_absent_or_below("numbers", i64::from(limit));
+    update.write(Guard::Holdings)
+}
+
+/// One number less.
+pub fn hold_one_less(tenant: &TenantId) -> Write {
+    Update::of(keys::holdings(tenant)).add("numbers", -1).when_at_least("numbers", 1).write(Guard::Holdings)
+}
