@@ -38,7 +38,7 @@ pub struct Items<T> {
 
 /// What a number can do.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Capabilities))]
 pub struct CapabilitiesView {
     voice: bool,
     sms: bool,
@@ -54,7 +54,7 @@ impl From<Capabilities> for CapabilitiesView {
 
 /// How a number stands with its agent.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Link))]
 pub struct LinkView {
     /// `linked` or `failed`.
     status: &'static str,
@@ -65,7 +65,7 @@ pub struct LinkView {
 
 /// A number a tenant holds, held, or tried to buy.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Number))]
 pub struct NumberView {
     id: String,
     /// E.164.
@@ -150,7 +150,7 @@ impl From<Number> for NumberView {
 
 /// A step of an operation.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Step))]
 pub struct StepView {
     name: &'static str,
     status: &'static str,
@@ -166,7 +166,7 @@ pub struct OperationError {
 
 /// The handle of work in progress.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Operation))]
 pub struct OperationView {
     id: String,
     /// `purchase`, `link`, `unlink` or `release`.
@@ -203,7 +203,7 @@ impl From<Operation> for OperationView {
 
 /// An operation as the operator sees it.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OperatorOperation))]
 pub struct OperatorOperationView {
     tenant_id: String,
     /// What went wrong last.
@@ -246,7 +246,7 @@ impl From<NumberAndOperation> for axum::response::Response {
 
 /// A tenant's voice assistant.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Agent))]
 pub struct AgentView {
     id: String,
     name: String,
@@ -290,7 +290,7 @@ pub struct AgentCreated {
 
 /// A group of numbers and agents.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Project))]
 pub struct ProjectView {
     id: String,
     name: String,
@@ -306,7 +306,7 @@ impl From<Project> for ProjectView {
 
 /// Who a call went to and why.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Routed))]
 pub struct RoutedView {
     to: Option<String>,
     why: Option<String>,
@@ -314,7 +314,7 @@ pub struct RoutedView {
 
 /// A call.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Call))]
 pub struct CallView {
     call_sid: String,
     number_id: String,
@@ -354,7 +354,7 @@ impl CallView {
 
 /// What a tenant has in one currency.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Wallet))]
 pub struct WalletView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     currency: domain::Currency,
@@ -384,7 +384,7 @@ impl WalletView {
 
 /// All wallets of a tenant.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Wallets))]
 pub struct WalletsView {
     /// One per currency.
     pub wallets: Vec<WalletView>,
@@ -392,7 +392,7 @@ pub struct WalletsView {
 
 /// A period: `[start, end)`.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Period))]
 pub struct PeriodView {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     start: Timestamp,
@@ -402,7 +402,7 @@ pub struct PeriodView {
 
 /// A movement of money and why.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Entry))]
 pub struct EntryView {
     id: String,
     /// `number_charge` or `adjustment`.
@@ -448,7 +448,7 @@ impl EntryView {
 
 /// A number that could be bought, with what a tenant would pay.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Offer))]
 pub struct OfferView {
     e164: String,
     country: String,
@@ -494,7 +494,7 @@ pub struct PurchasePreview {
 
 /// What is sold in a country.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Country))]
 pub struct CountryView {
     /// ISO 3166-1.
     pub country: String,
@@ -508,7 +508,7 @@ pub struct CountryView {
 
 /// A sort of number and its price.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Type))]
 pub struct TypeView {
     /// Which.
     #[serde(rename = "type")]
@@ -519,7 +519,7 @@ pub struct TypeView {
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Tenant))]
 pub struct TenantView {
     id: String,
     plan: String,

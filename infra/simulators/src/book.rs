@@ -232,3 +232,43 @@ fn write_journal(db: &Connection, party: &str, seq: u64, body: &str) -> rusqlite
     db.prepare_cached("INSERT OR REPLACE INTO requests (party, seq, body) VALUES (?1, ?2, ?3)")?
         .execute(params![party, seq, body])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(db: &Db, seed: u64) -> Book {
+        let clock: Clock = Arc::new(|| Timestamp::UNIX_EPOCH);
+        Book::open("twilio", db, seed, &clock).expect("a book")
+    }
+
+    #[test]
+    fn the_journal_keeps_the_last_ten_thousand_in_memory_and_on_disk() {
+        let directory = std::env::temp_dir().join(format!("simulators-book-{}", std::process::id()));
+        let db = Db::open(Some(&directory)).expect("a file");
+        let mut kept = book(&db, 1);
+        for status in 0..10_003 {
+            kept.record("numbers.get", status);
+        }
+        kept.commit();
+        for book in [kept, book(&db, 1)] {
+            let requests = book.shown_requests();
+            let requests = requests.as_array().expect("a list");
+            assert_eq!((requests.len(), &requests[0]["status"]), (REQUESTS_MAX, &json!(3)));
+            assert_eq!((book.requests_seen, &requests[9_999]["status"]), (10_003, &json!(10_002)));
+        }
+        std::fs::remove_dir_all(directory).expect("a directory");
+    }
+
+    #[test]
+    fn ids_follow_from_the_seed_and_the_count() {
+        let db = Db::open(None).expect("memory");
+        let (mut one, mut same, mut other) = (book(&db, 1), book(&db, 1), book(&db, 2));
+        let first = one.hex("PN");
+        assert_eq!(first, same.hex("PN"));
+        assert_ne!(first, other.hex("PN"));
+        assert_ne!(first, one.hex("PN"));
+        assert_ne!(first, same.hex("CA"));
+        assert_eq!(one.uuid("number").as_bytes()[14], b'4');
+    }
+}

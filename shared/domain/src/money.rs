@@ -89,12 +89,28 @@ pub struct Money {
     pub currency: Currency,
 }
 
+/// An amount of one currency.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 struct Wire {
+    /// A decimal number with at most six places.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^-?\d+(\.\d{1,6})?$", example = "1.50"))]
     amount: String,
+    /// ISO 4217.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[A-Z]{3}$", example = "USD"))]
     currency: Currency,
 }
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Money {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        Wire::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Money {}
 
 impl Money {
     /// Nothing, in this currency.

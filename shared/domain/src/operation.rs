@@ -302,7 +302,7 @@ pub struct Release {
 
 /// Which saga, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
+#[serde(rename_all = "snake_case", tag = "saga")]
 pub enum Saga {
     /// Buy a number, and link it when an agent was named.
     Purchase(Box<Purchase>),

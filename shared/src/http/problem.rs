@@ -65,7 +65,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn unauthenticated() -> Self {
+    pub(crate) fn unauthenticated() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthenticated",
@@ -74,19 +74,19 @@ impl Problem {
         )
     }
 
-    pub(super) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let mut problem =
             Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request cannot be understood", detail);
         problem.errors.push(FieldError { field: field.into(), code: "invalid" });
         problem
     }
 
-    pub(super) fn too_large() -> Self {
+    pub(crate) fn too_large() -> Self {
         let detail = format!("A request body has at most {} bytes.", domain::limits::BODY_BYTES_MAX);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large", detail)
     }
 
-    pub(super) fn unsupported_media_type() -> Self {
+    pub(crate) fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",

@@ -18,7 +18,7 @@ use crate::{App, Error};
 
 /// The agent to make or register.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AgentRequest))]
 #[serde(deny_unknown_fields)]
 pub struct CreateRequest {
     name: String,
@@ -212,9 +212,13 @@ pub async fn list(app: &App, caller: &Caller, request: &ListRequest) -> Result<L
 
 /// Which agents to list.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct ListRequest {
+    /// Those in this project.
     project_id: Option<String>,
+    /// 1 to 100, 50 by default.
     limit: Option<u16>,
+    /// From `next_cursor`.
     cursor: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The call log of a number.
 
 use domain::NumberId;
-use store::call::CALLS_CURSOR;
+use store::keys;
 
 use super::{Paging, numbers};
 use crate::api::{CallView, Listed};
@@ -14,7 +14,7 @@ use crate::{App, Error};
 /// [`Error::NotFound`], [`Error::Invalid`] for a bad limit or cursor.
 pub async fn list(app: &App, caller: &Caller, id: &NumberId, paging: &Paging) -> Result<Listed<CallView>, Error> {
     let number = numbers::get(app, caller, id).await?;
-    let (after, limit) = (paging.cursor(CALLS_CURSOR)?, paging.limit()?);
+    let (after, limit) = (paging.cursor(keys::CALLS)?, paging.limit()?);
     let (since, now) = (number.created_at, app.clock.now());
     let page = app.store.call_list(&caller.tenant, &number.e164, since, now, after, limit).await?;
     Ok(Listed::show(page, |call| CallView::of(id, call)))

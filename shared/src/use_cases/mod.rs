@@ -21,6 +21,7 @@ use crate::Error;
 
 /// `?limit=` and `?cursor=` of every list.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct Paging {
     /// 1 to 100, 50 by default.
     pub limit: Option<u16>,

@@ -13,12 +13,19 @@ use crate::{App, Error};
 
 /// Which numbers to list.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct ListRequest {
+    /// Those with this status.
     status: Option<String>,
+    /// Those this agent answers.
     agent_id: Option<String>,
+    /// Those in this project.
     project_id: Option<String>,
+    /// Those with this tag.
     tag: Option<String>,
+    /// 1 to 100, 50 by default.
     limit: Option<u16>,
+    /// From `next_cursor`.
     cursor: Option<String>,
 }
 
@@ -61,7 +68,7 @@ pub async fn get(app: &App, caller: &Caller, id: &NumberId) -> Result<Number, Er
 
 /// What to change; a field that is absent stays, one that is null is cleared.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NumberUpdate))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateRequest {
     #[serde(default, deserialize_with = "present")]
@@ -71,13 +78,15 @@ pub struct UpdateRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     notes: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>, nullable = false))]
     tags: Option<Vec<String>>,
     /// Cannot be released while it is the primary number; a tenant has one at most.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     primary: Option<bool>,
     /// Cannot be released while it is locked.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     locked: Option<bool>,
     /// Where callers go when the agent cannot answer (E.164).
     #[serde(default, deserialize_with = "present")]

@@ -12,9 +12,13 @@ use crate::{App, Error};
 
 /// Which operations to list.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct ListRequest {
+    /// `running`, `waiting`, `succeeded`, `failed` or `stuck`.
     status: Option<String>,
+    /// 1 to 100, 50 by default.
     limit: Option<u16>,
+    /// From `next_cursor`.
     cursor: Option<String>,
 }
 

@@ -72,12 +72,12 @@ pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest) ->
 #[serde(deny_unknown_fields)]
 pub struct AdjustmentRequest {
     /// A decimal number; negative takes out.
-    amount: String,
+    pub amount: String,
     /// ISO 4217.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    currency: String,
+    pub currency: String,
     /// Why, for the tenant to read.
-    reason: String,
+    pub reason: String,
 }
 
 /// Books an adjustment: a ledger entry, and the wallet with it. A repeat under the same key answers the same entry.

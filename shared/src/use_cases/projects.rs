@@ -14,7 +14,7 @@ use crate::{App, Error};
 
 /// How a project is to be called.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProjectRequest))]
 #[serde(deny_unknown_fields)]
 pub struct NameRequest {
     name: String,

@@ -21,7 +21,7 @@ use crate::{App, Error};
 
 /// One exact number, or any of a country, type and area code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PurchaseRequest))]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// Exactly this number (E.164).

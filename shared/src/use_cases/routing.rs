@@ -64,7 +64,9 @@ pub async fn unlink(
 
 /// When to give a number back.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct ReleaseRequest {
+    /// `now`, which is also the default.
     when: Option<String>,
 }
 

@@ -10,17 +10,29 @@ use crate::{App, Error};
 
 /// What to search for.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct Request {
+    /// ISO 3166-1, such as `US`.
+    #[cfg_attr(feature = "openapi", param(required = true))]
     country: Option<String>,
+    /// `local` by default; which there are says `GET /v1/countries`.
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// Three digits; in the US and Canada only.
     area_code: Option<String>,
+    /// 2 to 16 digits, letters (as on a keypad) or `*` for any.
     contains: Option<String>,
+    /// City.
     locality: Option<String>,
+    /// State or province.
     region: Option<String>,
+    /// Those that can, or cannot, take calls.
     voice: Option<bool>,
+    /// Those that can, or cannot, take text messages.
     sms: Option<bool>,
+    /// Those that can, or cannot, take pictures.
     mms: Option<bool>,
+    /// 1 to 100, 50 by default.
     limit: Option<u16>,
 }
 

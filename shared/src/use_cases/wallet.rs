@@ -57,10 +57,15 @@ fn upcoming(number: &Number, currency: Currency) -> Option<Upcoming> {
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct EntriesRequest {
+    /// ISO 4217; USD by default.
     currency: Option<String>,
+    /// Those of this number.
     number_id: Option<String>,
+    /// 1 to 100, 50 by default.
     limit: Option<u16>,
+    /// From `next_cursor`.
     cursor: Option<String>,
 }
 

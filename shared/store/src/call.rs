@@ -122,7 +122,7 @@ impl Store {
     ) -> Result<Page<Call>, StoreError> {
         let (mut at, mut from) = (now, None);
         if let Some(cursor) = &after
-            && let Some((month, sk)) = cursor.position().strip_prefix(CALLS_CURSOR).and_then(|p| p.split_once('|'))
+            && let Some((month, sk)) = cursor.position().strip_prefix(keys::CALLS).and_then(|p| p.split_once('|'))
             && let Ok(there) = format!("{month}-01T00:00:00Z").parse::<Timestamp>()
         {
             (at, from) = (there, Some(sk.to_owned()));
@@ -142,7 +142,7 @@ impl Store {
         let more = items.len() > usize::from(limit);
         items.truncate(usize::from(limit));
         let last = items.last().filter(|_| more).map(|(month, call)| {
-            Cursor::at(format!("{CALLS_CURSOR}{month}|{}", keys::calls_sort(call.started_at, &call.call_sid)))
+            Cursor::at(format!("{}{month}|{}", keys::CALLS, keys::calls_sort(call.started_at, &call.call_sid)))
         });
         Ok(Page { items: items.into_iter().map(|(_, call)| call).collect(), next: last })
     }
@@ -178,9 +178,6 @@ impl Store {
         others.take(limit).map(decode).collect()
     }
 }
-
-/// What a cursor of a call list begins with.
-pub const CALLS_CURSOR: &str = "CALLS#";
 
 /// Attributes that never change once a call is known: index keys and expiry.
 fn fixed(call: &Call) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 3] {

@@ -50,10 +50,18 @@ fn of_tenant(tenant: &TenantId, sk: String) -> Key {
     Key { pk: tenant_partition(tenant), sk }
 }
 
+/// Partitions of tenants begin so.
+const TENANTS: &str = "TEN#";
 /// The partition of everything of one tenant.
 #[must_use]
 pub fn tenant_partition(tenant: &TenantId) -> String {
-    format!("TEN#{tenant}")
+    format!("{TENANTS}{tenant}")
+}
+
+/// Whose partition this is, if it is a tenant's.
+#[must_use]
+pub fn read_tenant(pk: &str) -> Option<&str> {
+    pk.strip_prefix(TENANTS)
 }
 
 /// A tenant's plan and settings.
@@ -152,10 +160,12 @@ pub fn call(call_sid: &str) -> Key {
     Key { pk: format!("CALL#{call_sid}"), sk: "META".into() }
 }
 
+/// Index partitions of calls begin so.
+pub const CALLS: &str = "CALLS#";
 /// Index partition of a number's calls in one month (`2027-01`).
 #[must_use]
 pub fn calls_partition(tenant: &TenantId, e164: &E164, month: &str) -> String {
-    format!("CALLS#{tenant}#{e164}#{month}")
+    format!("{CALLS}{tenant}#{e164}#{month}")
 }
 
 /// Index sort key of a call.

@@ -129,7 +129,13 @@ impl Account {
     pub(super) fn stock(&mut self, delivery: Delivery) -> Result<Value, String> {
         let stocked = match delivery {
             Delivery::Singles(listed) => self.add_singles(listed),
-            Delivery::Line(line) => self.add_line(line),
+            Delivery::Line(line) => {
+                let count = line.count;
+                self.add_line(line).map(|range| {
+                    let named: Vec<String> = (0..count.min(NAMED_MAX)).map(|index| range.at(index).e164).collect();
+                    json!({ "count": count, "e164": named })
+                })
+            }
         };
         self.book.commit();
         stocked
@@ -147,12 +153,10 @@ impl Account {
         Ok(json!({ "count": listed.len(), "e164": listed }))
     }
 
-    fn add_line(&mut self, line: StockLine) -> Result<Value, String> {
-        let count = line.count;
+    fn add_line(&mut self, line: StockLine) -> Result<&Range, String> {
         let (place, range) = self.shelf.add_line(line)?;
-        let named: Vec<String> = (0..count.min(NAMED_MAX)).map(|index| range.at(index).e164).collect();
         self.book.put("range", format!("{place:06}"), range);
-        Ok(json!({ "count": count, "e164": named }))
+        Ok(range)
     }
 
     /// As the control surface shows it; oldest first.

@@ -72,6 +72,8 @@ pub(crate) struct CallRecord {
     documents: usize,
     answered_by: Option<Value>,
     trunk_sid: Option<String>,
+    /// Of the first webhook, should it be sent once more.
+    idempotency_token: String,
 }
 
 impl CallRecord {
@@ -150,21 +152,35 @@ impl Handle {
     /// Sends a status callback for a call that was made, in whatever order and as often as asked:
     /// delivery promises neither order nor once. Answers the HTTP status it was met with.
     pub async fn send_status(&self, call_sid: &str, status: &str, sequence: u64) -> Result<u16, String> {
-        let found = {
-            let account = locked(&self.account);
-            let record = account.calls.get(call_sid).cloned();
-            record.and_then(|record| Some((account.by_sid(&record.number_sid)?.clone(), record)))
-        };
-        let (number, record) = found.ok_or_else(|| format!("no call {call_sid} to a number still owned"))?;
+        let (number, record) = self.called(call_sid)?;
         if number.status_callback.is_empty() {
             return Err(format!("{} has no status callback", number.e164));
         }
-        let params = status_params(&record, &number, status, sequence, locked(&self.account).book.now());
+        let params = status_params(&record, &number, status, sequence, self.now());
         let sent = self.deliver(&number.status_callback, &number.status_callback_method, params).await;
         match sent {
             Ok(reply) => Ok(reply.status),
             Err(failure) => failure.status.ok_or_else(|| format!("no answer, error {}", failure.code)),
         }
+    }
+
+    /// Sends the first webhook of a call once more, the same in every respect: what a retry looks
+    /// like when the answer to the first try was lost. Answers the document it was met with.
+    pub async fn repeat_voice(&self, call_sid: &str) -> Result<String, String> {
+        let (number, record) = self.called(call_sid)?;
+        let params = call_params(&record, &number, "ringing");
+        let (url, method) = (number.voice.url.clone(), number.voice.method.clone());
+        let webhook = Webhook { url, method, params, idempotency_token: record.idempotency_token };
+        let sent = self.sender.send(&webhook).await;
+        sent.map(|reply| reply.body).map_err(|failure| format!("no document, error {}", failure.code))
+    }
+
+    fn called(&self, call_sid: &str) -> Result<(Number, CallRecord), String> {
+        let account = locked(&self.account);
+        let record = account.calls.get(call_sid).ok_or_else(|| format!("no call {call_sid}"))?;
+        let number = account.by_sid(&record.number_sid);
+        let number = number.ok_or_else(|| format!("{} is not owned any more", record.to))?;
+        Ok((number.clone(), record.clone()))
     }
 
     pub(super) fn new_sid(&self, prefix: &str) -> String {
@@ -174,18 +190,25 @@ impl Handle {
         format!("{prefix}{hex}")
     }
 
+    /// The lock is let go on return, so that it may be asked for in the middle of anything.
+    fn now(&self) -> Timestamp {
+        locked(&self.account).book.now()
+    }
+
+    fn new_token(&self) -> String {
+        let mut account = locked(&self.account);
+        let token = account.book.uuid("idempotency");
+        account.book.commit();
+        token
+    }
+
     pub(super) async fn deliver(
         &self,
         url: &str,
         method: &str,
         params: Vec<(String, String)>,
     ) -> Result<Reply, super::webhook::Failure> {
-        let idempotency_token = {
-            let mut account = locked(&self.account);
-            let token = account.book.uuid("idempotency");
-            account.book.commit();
-            token
-        };
+        let idempotency_token = self.new_token();
         let webhook = Webhook { url: url.to_owned(), method: method.to_owned(), params, idempotency_token };
         self.sender.send(&webhook).await
     }
@@ -221,11 +244,12 @@ impl<'a> Course<'a> {
             number_sid: number.sid.clone(),
             status: "ringing".to_owned(),
             duration_s: 0,
-            started: locked(&handle.account).book.now(),
+            started: handle.now(),
             ended: None,
             documents: 0,
             answered_by: None,
             trunk_sid: Some(number.trunk_sid.clone()).filter(|sid| !sid.is_empty()),
+            idempotency_token: handle.new_token(),
         };
         Self {
             handle,
@@ -286,7 +310,10 @@ impl<'a> Course<'a> {
         let status = if self.picked_up { "in-progress" } else { "ringing" };
         let mut params = call_params(&self.record, &self.number, status);
         params.extend(extra);
-        let reply = self.handle.deliver(&link.url, &link.method, params).await.map_err(|failure| failure.code)?;
+        let first = link.url == self.number.voice.url && self.documents.is_empty();
+        let idempotency_token = if first { self.record.idempotency_token.clone() } else { self.handle.new_token() };
+        let webhook = Webhook { url: link.url.clone(), method: link.method.clone(), params, idempotency_token };
+        let reply = self.handle.sender.send(&webhook).await.map_err(|failure| failure.code)?;
         let verbs = twiml::parse(&reply)?;
         self.documents.push(reply.body);
         Ok((verbs, reply.url))
@@ -361,12 +388,12 @@ impl<'a> Course<'a> {
         if !invite.is_for_vapi() {
             return true;
         }
-        let mut org = locked(&self.handle.org);
-        let answered = org.answer_invite(&invite);
-        if answered.is_some() {
+        let answered = locked(&self.handle.org).answer_invite(&invite);
+        let reached = answered.is_some();
+        if reached {
             self.record.answered_by = answered;
         }
-        self.record.answered_by.is_some()
+        reached
     }
 
     /// `None` ends the call.
@@ -395,7 +422,7 @@ impl<'a> Course<'a> {
 
     async fn end(mut self) -> Value {
         let status = self.outcome();
-        let now = locked(&self.handle.account).book.now();
+        let now = self.handle.now();
         if status != "completed" {
             self.record.duration_s = 0;
         }

@@ -191,7 +191,6 @@ impl Number {
         let capabilities = self.capabilities();
         // Twilio writes an absent setting now as null, now as "". Half of the numbers have it one way.
         let (other, blank) = if self.seq % 2 == 1 { (Blank::Null, Blank::Empty) } else { (Blank::Empty, Blank::Null) };
-        let uri = format!("/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers/{}", self.sid);
         let mut wire = json!({
             "sid": self.sid,
             "account_sid": account_sid,
@@ -208,8 +207,7 @@ impl Number {
             },
             "date_created": rfc2822(self.created),
             "date_updated": rfc2822(self.updated),
-            "uri": format!("{uri}.json"),
-            "subresource_uris": { "assigned_add_ons": format!("{uri}/AssignedAddOns.json") },
+            "uri": format!("/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers/{}.json", self.sid),
         });
         let settings = json!({
             "voice_url": blank.or(&self.voice.url),

@@ -1,0 +1,70 @@
+//! The simulated third parties: their state, their stock, their faults, and calls that come in through them.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::{Refusal, Surface, body};
+
+pub(super) fn routes() -> Router<Surface> {
+    Router::new()
+        .route("/_local/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/_local/simulators/{party}/state", get(state))
+        .route("/_local/simulators/{party}/stock", post(stock))
+        .route("/_local/simulators/twilio/call", post(call))
+        .route("/_local/simulators/twilio/sms", post(sms))
+}
+
+async fn add_fault(State(surface): State<Surface>, text: String) -> Result<Response, Refusal> {
+    let fault: Value = body(&text)?;
+    let id = surface.simulators.faults.add_json(&fault).map_err(Refusal::bad)?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
+}
+
+async fn list_faults(State(surface): State<Surface>) -> Json<Value> {
+    Json(surface.simulators.faults.list())
+}
+
+async fn clear_faults(State(surface): State<Surface>) -> Json<Value> {
+    surface.simulators.faults.clear();
+    Json(json!({}))
+}
+
+fn unknown(party: &str) -> Refusal {
+    Refusal(StatusCode::NOT_FOUND, format!("{party}: there are twilio and vapi"))
+}
+
+async fn state(State(surface): State<Surface>, Path(party): Path<String>) -> Result<Json<Value>, Refusal> {
+    match party.as_str() {
+        "twilio" => Ok(Json(surface.simulators.twilio.state())),
+        "vapi" => Ok(Json(surface.simulators.vapi.state())),
+        _ => Err(unknown(&party)),
+    }
+}
+
+async fn stock(
+    State(surface): State<Surface>,
+    Path(party): Path<String>,
+    text: String,
+) -> Result<Json<Value>, Refusal> {
+    let request: Value = body(&text)?;
+    let stocked = match party.as_str() {
+        "twilio" => surface.simulators.twilio.stock(&request),
+        "vapi" => surface.simulators.vapi.stock(&request),
+        _ => return Err(unknown(&party)),
+    };
+    stocked.map(Json).map_err(Refusal::bad)
+}
+
+async fn call(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    let request = body(&text)?;
+    surface.simulators.twilio.call(request).await.map(Json).map_err(Refusal::bad)
+}
+
+async fn sms(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    let request = body(&text)?;
+    surface.simulators.twilio.sms(request).await.map(Json).map_err(Refusal::bad)
+}

@@ -1,0 +1,90 @@
+//! Time and work: the clock, the jobs by hand, draining.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use domain::Clock;
+use jiff::{Span, Timestamp, tz::TimeZone};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Refusal, Surface, body};
+
+pub(super) fn routes() -> Router<Surface> {
+    Router::new()
+        .route("/_local/clock", get(tell).post(advance))
+        .route("/_local/jobs/{job}", post(job))
+        .route("/_local/drain", post(drain))
+}
+
+async fn tell(State(surface): State<Surface>) -> Json<Value> {
+    Json(json!({ "now": surface.clock.now(), "fired": [] }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockRequest {
+    advance: Option<Span>,
+    to: Option<Timestamp>,
+    run_jobs: Option<bool>,
+}
+
+async fn advance(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    let request: ClockRequest = body(&text)?;
+    let now = surface.clock.now();
+    let target = match (request.advance, request.to) {
+        (Some(span), None) => {
+            let moved = now.to_zoned(TimeZone::UTC).checked_add(span);
+            moved.map_err(|error| Refusal::bad(format!("advance: {error}")))?.timestamp()
+        }
+        (None, Some(to)) => to,
+        (Some(_), Some(_)) | (None, None) => return Err(Refusal::bad("send either `advance` or `to`")),
+    };
+    if target < now {
+        return Err(Refusal::bad("time does not go backwards"));
+    }
+    let fired = surface.worker.advance(target, request.run_jobs.unwrap_or(true)).await?;
+    surface.aws.sqs.clock_moved();
+    surface.aws.dynamodb.expire()?;
+    Ok(Json(json!({ "now": surface.clock.now(), "fired": fired })))
+}
+
+async fn job(State(surface): State<Surface>, Path(job): Path<String>) -> Result<Json<Value>, Refusal> {
+    match job.as_str() {
+        "sweep" => {}
+        "renew" | "dun" | "release" | "reconcile" | "notify" => {
+            return Err(Refusal(StatusCode::NOT_IMPLEMENTED, format!("{job}: this installation has no such job yet")));
+        }
+        _ => return Err(Refusal(StatusCode::NOT_FOUND, "jobs: sweep".into())),
+    }
+    let before = surface.aws.dynamodb.capacity().write;
+    let (swept, worked) = surface.worker.sweep().await?;
+    let failed: Vec<Value> = (0..worked.failed).map(|_| json!({ "id": null, "code": "delivery_failed" })).collect();
+    Ok(Json(json!({
+        "job": job,
+        "now": surface.clock.now(),
+        "examined": swept.examined,
+        "changed": worked.messages,
+        "skipped": swept.examined.saturating_sub(worked.messages),
+        "failed": failed,
+        "write_units": surface.aws.dynamodb.capacity().write - before,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrainRequest {
+    timeout_ms: Option<u64>,
+}
+
+async fn drain(State(surface): State<Surface>, text: String) -> Result<Response, Refusal> {
+    let request: DrainRequest = body(&text)?;
+    let timeout = Duration::from_millis(request.timeout_ms.unwrap_or(10_000).min(600_000));
+    let left = surface.worker.drain(timeout).await?;
+    let status = if left.is_empty() { StatusCode::OK } else { StatusCode::GATEWAY_TIMEOUT };
+    Ok((status, Json(json!({ "left": left }))).into_response())
+}

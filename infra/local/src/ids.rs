@@ -1,0 +1,36 @@
+//! Ids that come out the same again from the same seed.
+
+use std::sync::{Mutex, PoisonError};
+
+use domain::Ids;
+use jiff::Timestamp;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use uuid::Uuid;
+
+/// Ids from a seeded generator.
+#[derive(Debug)]
+pub struct SeededIds(Mutex<StdRng>);
+
+impl SeededIds {
+    /// The ids of this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+}
+
+impl Ids for SeededIds {
+    fn uuid(&self, now: Timestamp) -> Uuid {
+        let random = self.random();
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let mut tail = [0u8; 10];
+        tail.copy_from_slice(&random[..10]);
+        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
+    }
+
+    fn random(&self) -> [u8; 32] {
+        let mut bytes = [0u8; 32];
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+}

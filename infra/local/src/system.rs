@@ -1,0 +1,391 @@
+//! The running system: simulators, AWS endpoints, all functions behind one address, and the worker.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{
+    ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider,
+    interceptors::BeforeTransmitInterceptorContextMut,
+};
+use aws_sdk_dynamodb::error::BoxError;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use domain::{Clock, Ids};
+use http::StatusCode;
+use serde_json::json;
+use shared::app::{Parts, Providers, Settings};
+use shared::boot::{self, SystemIds};
+use shared::http::auth::ClaimNames;
+use shared::secrets::{ProviderSettings, SecretProviders};
+use shared::store::{Queue, Store};
+use shared::{App, store};
+use simulators::{Kind, Simulators};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::aws::dynamodb::{Injected, NO_FAULTS_HEADER};
+use crate::aws::{self, Aws, AwsConfig};
+use crate::clock::MovableClock;
+use crate::ids::SeededIds;
+use crate::tokens::Tokens;
+use crate::worker::{RECEIVES_MAX, Worker};
+use crate::{control, functions};
+
+/// Name of the table.
+pub const TABLE: &str = "trunkline";
+/// Name of the queue of operations.
+pub const QUEUE: &str = "operations";
+const DEAD_LETTERS: &str = "operations-dead-letters";
+/// This installation's name in every tag.
+pub const DEPLOYMENT: &str = "local";
+
+/// How to start.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub bind: IpAddr,
+    /// On which port; 0 takes a free one.
+    pub port: u16,
+    /// Where books, queues, simulators and clock are kept; `None` keeps nothing.
+    pub data: Option<PathBuf>,
+    /// What a `crash` fault does once its commit is durable; ending the program, unless a test has another wish.
+    pub on_crash: Arc<dyn Fn() + Send + Sync>,
+    /// For a run that replays exactly: ids of this seed and a clock that stands still at this instant.
+    pub replay: Option<(u64, jiff::Timestamp)>,
+    /// Let the queue and the schedules run along with the clock.
+    pub background: bool,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("port", &self.port).field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// In memory, on any port of loopback, nothing in the background.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self {
+            bind: IpAddr::from([127, 0, 0, 1]),
+            port: 0,
+            data: None,
+            on_crash: Arc::new(|| std::process::abort()),
+            replay: None,
+            background: false,
+        }
+    }
+}
+
+/// The running system. Dropping it stops everything.
+#[derive(Debug)]
+pub struct System {
+    /// Where it listens, without a trailing slash.
+    pub url: String,
+    /// What the functions run on.
+    pub app: App,
+    /// The same books, not subject to faults or counts.
+    pub undisturbed: App,
+    /// The table itself, not subject to faults or counts.
+    pub table: aws_sdk_dynamodb::Client,
+    /// The third parties.
+    pub simulators: Arc<Simulators>,
+    /// The AWS endpoints.
+    pub aws: Arc<Aws>,
+    /// Time.
+    pub clock: Arc<MovableClock>,
+    /// Tokens.
+    pub tokens: Arc<Tokens>,
+    /// Queue and schedules.
+    pub worker: Arc<Worker>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Starts everything. Ready when this returns.
+///
+/// # Errors
+/// When a port cannot be bound or the data directory cannot be used.
+pub async fn start(config: Config) -> io::Result<System> {
+    if let Some(data) = &config.data {
+        std::fs::create_dir_all(data)?;
+    }
+    let kept = config.data.as_ref().map(|data| data.join("clock-offset"));
+    let clock = Arc::new(config.replay.map_or_else(|| MovableClock::running(kept), |(_, at)| MovableClock::still(at)));
+    let told = clock.clone();
+    let tell: simulators::Clock = Arc::new(move || told.now());
+    let simulators = simulators::start(simulators::Config {
+        bind: config.bind,
+        data: config.data.clone(),
+        clock: tell.clone(),
+        on_crash: config.on_crash.clone(),
+        seed: config.replay.map_or(1, |(seed, _)| seed),
+        stock: simulators::default_stock(),
+    })
+    .await?;
+    let simulators = Arc::new(simulators);
+    let faults = simulators.faults.clone();
+    let aws = aws::start(AwsConfig {
+        bind: config.bind,
+        data: config.data.clone(),
+        clock: tell,
+        on_crash: config.on_crash.clone(),
+        dynamodb_faults: Arc::new(move |operation| faults.take("dynamodb", operation).map(injected)),
+    })
+    .await?;
+    let aws = Arc::new(aws);
+
+    let listener = TcpListener::bind((config.bind, config.port)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let bases = base_urls(&config, &url)?;
+    for former in &bases {
+        simulators.route_public(former, &url);
+    }
+
+    let clients = Clients::of(&aws);
+    seed_secrets(&aws, &simulators);
+    let sqs = aws_sdk_sqs::Client::from_conf(clients.sqs.clone());
+    let queue_url = create_queues(&sqs).await?;
+    aws.sqs.release_in_flight().map_err(io::Error::other)?;
+    let table = aws_sdk_dynamodb::Client::from_conf(clients.undisturbed.clone());
+    store::table::create(&table, TABLE).await.map_err(io::Error::other)?;
+
+    let ids: Arc<dyn Ids> = match config.replay {
+        Some((seed, _)) => Arc::new(SeededIds::new(seed)),
+        None => Arc::new(SystemIds),
+    };
+    let providers: Arc<dyn Providers> = Arc::new(SecretProviders::new(clients.secrets, provider_settings(&simulators)));
+    let make = |config: aws_sdk_dynamodb::Config| -> io::Result<App> {
+        Ok(App::new(Parts {
+            settings: Settings {
+                deployment: DEPLOYMENT.into(),
+                public_base_url: url.clone(),
+                former_base_urls: bases.clone(),
+            },
+            store: Store::new(config, TABLE),
+            queue: Queue::new(clients.sqs.clone(), &queue_url),
+            providers: providers.clone(),
+            price_book: boot::price_book().map_err(io::Error::other)?,
+            plans: boot::plans().map_err(io::Error::other)?,
+            clock: clock.clone(),
+            ids: ids.clone(),
+        }))
+    };
+    let app = make(clients.dynamodb)?;
+    let undisturbed = make(clients.undisturbed)?;
+    let worker = Arc::new(Worker {
+        app: app.clone(),
+        undisturbed: undisturbed.clone(),
+        sqs,
+        queue_url,
+        clock: clock.clone(),
+        busy: tokio::sync::Mutex::new(()),
+    });
+    let tokens = Arc::new(Tokens::open(config.data.as_deref())?);
+    let mut system = System { url, app, undisturbed, table, simulators, aws, clock, tokens, worker, tasks: Vec::new() };
+    control::end_leases(&system).await?;
+    system.tasks.push(serve(&system, listener));
+    if config.background {
+        system.tasks.extend(background(&system));
+    }
+    Ok(system)
+}
+
+/// The functions and the control surface behind one listener.
+fn serve(system: &System, listener: TcpListener) -> JoinHandle<()> {
+    let functions = functions::all().service(system.app.clone(), ClaimNames::default());
+    let checked = (system.tokens.clone(), system.clock.clone());
+    let router = Router::new()
+        .merge(control::routes(system))
+        .fallback_service(functions.layer(middleware::from_fn_with_state(checked, claims)))
+        .layer(middleware::from_fn(to_the_end));
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the server stopped");
+        }
+    })
+}
+
+type Checked = (Arc<Tokens>, Arc<MovableClock>);
+
+/// In place of API Gateway's authorizer: the claims of a good token, or none.
+async fn claims(State((tokens, clock)): State<Checked>, mut request: Request, next: Next) -> Response {
+    let header = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer =
+        header.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    if let Some(claims) = bearer.and_then(|(_, token)| tokens.check(token.trim(), clock.now())) {
+        request.extensions_mut().insert(claims);
+    }
+    next.run(request).await
+}
+
+/// A request is worked on to its end though its client has gone, as on Lambda; a panic is one failed answer.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request panicked");
+            let body = json!({ "status": 500, "code": "internal", "title": "A request panicked" });
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+        }
+    }
+}
+
+/// The queue's poller and the schedule of the sweep.
+fn background(system: &System) -> [JoinHandle<()>; 2] {
+    let (polling, ticking) = (system.worker.clone(), system.worker.clone());
+    let poll = async move {
+        loop {
+            if let Err(error) = polling.batch(20).await {
+                tracing::warn!(%error, "the queue was not polled");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    };
+    let tick = async move {
+        let mut minutes = tokio::time::interval(Duration::from_secs(60));
+        loop {
+            minutes.tick().await;
+            if let Err(error) = ticking.sweep().await {
+                tracing::warn!(%error, "a sweep failed");
+            }
+        }
+    };
+    [tokio::spawn(poll), tokio::spawn(tick)]
+}
+
+/// Addresses that numbers in kept data were configured with; this run's address among them.
+fn base_urls(config: &Config, url: &str) -> io::Result<Vec<String>> {
+    let Some(file) = config.data.as_ref().map(|data| data.join("base-urls")) else { return Ok(Vec::new()) };
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut bases: Vec<String> = kept.lines().map(str::to_owned).filter(|base| base != url).collect();
+    bases.push(url.to_owned());
+    std::fs::write(&file, bases.join("\n"))?;
+    Ok(bases)
+}
+
+/// The SDK's clients as configured for this process: at the embedded endpoints, unless the environment says otherwise.
+struct Clients {
+    dynamodb: aws_sdk_dynamodb::Config,
+    undisturbed: aws_sdk_dynamodb::Config,
+    sqs: aws_sdk_sqs::Config,
+    secrets: aws_sdk_secretsmanager::Config,
+}
+
+impl Clients {
+    fn of(aws: &Aws) -> Self {
+        let or = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+        let key = or("AWS_ACCESS_KEY_ID", aws::ACCESS_KEY_ID);
+        let secret = or("AWS_SECRET_ACCESS_KEY", aws::SECRET_ACCESS_KEY);
+        let token = std::env::var("AWS_SESSION_TOKEN").ok();
+        let credentials = Credentials::new(key, secret, token, None, "local");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(or("AWS_REGION", aws::REGION)))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk)
+            .endpoint_url(or("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb.url()));
+        let sqs = aws_sdk_sqs::config::Builder::from(&sdk).endpoint_url(or("AWS_ENDPOINT_URL_SQS", aws.sqs.url()));
+        let secrets = aws_sdk_secretsmanager::config::Builder::from(&sdk)
+            .endpoint_url(or("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets.url()));
+        Self {
+            undisturbed: dynamodb.clone().interceptor(Undisturbed).build(),
+            dynamodb: dynamodb.build(),
+            sqs: sqs.build(),
+            secrets: secrets.build(),
+        }
+    }
+}
+
+/// Marks requests as the control surface's own.
+#[derive(Debug)]
+struct Undisturbed;
+
+impl Intercept for Undisturbed {
+    fn name(&self) -> &'static str {
+        "Undisturbed"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        context.request_mut().headers_mut().insert(NO_FAULTS_HEADER, "1");
+        Ok(())
+    }
+}
+
+async fn create_queues(sqs: &aws_sdk_sqs::Client) -> io::Result<String> {
+    use aws_sdk_sqs::types::QueueAttributeName as Name;
+    let failed = |error: String| io::Error::other(format!("the queue cannot be made: {error}"));
+    let letters = sqs.create_queue().queue_name(DEAD_LETTERS).send().await.map_err(|e| failed(format!("{e:?}")))?;
+    let url = letters.queue_url.unwrap_or_default();
+    let attributes = sqs.get_queue_attributes().queue_url(&url).attribute_names(Name::QueueArn).send().await;
+    let attributes = attributes.map_err(|e| failed(format!("{e:?}")))?.attributes.unwrap_or_default();
+    let arn = attributes.get(&Name::QueueArn).cloned().unwrap_or_default();
+    let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES_MAX }).to_string();
+    let made = sqs
+        .create_queue()
+        .queue_name(QUEUE)
+        .attributes(Name::VisibilityTimeout, "360")
+        .attributes(Name::RedrivePolicy, redrive)
+        .send()
+        .await
+        .map_err(|e| failed(format!("{e:?}")))?;
+    Ok(made.queue_url.unwrap_or_default())
+}
+
+const TWILIO_SECRET: &str = "trunkline/local/twilio";
+const VAPI_SECRET: &str = "trunkline/local/vapi";
+const SIP_SECRET: &str = "trunkline/local/sip";
+
+fn seed_secrets(aws: &Aws, simulators: &Simulators) {
+    let (twilio, vapi) = (&simulators.twilio, &simulators.vapi);
+    let secret = json!({ "account_sid": twilio.account_sid, "auth_token": twilio.auth_token });
+    aws.secrets.put(TWILIO_SECRET, &secret.to_string());
+    aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key }).to_string());
+    let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
+    aws.secrets.put(SIP_SECRET, &sip.to_string());
+}
+
+/// The simulators, unless the environment names other addresses.
+fn provider_settings(simulators: &Simulators) -> ProviderSettings {
+    let or = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    ProviderSettings {
+        twilio_secret: TWILIO_SECRET.into(),
+        vapi_secret: VAPI_SECRET.into(),
+        sip_secret: SIP_SECRET.into(),
+        twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
+        vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
+        vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
+    }
+}
+
+fn injected(fired: simulators::Fired) -> Injected {
+    match fired.kind {
+        Kind::LostReply => Injected::LostReply,
+        Kind::Timeout => Injected::Timeout,
+        Kind::Error => Injected::Error { status: fired.status.unwrap_or(500), code: fired.code },
+        Kind::RateLimit | Kind::Throttle => Injected::Throttle,
+        Kind::Delay => Injected::Delay(Duration::from_millis(fired.ms.unwrap_or(0))),
+        Kind::Crash => Injected::Crash,
+        Kind::Conflict => Injected::Conflict,
+        Kind::StaleIndex => Injected::StaleIndex,
+    }
+}

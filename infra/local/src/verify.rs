@@ -1,0 +1,312 @@
+//! The invariants I1–I5 held against everything that is kept: the whole table, and what carrier and platform believe.
+//!
+//! Resources without our tag belong to the operator and are no violation; what an open operation is working on may be
+//! half-done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::agent::Agent;
+use domain::claim::{Claim, ClaimState};
+use domain::number::{Number, NumberStatus};
+use domain::operation::{Operation, Saga};
+use domain::tenant::{Holdings, Project};
+use domain::wallet::{Entry, EntryKind, Hold, HoldState, Wallet};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use shared::store::{Item, keys};
+use simulators::Simulators;
+
+use crate::system::{DEPLOYMENT, TABLE};
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Which invariant, `I1` to `I5`.
+    pub invariant: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong.
+    pub detail: String,
+}
+
+/// Why the books could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the books cannot be read: {0}")]
+pub struct Unreadable(String);
+
+/// Everything in the table, by noun.
+#[derive(Debug, Default)]
+struct Books {
+    numbers: Vec<Number>,
+    operations: BTreeMap<String, Operation>,
+    claims: Vec<Claim>,
+    agents: Vec<Agent>,
+    projects: Vec<Project>,
+    holdings: BTreeMap<String, Holdings>,
+    wallets: BTreeMap<(String, String), Wallet>,
+    holds: Vec<(String, Hold)>,
+    entries: Vec<(String, Entry)>,
+}
+
+/// What a third party has under our tag: id, tag.
+type Resources = BTreeMap<String, String>;
+
+/// Reads everything and answers what must not be.
+///
+/// # Errors
+/// When an item cannot be read.
+pub async fn run(table: &aws_sdk_dynamodb::Client, simulators: &Simulators) -> Result<Vec<Violation>, Unreadable> {
+    let books = read(table).await?;
+    let mut found = Vec::new();
+    one_owner(&books, &mut found);
+    nothing_lost(&books, &ours(&simulators.twilio.state()), &ours(&simulators.vapi.state()), &mut found);
+    holds_resolve_once(&books, &mut found);
+    money_adds_up(&books, &mut found);
+    charged_once(&books, &mut found);
+    counts(&books, &mut found);
+    Ok(found)
+}
+
+async fn read(table: &aws_sdk_dynamodb::Client) -> Result<Books, Unreadable> {
+    let (mut books, mut start) = (Books::default(), None);
+    loop {
+        let page = table.scan().table_name(TABLE).consistent_read(true).set_exclusive_start_key(start).send().await;
+        let page = page.map_err(|error| Unreadable(format!("{error:?}")))?;
+        for item in page.items.unwrap_or_default() {
+            books.take(item)?;
+        }
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return Ok(books);
+        }
+    }
+}
+
+impl Books {
+    fn take(&mut self, item: Item) -> Result<(), Unreadable> {
+        let text = |name: &str| match item.get(name) {
+            Some(AttributeValue::S(text)) => text.clone(),
+            Some(_) | None => String::new(),
+        };
+        let (pk, sk) = (text(keys::PK), text(keys::SK));
+        let tenant = keys::read_tenant(&pk).unwrap_or_default().to_owned();
+        match sk.split_once('#').map_or(sk.as_str(), |(kind, _)| kind) {
+            "NUM" => self.numbers.push(decode(item)?),
+            "OP" => {
+                let op: Operation = decode(item)?;
+                self.operations.insert(op.id.to_string(), op);
+            }
+            "CLAIM" => self.claims.push(decode(item)?),
+            "AGT" => self.agents.push(decode(item)?),
+            "PRJ" => self.projects.push(decode(item)?),
+            "COUNT" => {
+                self.holdings.insert(tenant, decode(item)?);
+            }
+            "WALLET" => {
+                let wallet: Wallet = decode(item)?;
+                self.wallets.insert((tenant, wallet.currency.to_string()), wallet);
+            }
+            "HOLD" => self.holds.push((tenant, decode(item)?)),
+            "LED" => self.entries.push((tenant, decode(item)?)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open(&self, number: &Number) -> bool {
+        let op = number.open_operation_id.as_ref().and_then(|id| self.operations.get(id.as_str()));
+        op.is_some_and(Operation::open)
+    }
+
+    /// Tags of operations that are still being worked on.
+    fn open_tags(&self) -> BTreeSet<String> {
+        let open = self.operations.values().filter(|op| op.open());
+        open.map(|op| op.tag(DEPLOYMENT)).collect()
+    }
+}
+
+fn decode<T: DeserializeOwned>(item: Item) -> Result<T, Unreadable> {
+    serde_dynamo::from_item(item).map_err(|error| Unreadable(error.to_string()))
+}
+
+/// Resources of a third party that have our tag.
+fn ours(state: &Value) -> Resources {
+    let numbers = state.get("numbers").and_then(Value::as_array).into_iter().flatten();
+    let tagged = numbers.filter_map(|number| {
+        let (id, tag) = (number.get("id")?.as_str()?, number.get("name")?.as_str()?);
+        is_our_tag(tag).then(|| (id.to_owned(), tag.to_owned()))
+    });
+    tagged.collect()
+}
+
+fn is_our_tag(tag: &str) -> bool {
+    let rest = tag.strip_prefix(DEPLOYMENT).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| rest.len() >= 32 && rest.bytes().take(32).all(|b| b.is_ascii_hexdigit()))
+}
+
+fn violation(found: &mut Vec<Violation>, invariant: &'static str, subject: &str, detail: impl Into<String>) {
+    found.push(Violation { invariant, subject: subject.to_owned(), detail: detail.into() });
+}
+
+/// I1: a number that is held has the one claim on its E.164, and a claim that is held has its number.
+fn one_owner(books: &Books, found: &mut Vec<Violation>) {
+    let claims: BTreeMap<&str, &Claim> = books.claims.iter().map(|claim| (claim.e164.as_str(), claim)).collect();
+    for number in books.numbers.iter().filter(|number| number.status.held()) {
+        let claim = claims.get(number.e164.as_str());
+        let its = claim.is_some_and(|claim| claim.state == ClaimState::Held && claim.number_id == number.id);
+        if !its {
+            violation(found, "I1", number.id.as_str(), format!("is {} without the claim", number.status.as_str()));
+        }
+    }
+    for claim in books.claims.iter().filter(|claim| claim.state == ClaimState::Held) {
+        let number = books.numbers.iter().find(|number| number.id == claim.number_id);
+        if !number.is_some_and(|number| number.status.held() && number.e164 == claim.e164) {
+            violation(found, "I1", claim.e164.as_str(), "is claimed for a number that does not hold it");
+        }
+        let agrees = number.zip(claim.route.as_ref()).is_some_and(|(number, route)| *route == number.route());
+        if !agrees && !number.is_some_and(|number| books.open(number)) {
+            violation(found, "I1", claim.e164.as_str(), "its route says other than its number");
+        }
+    }
+}
+
+/// I2: what the operator pays for under our tag is in the books, and what the books say is served is there.
+fn nothing_lost(books: &Books, carrier: &Resources, platform: &Resources, found: &mut Vec<Violation>) {
+    let open = books.open_tags();
+    let sold: BTreeSet<&str> = refs(books, |number| number.carrier_ref.as_ref().map(|known| known.id.as_str()));
+    let known: BTreeSet<&str> = refs(books, |number| number.platform_ref.as_ref().map(|known| known.id.as_str()));
+    for (resources, recorded, which) in [(carrier, &sold, "carrier"), (platform, &known, "platform")] {
+        for (id, tag) in resources {
+            if !recorded.contains(id.as_str()) && !open.contains(tag) {
+                violation(found, "I2", id, format!("the {which} has {tag}, and the books have nothing of it"));
+            }
+        }
+    }
+    for number in books.numbers.iter().filter(|number| number.status.held() && !books.open(number)) {
+        let bought = number.carrier_ref.as_ref().is_some_and(|known| carrier.get(&known.id) == Some(&known.tag));
+        if !bought {
+            violation(found, "I2", number.id.as_str(), "the carrier does not have it under its tag");
+        }
+        let connected = number.platform_ref.as_ref().is_none_or(|known| platform.get(&known.id) == Some(&known.tag));
+        if !connected {
+            violation(found, "I2", number.id.as_str(), "the platform does not have it under its tag");
+        }
+    }
+}
+
+fn refs<'a>(books: &'a Books, of: impl Fn(&'a Number) -> Option<&'a str>) -> BTreeSet<&'a str> {
+    books.numbers.iter().filter(|number| number.status.held()).filter_map(of).collect()
+}
+
+/// I3: a hold is held exactly while its operation is open.
+fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
+    for (_, hold) in &books.holds {
+        let op = books.operations.get(hold.operation_id.as_str());
+        let open = op.is_some_and(Operation::open);
+        if (hold.state == HoldState::Held) != open {
+            let state = format!("{:?}", hold.state).to_lowercase();
+            violation(found, "I3", hold.operation_id.as_str(), format!("its hold is {state}"));
+        }
+    }
+    for op in books.operations.values().filter(|op| matches!(op.saga, Saga::Purchase(_))) {
+        if !books.holds.iter().any(|(_, hold)| hold.operation_id == op.id) {
+            violation(found, "I3", op.id.as_str(), "a purchase without a hold");
+        }
+    }
+}
+
+/// I4: every entry balances, and every wallet is the sum of its entries and holds.
+fn money_adds_up(books: &Books, found: &mut Vec<Violation>) {
+    let mut sums: BTreeMap<(String, String), (i64, u64, i64)> = BTreeMap::new();
+    for (tenant, entry) in &books.entries {
+        if !entry.balances() {
+            violation(found, "I4", entry.id.as_str(), "its postings do not add up to zero");
+        }
+        let sum = sums.entry((tenant.clone(), entry.currency.to_string())).or_default();
+        (sum.0, sum.1) = (sum.0 + entry.wallet_micros(), sum.1 + 1);
+    }
+    for (tenant, hold) in books.holds.iter().filter(|(_, hold)| hold.state == HoldState::Held) {
+        sums.entry((tenant.clone(), hold.amount.currency.to_string())).or_default().2 += hold.amount.micros;
+    }
+    for key in sums.keys().filter(|key| !books.wallets.contains_key(*key)) {
+        violation(found, "I4", &key.0, format!("has entries or holds in {} and no wallet", key.1));
+    }
+    for ((tenant, currency), wallet) in &books.wallets {
+        let (balance, entries, held) = sums.get(&(tenant.clone(), currency.clone())).copied().unwrap_or_default();
+        let says = (wallet.balance, wallet.entries, wallet.held, wallet.available);
+        let must = (balance, entries, held, balance - held);
+        if says != must {
+            let detail = format!("{currency}: (balance, entries, held, available) is {says:?} and must be {must:?}");
+            violation(found, "I4", tenant, detail);
+        }
+        if wallet.available < 0 {
+            violation(found, "I4", tenant, format!("{currency}: available is below zero"));
+        }
+    }
+}
+
+/// I5: a number's periods follow each other from its anchor, each charged once, up to its `paid_through`.
+fn charged_once(books: &Books, found: &mut Vec<Violation>) {
+    let mut charged: BTreeMap<&str, Vec<domain::period::Period>> = BTreeMap::new();
+    for (_, entry) in books.entries.iter().filter(|(_, entry)| entry.kind == EntryKind::NumberCharge) {
+        if let (Some(number), Some(period)) = (&entry.number_id, entry.period) {
+            charged.entry(number.as_str()).or_default().push(period);
+        }
+    }
+    for number in &books.numbers {
+        let mut periods = charged.remove(number.id.as_str()).unwrap_or_default();
+        periods.sort_by_key(|period| period.start);
+        if periods.windows(2).any(|pair| pair[0].end > pair[1].start) {
+            violation(found, "I5", number.id.as_str(), "a period was charged twice");
+        }
+        if periods.last().map(|period| period.end) != number.paid_through {
+            violation(found, "I5", number.id.as_str(), "is paid through another day than was charged");
+        }
+        let never = matches!(number.status, NumberStatus::Pending | NumberStatus::Failed);
+        if never && !periods.is_empty() {
+            violation(found, "I5", number.id.as_str(), "was charged and never bought");
+        }
+    }
+    for number in charged.keys() {
+        violation(found, "I5", number, "was charged and is not in the books");
+    }
+}
+
+/// The counts that limits are held against: part of I4's "adds up", for things instead of money.
+fn counts(books: &Books, found: &mut Vec<Violation>) {
+    let mut held: BTreeMap<&str, u32> = BTreeMap::new();
+    for number in books.numbers.iter().filter(|number| number.status.held()) {
+        *held.entry(number.tenant_id.as_str()).or_default() += 1;
+    }
+    for (tenant, holdings) in &books.holdings {
+        let really = held.remove(tenant.as_str()).unwrap_or(0);
+        if holdings.numbers != really {
+            violation(found, "I4", tenant, format!("counts {} numbers and holds {really}", holdings.numbers));
+        }
+    }
+    for (tenant, really) in held {
+        violation(found, "I4", tenant, format!("counts no numbers and holds {really}"));
+    }
+    for agent in &books.agents {
+        let linked = books.numbers.iter().filter(|number| number.agent_id.as_ref() == Some(&agent.id)).count();
+        let linking = books.operations.values().filter(|op| op.open()).filter(|op| match &op.saga {
+            Saga::Purchase(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
+            Saga::Link(saga) => saga.agent.agent_id == agent.id,
+            Saga::Unlink(_) | Saga::Release(_) => false,
+        });
+        let really = linked + linking.count();
+        if usize::try_from(agent.links).ok() != Some(really) {
+            violation(found, "I4", agent.id.as_str(), format!("counts {} links and has {really}", agent.links));
+        }
+    }
+    for project in &books.projects {
+        let inside = Some(&project.id);
+        let numbers = books.numbers.iter().filter(|n| n.status.held() && n.project_id.as_ref() == inside).count();
+        let really = numbers + books.agents.iter().filter(|agent| agent.project_id.as_ref() == inside).count();
+        if usize::try_from(project.uses).ok() != Some(really) {
+            violation(found, "I4", project.id.as_str(), format!("counts {} uses and has {really}", project.uses));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Every route of the product, in the order a reader meets them. A route that is missing here, or has another path, method
+//! or role than in code, fails a test.
+
+use domain::OperationId;
+use domain::operation::{Failure, FailureCode, OperationStatus};
+use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::tenant::Role::{Admin, Member, Viewer};
+use domain::{Currency, Money};
+use http::Method;
+use utoipa::openapi::{Content, Object, Required, Response, ResponseBuilder};
+
+use super::Section;
+use super::endpoint::{Endpoint, operator, public, tenant};
+use super::webhook::twilio;
+use crate::Error;
+use crate::api::{
+    AgentCreated, AgentView, CallView, CountryView, EntryView, NumberAndOperation, NumberView, OfferView,
+    OperationView, OperatorOperationView, ProjectView, PurchasePreview, TenantView, WalletsView,
+};
+use crate::http::paths;
+use crate::use_cases::{self, Paging};
+
+const GET: Method = Method::GET;
+const PUT: Method = Method::PUT;
+const POST: Method = Method::POST;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+/// All of them.
+pub(super) fn sections() -> Vec<Section> {
+    let section = |name, description, endpoints| Section { name, description, endpoints };
+    vec![
+        section("Offers", "Find and buy.", offers()),
+        section("Numbers", "The numbers a tenant holds: edit, hand to an agent, give back.", held()),
+        section("Agents", "Voice assistants at their platform.", agents()),
+        section("Operations", "Work that takes longer than a request.", operations()),
+        section("Wallet", "What a tenant has, and the ledger that explains it.", money()),
+        section("Projects", "Numbers and agents by business or site.", projects()),
+        section("Operator", "For the people who run this deployment.", operators()),
+        section("Webhooks", "Called by the carrier, never by clients.", webhooks()),
+        section("About", "This document.", about()),
+    ]
+}
+
+fn offers() -> Vec<Endpoint> {
+    vec![
+        tenant(Viewer, GET, "/v1/countries", "list-countries", "What is sold where, and for how much")
+            .lists_all::<CountryView>("What is sold in each country."),
+        tenant(Viewer, GET, "/v1/available-numbers", "search-numbers", "Find numbers a tenant could buy")
+            .says("Live from the carrier, with the price the tenant would pay.")
+            .query::<use_cases::search::Request>()
+            .lists_all::<OfferView>("What is on offer.")
+            .refuses([Error::UnsupportedCountry, Error::UnsupportedType])
+            .refuses(carrier()),
+        tenant(Admin, POST, "/v1/numbers", "purchase-number", "Buy a number")
+            .says(
+                "Exactly one (`e164`), or any of a `country`, `type` and `area_code`. The price of the first month is set \
+                 aside at once, charged when the number is in service, and free again if it cannot be had.",
+            )
+            .switch("dry_run", "Check everything and move nothing.")
+            .repeatable(Required::True)
+            .body::<use_cases::purchase::Request>()
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<PurchasePreview>(200, "With `dry_run`: what would be bought.")
+            .answers::<NumberAndOperation>(201, "Bought.")
+            .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
+            .refuses([Error::NotFound, Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
+            .refuses([Error::AddressRequired, failed(FailureCode::BundleRequired)])
+            .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
+            .refuses(carrier()),
+    ]
+}
+
+fn held() -> Vec<Endpoint> {
+    let busy = || [Error::NumberNotActive, Error::OperationInProgress(None)];
+    vec![
+        tenant(Viewer, GET, "/v1/numbers", "list-numbers", "The numbers a tenant has, had, or tried to buy")
+            .query::<use_cases::numbers::ListRequest>()
+            .lists::<NumberView>("Oldest first."),
+        tenant(Viewer, GET, "/v1/numbers/{id}", "get-number", "One number").answers::<NumberView>(200, "The number."),
+        tenant(Member, PATCH, "/v1/numbers/{id}", "update-number", "Rename, annotate, tag, lock or regroup a number")
+            .says("A field that is left out stays, one that is null is cleared.")
+            .body::<use_cases::numbers::UpdateRequest>()
+            .answers::<NumberView>(200, "The number as it is now.")
+            .refuses(busy()),
+        tenant(Admin, DELETE, "/v1/numbers/{id}", "release-number", "Give a number back")
+            .says("Asked again for a number that was given back, it answers the release that was.")
+            .query::<use_cases::routing::ReleaseRequest>()
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<NumberAndOperation>(200, "Given back.")
+            .refuses([Error::PrimaryNumber, Error::NumberLocked, Error::NumberParked])
+            .refuses(busy()),
+        tenant(Member, PUT, "/v1/numbers/{id}/agent", "link-number", "Let an agent answer a number")
+            .says("If the platform refuses, whoever answered before still does.")
+            .body::<use_cases::routing::LinkRequest>()
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<NumberAndOperation>(200, "The agent answers from now on.")
+            .refuses([Error::PlatformUnsupported])
+            .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
+            .refuses(busy()),
+        tenant(Member, DELETE, "/v1/numbers/{id}/agent", "unlink-number", "Let no agent answer a number")
+            .says("Calls go to the fallback number, if there is one.")
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<NumberAndOperation>(200, "No agent answers from now on.")
+            .refuses(busy()),
+        tenant(Viewer, GET, "/v1/numbers/{id}/calls", "list-calls", "Calls of a number")
+            .query::<Paging>()
+            .lists::<CallView>("Newest first, since the tenant has the number."),
+    ]
+}
+
+fn agents() -> Vec<Endpoint> {
+    vec![
+        tenant(Viewer, GET, "/v1/agents", "list-agents", "Agents of a tenant")
+            .query::<use_cases::agents::ListRequest>()
+            .lists::<AgentView>("Oldest first."),
+        tenant(Member, POST, "/v1/agents", "create-agent", "Make an agent, or register one")
+            .says("With `platform_agent_id` one that its platform has already; without it one is made there.")
+            .repeatable(Required::False)
+            .body::<use_cases::agents::CreateRequest>()
+            .answers::<AgentCreated>(201, "The agent, and its token this once.")
+            .refuses([Error::NotFound, Error::PlatformUnsupported, Error::OperationInProgress(None), platform()]),
+        tenant(Viewer, GET, "/v1/agents/{id}", "get-agent", "One agent").answers::<AgentView>(200, "The agent."),
+        tenant(Member, DELETE, "/v1/agents/{id}", "delete-agent", "Delete an agent that answers no number")
+            .says("One that was made here is removed at its platform too; one that was registered stays there.")
+            .answers_as(204, Response::new("Deleted."))
+            .refuses([Error::AgentInUse, Error::OperationInProgress(None), platform()]),
+    ]
+}
+
+fn operations() -> Vec<Endpoint> {
+    vec![
+        tenant(Viewer, GET, "/v1/operations", "list-operations", "Operations of a tenant")
+            .query::<use_cases::operations::ListRequest>()
+            .lists::<OperationView>("Newest first."),
+        tenant(Viewer, GET, "/v1/operations/{id}", "get-operation", "How an operation stands")
+            .answers::<OperationView>(200, "The operation."),
+    ]
+}
+
+fn money() -> Vec<Endpoint> {
+    vec![
+        tenant(Viewer, GET, "/v1/wallet", "get-wallet", "What a tenant has, and how long it lasts")
+            .answers::<WalletsView>(200, "One wallet a currency.")
+            .refuses([Error::NotFound]),
+        tenant(Viewer, GET, "/v1/wallet/entries", "list-entries", "The ledger of a wallet")
+            .query::<use_cases::wallet::EntriesRequest>()
+            .lists::<EntryView>("Newest first, each with what the wallet had after it.")
+            .refuses([Error::NotFound]),
+    ]
+}
+
+fn projects() -> Vec<Endpoint> {
+    vec![
+        tenant(Viewer, GET, "/v1/projects", "list-projects", "Projects of a tenant")
+            .query::<Paging>()
+            .lists::<ProjectView>("Oldest first."),
+        tenant(Admin, POST, "/v1/projects", "create-project", "Make a project")
+            .repeatable(Required::False)
+            .body::<use_cases::projects::NameRequest>()
+            .answers::<ProjectView>(201, "The project.")
+            .refuses([Error::NotFound, Error::OperationInProgress(None)]),
+        tenant(Viewer, GET, "/v1/projects/{id}", "get-project", "One project")
+            .answers::<ProjectView>(200, "The project."),
+        tenant(Member, PATCH, "/v1/projects/{id}", "update-project", "Rename a project")
+            .body::<use_cases::projects::NameRequest>()
+            .answers::<ProjectView>(200, "The project as it is now."),
+        tenant(Admin, DELETE, "/v1/projects/{id}", "delete-project", "Delete a project nothing is in")
+            .answers_as(204, Response::new("Deleted."))
+            .refuses([Error::ProjectInUse]),
+    ]
+}
+
+fn operators() -> Vec<Endpoint> {
+    vec![
+        operator(PUT, "/v1/operator/tenants/{id}", "update-tenant", "Set a tenant up, or change it")
+            .says("A field that is left out stays.")
+            .body::<use_cases::operator::TenantRequest>()
+            .answers::<TenantView>(200, "The tenant as it is now.")
+            .refuses([Error::UnknownPlan(Vec::new())]),
+        operator(
+            POST,
+            "/v1/operator/tenants/{id}/adjustments",
+            "adjust-wallet",
+            "Put money into a wallet, or take it out",
+        )
+        .repeatable(Required::False)
+        .body::<use_cases::operator::AdjustmentRequest>()
+        .answers::<EntryView>(201, "The ledger entry.")
+        .refuses([insufficient_balance(), Error::OperationInProgress(None)]),
+        operator(GET, "/v1/operator/operations", "list-stuck-operations", "Operations that need an operator")
+            .says("Of all tenants; `status` must be `stuck`.")
+            .query::<use_cases::operations::ListRequest>()
+            .lists::<OperatorOperationView>("Oldest first."),
+        operator(POST, "/v1/operator/operations/{id}/resume", "resume-operation", "Let a stuck operation go on")
+            .answers::<OperatorOperationView>(200, "It goes on from where it was.")
+            .refuses([Error::NotStuck(OperationStatus::Running), Error::OperationInProgress(None)]),
+    ]
+}
+
+fn webhooks() -> Vec<Endpoint> {
+    const CALL: [(&str, &str); 4] = [
+        ("CallSid", "The carrier's id of the call."),
+        ("CallStatus", "How it stands."),
+        ("From", "Who calls."),
+        ("To", "The number called."),
+    ];
+    let call_and = |name, description| [&CALL[..], &[(name, description)]].concat();
+    vec![
+        twilio(paths::VOICE, "incoming-call", "What to do with an incoming call", &[], &CALL),
+        twilio(
+            paths::DIAL_RESULT,
+            "dial-result",
+            "How a hand-over went, and what to do next",
+            &[("agent", "Who was to answer, if an agent was."), ("why", "Why it was forwarded, if it was.")],
+            &call_and("DialCallStatus", "How the hand-over ended."),
+        ),
+        twilio(paths::VOICE_FALLBACK, "voice-fallback", "What to do when the first webhook did not answer", &[], &CALL),
+        twilio(
+            paths::CALL_STATUS,
+            "call-status",
+            "How a call stands",
+            &[],
+            &call_and("CallDuration", "Seconds, once it is over."),
+        ),
+    ]
+}
+
+fn about() -> Vec<Endpoint> {
+    let document = Content::new(Some(Object::new()));
+    let document = ResponseBuilder::new().description("OpenAPI 3.1.").content("application/json", document).build();
+    vec![public(GET, "/v1/openapi.json", "get-openapi", "This document").answers_as(200, document)]
+}
+
+// Errors that carry more than a word, as examples of their kind.
+
+fn insufficient_balance() -> Error {
+    Error::InsufficientBalance { required: Money::zero(Currency::USD), available: Money::zero(Currency::USD) }
+}
+
+fn failed(code: FailureCode) -> Error {
+    let nil = uuid::Uuid::nil().simple();
+    let id = format!("op_{nil}").parse::<OperationId>().expect("an id as it is written");
+    Error::Operation(id, Failure::new(code, ""))
+}
+
+fn platform() -> Error {
+    Error::Platform(ProviderError::new(ProviderErrorKind::Unavailable, ""))
+}
+
+fn carrier() -> [Error; 2] {
+    let kinds = [ProviderErrorKind::Unavailable, ProviderErrorKind::Misconfigured];
+    kinds.map(|kind| Error::Carrier(ProviderError::new(kind, "")))
+}

@@ -1,0 +1,251 @@
+//! The system under test: everything real, in memory, on a clock that stands still and ids that replay from a seed.
+//!
+//! A crash here is the death of whoever was working: the fault's commit is durable, the answer never comes, and the
+//! leases of the dead are ended as a restart would ([`TestApp::restart_workers`]).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use local::system::{self, Config, System};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// Where every test's clock begins.
+pub const BEGINNING: &str = "2027-01-15T10:00:00Z";
+
+/// The system and a client.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The system itself.
+    pub system: System,
+    /// How often a `crash` fault struck.
+    pub crashes: tokio::sync::watch::Receiver<u64>,
+    client: reqwest::Client,
+}
+
+/// A tenant and its owner's token.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its id.
+    pub id: String,
+    /// A token of the role `owner`.
+    pub token: String,
+}
+
+/// An answer, read.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: http::HeaderMap,
+    /// Body; null when there is none, a string when it is not JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The problem's code, or an empty string.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A text in the body, by JSON pointer; empty when there is none.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> String {
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// This answer, which must have this status.
+    ///
+    /// # Panics
+    /// When it has another.
+    #[must_use]
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self
+    }
+}
+
+impl TestApp {
+    /// A fresh system.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        Self::seeded(1).await
+    }
+
+    /// A fresh system whose ids come from this seed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn seeded(seed: u64) -> Self {
+        let (crashed, crashes) = tokio::sync::watch::channel(0u64);
+        let beginning: Timestamp = BEGINNING.parse().expect("an instant");
+        let config = Config {
+            on_crash: Arc::new(move || crashed.send_modify(|times| *times += 1)),
+            replay: Some((seed, beginning)),
+            ..Config::in_memory()
+        };
+        let system = system::start(config).await.expect("the system starts");
+        Self { system, crashes, client: reqwest::Client::new() }
+    }
+
+    /// A request; `token` may be empty.
+    ///
+    /// # Panics
+    /// When the system does not answer at all.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.system.url));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("the system answers");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let text = answer.text().await.expect("a whole answer");
+        let body =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        Answer { status, headers, body }
+    }
+
+    /// GET.
+    pub async fn get(&self, tenant: &Tenant, path: &str) -> Answer {
+        self.send(Method::GET, path, &tenant.token, &[], None).await
+    }
+
+    /// POST with an idempotency key.
+    pub async fn post(&self, tenant: &Tenant, path: &str, key: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, &tenant.token, &[("Idempotency-Key", key)], Some(body)).await
+    }
+
+    /// PUT.
+    pub async fn put(&self, tenant: &Tenant, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, &tenant.token, &[], Some(body)).await
+    }
+
+    /// PATCH.
+    pub async fn patch(&self, tenant: &Tenant, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, &tenant.token, &[], Some(body)).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, tenant: &Tenant, path: &str) -> Answer {
+        self.send(Method::DELETE, path, &tenant.token, &[], None).await
+    }
+
+    /// A call of the control surface: GET without a body, POST with one.
+    pub async fn local(&self, path: &str, body: Option<Value>) -> Answer {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        self.send(method, &format!("/_local/{path}"), "", &[], body).await
+    }
+
+    /// A tenant on this plan with so many USD.
+    pub async fn tenant(&self, plan: &str, usd: &str) -> Tenant {
+        let wallet = json!({ "currency": "USD", "amount": usd });
+        let request = if usd == "0" { json!({ "plan": plan }) } else { json!({ "plan": plan, "wallet": wallet }) };
+        let made = self.local("tenants", Some(request)).await.expect(201);
+        Tenant { id: made.text("/tenant_id"), token: made.text("/token") }
+    }
+
+    /// A token of this tenant with another role or confined to a project.
+    pub async fn token(&self, tenant: &Tenant, role: &str, project: Option<&str>) -> Tenant {
+        let request = json!({ "tenant": tenant.id, "role": role, "project": project });
+        let made = self.local("token", Some(request)).await.expect(200);
+        Tenant { id: tenant.id.clone(), token: made.text("/token") }
+    }
+
+    /// The operator's token.
+    pub async fn operator(&self) -> Tenant {
+        let made = self.local("token", Some(json!({ "role": "operator" }))).await.expect(200);
+        Tenant { id: String::new(), token: made.text("/token") }
+    }
+
+    /// An agent on Vapi; its id.
+    pub async fn agent(&self, tenant: &Tenant, name: &str) -> String {
+        let made = self.post(tenant, "/v1/agents", name, json!({ "name": name, "platform": "vapi" })).await;
+        made.expect(201).text("/agent/id")
+    }
+
+    /// Offers the carrier has in this area code.
+    pub async fn offers(&self, tenant: &Tenant, area_code: &str) -> Vec<String> {
+        let path = format!("/v1/available-numbers?country=US&area_code={area_code}&limit=20");
+        let found = self.get(tenant, &path).await.expect(200);
+        let offers = found.body["items"].as_array().cloned().unwrap_or_default();
+        offers.iter().filter_map(|offer| offer["e164"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// A fault to come (API.md's body).
+    pub async fn fault(&self, fault: Value) {
+        let _ = self.local("faults", Some(fault)).await.expect(201);
+    }
+
+    /// No faults to come.
+    pub fn no_faults(&self) {
+        self.system.simulators.faults.clear();
+    }
+
+    /// Moves the clock with jobs running.
+    pub async fn advance(&self, span: &str) -> Answer {
+        self.local("clock", Some(json!({ "advance": span }))).await.expect(200)
+    }
+
+    /// Works off what can be worked off now.
+    pub async fn drain(&self) -> Answer {
+        self.local("drain", Some(json!({}))).await
+    }
+
+    /// The leases of whoever died are over, as after a restart.
+    ///
+    /// # Panics
+    /// When the books do not answer.
+    pub async fn restart_workers(&self) {
+        local::control::end_leases(&self.system).await.expect("the books answer");
+    }
+
+    /// What must not be: empty when all invariants hold.
+    pub async fn violations(&self) -> Value {
+        self.local("verify", None).await.expect(200).body["violations"].clone()
+    }
+
+    /// All invariants hold.
+    ///
+    /// # Panics
+    /// When one does not.
+    pub async fn verify(&self) {
+        assert_eq!(self.violations().await, json!([]));
+    }
+
+    /// What a third party believes.
+    pub async fn state(&self, party: &str) -> Value {
+        self.local(&format!("simulators/{party}/state"), None).await.expect(200).body
+    }
+
+    /// How often a third party was asked to do this.
+    pub async fn asked(&self, party: &str, operation: &str) -> usize {
+        let state = self.state(party).await;
+        let requests = state["requests"].as_array().cloned().unwrap_or_default();
+        requests.iter().filter(|request| request["operation"] == operation).count()
+    }
+
+    /// Balance, held, available of the USD wallet, as amounts.
+    pub async fn wallet(&self, tenant: &Tenant) -> (String, String, String) {
+        let wallets = self.get(tenant, "/v1/wallet").await.expect(200);
+        let amount = |of: &str| wallets.text(&format!("/wallets/0/{of}/amount"));
+        (amount("balance"), amount("held"), amount("available"))
+    }
+}

@@ -1,0 +1,95 @@
+//! template.yaml as plain values. CloudFormation's short forms (`!Ref X`) become objects with the tag for a key.
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+use crate::files;
+
+/// A function of the template.
+pub(crate) struct Function {
+    /// Its logical name.
+    pub(crate) id: String,
+    /// Everything of it.
+    pub(crate) resource: Value,
+    /// The crate it is built from.
+    pub(crate) name: String,
+}
+
+/// One of its routes.
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Whether the gateway asks for a token.
+    pub(crate) token: bool,
+}
+
+pub(crate) fn read() -> Value {
+    let text = files::read("template.yaml");
+    let documents = Yaml::load_from_str(&text).expect("template.yaml is YAML");
+    plain(&documents[0])
+}
+
+fn plain(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(yes)) => json!(yes),
+        Yaml::Value(Scalar::Integer(n)) => json!(n),
+        Yaml::Value(Scalar::FloatingPoint(n)) => json!(n.into_inner()),
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        Yaml::Sequence(items) => items.iter().map(plain).collect(),
+        Yaml::Mapping(entries) => {
+            let entry =
+                |(key, value): (&Yaml<'_>, &Yaml<'_>)| (key.as_str().expect("keys are text").to_owned(), plain(value));
+            Value::Object(entries.iter().map(entry).collect())
+        }
+        Yaml::Tagged(tag, value) => Value::Object(Map::from_iter([(format!("!{}", tag.suffix), plain(value))])),
+        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => panic!("not plain YAML: {yaml:?}"),
+    }
+}
+
+/// Resources of a type, by logical name.
+pub(crate) fn resources(template: &Value, kind: &str) -> Vec<(String, Value)> {
+    let all = template["Resources"].as_object().expect("Resources").iter();
+    all.filter(|(_, resource)| resource["Type"] == kind).map(|(id, found)| (id.clone(), found.clone())).collect()
+}
+
+pub(crate) fn functions(template: &Value) -> Vec<Function> {
+    let named = |(id, resource): (String, Value)| {
+        let name = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        let name = name.unwrap_or_else(|| panic!("{id} names no Binary")).to_owned();
+        Function { id, resource, name }
+    };
+    resources(template, "AWS::Serverless::Function").into_iter().map(named).collect()
+}
+
+impl Function {
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        let events = self.resource["Properties"]["Events"].as_object().into_iter().flatten();
+        let http = events.map(|(_, event)| event).filter(|event| event["Type"] == "HttpApi");
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{}: {value}", self.id)).to_owned();
+        http.map(|event| &event["Properties"])
+            .map(|route| Route {
+                method: text(&route["Method"]).to_ascii_uppercase(),
+                path: text(&route["Path"]),
+                token: route["Auth"]["Authorizer"] != "NONE",
+            })
+            .collect()
+    }
+
+    /// Settings of this function alone.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        variables(&self.resource["Properties"])
+    }
+
+    /// What it may do, with its role's policies if it has one of its own.
+    pub(crate) fn policies(&self, template: &Value) -> String {
+        let own = self.resource["Properties"]["Policies"].to_string();
+        let role = self.resource["Properties"]["Role"]["!GetAtt"].as_str().and_then(|role| role.split('.').next());
+        own + &role.map(|role| template["Resources"][role].to_string()).unwrap_or_default()
+    }
+}
+
+/// Names of the settings that properties of a function, or of all functions, set.
+pub(crate) fn variables(properties: &Value) -> Vec<String> {
+    properties["Environment"]["Variables"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+}
