@@ -1,14 +1,20 @@
 //! The system under test: everything real, in memory, on a clock that stands still and ids that replay from a seed.
 //!
-//! A crash here is the death of whoever was working: the fault's commit is durable, the answer never comes, and the
-//! leases of the dead are ended as a restart would ([`TestApp::restart_workers`]).
+//! A crash here is the death of whoever was working: the fault's commit is durable, the answer never comes, who works by
+//! [`TestApp::mortal`] never takes another step, and the leases of the dead are ended as a restart would
+//! ([`TestApp::restart_workers`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::Clock;
+use http_body_util::BodyExt;
 use jiff::Timestamp;
 use local::system::{self, Config, System};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared::http::auth::ClaimNames;
+use tokio::task::AbortHandle;
+use tower::ServiceExt;
 
 /// Where every test's clock begins.
 pub const BEGINNING: &str = "2027-01-15T10:00:00Z";
@@ -21,6 +27,7 @@ pub struct TestApp {
     /// How often a `crash` fault struck.
     pub crashes: tokio::sync::watch::Receiver<u64>,
     client: reqwest::Client,
+    mortals: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 /// A tenant and its owner's token.
@@ -82,15 +89,88 @@ impl TestApp {
     /// # Panics
     /// When it does not start.
     pub async fn seeded(seed: u64) -> Self {
-        let (crashed, crashes) = tokio::sync::watch::channel(0u64);
         let beginning: Timestamp = BEGINNING.parse().expect("an instant");
+        Self::replaying(Some((seed, beginning))).await
+    }
+
+    /// A fresh system on the real clock, for functions that run as programs of their own and know no other.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn in_real_time() -> Self {
+        Self::replaying(None).await
+    }
+
+    async fn replaying(replay: Option<(u64, Timestamp)>) -> Self {
+        let (crashed, crashes) = tokio::sync::watch::channel(0u64);
+        let mortals: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
+        let doomed = mortals.clone();
         let config = Config {
-            on_crash: Arc::new(move || crashed.send_modify(|times| *times += 1)),
-            replay: Some((seed, beginning)),
+            // Aborted before the connection breaks, so the dead learn nothing of it.
+            on_crash: Arc::new(move || {
+                let doomed = std::mem::take(&mut *doomed.lock().unwrap_or_else(PoisonError::into_inner));
+                doomed.iter().for_each(AbortHandle::abort);
+                crashed.send_modify(|times| *times += 1);
+            }),
+            replay,
             ..Config::in_memory()
         };
         let system = system::start(config).await.expect("the system starts");
-        Self { system, crashes, client: reqwest::Client::new() }
+        Self { system, crashes, client: reqwest::Client::new(), mortals }
+    }
+
+    /// Work that a `crash` fault ends where it stands; `None` when it did.
+    ///
+    /// # Panics
+    /// When the work does.
+    pub async fn mortal<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let task = {
+            let mut mortals = self.mortals.lock().unwrap_or_else(PoisonError::into_inner);
+            mortals.retain(|mortal| !mortal.is_finished());
+            let task = tokio::spawn(work);
+            mortals.push(task.abort_handle());
+            task
+        };
+        match task.await {
+            Ok(done) => Some(done),
+            Err(error) if error.is_cancelled() => None,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// One invocation of the function that serves this request, as [`TestApp::mortal`] work.
+    ///
+    /// # Panics
+    /// When the function does.
+    pub async fn invoke(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Option<Answer> {
+        let functions = local::functions::all().service(self.system.app.clone(), ClaimNames::default());
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if body.is_some() {
+            request = request.header("Content-Type", "application/json");
+        }
+        let text = body.map(|body| body.to_string()).unwrap_or_default();
+        let mut request = request.body(text).expect("a request");
+        if let Some(claims) = self.system.tokens.check(token, self.system.clock.now()) {
+            request.extensions_mut().insert(claims);
+        }
+        self.mortal(async move {
+            let answer = functions.oneshot(request).await.expect("an answer");
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
+            let text = String::from_utf8_lossy(&body).into_owned();
+            Answer { status, headers, body: read(text) }
+        })
+        .await
     }
 
     /// A request; `token` may be empty.
@@ -117,9 +197,7 @@ impl TestApp {
         }
         let answer = request.send().await.expect("the system answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let text = answer.text().await.expect("a whole answer");
-        let body =
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        let body = read(answer.text().await.expect("a whole answer"));
         Answer { status, headers, body }
     }
 
@@ -248,4 +326,8 @@ impl TestApp {
         let amount = |of: &str| wallets.text(&format!("/wallets/0/{of}/amount"));
         (amount("balance"), amount("held"), amount("available"))
     }
+}
+
+fn read(text: String) -> Value {
+    if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) }
 }

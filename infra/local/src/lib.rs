@@ -16,4 +16,6 @@ pub mod control;
 pub mod verify;
 
 pub mod aws;
+
+pub mod child;
 pub mod demo;

@@ -248,10 +248,11 @@ async fn to_the_end(request: Request, next: Next) -> Response {
 fn background(system: &System) -> [JoinHandle<()>; 2] {
     let (polling, ticking) = (system.worker.clone(), system.worker.clone());
     let poll = async move {
+        let mut often = tokio::time::interval(Duration::from_millis(250));
         loop {
-            if let Err(error) = polling.batch(20).await {
+            often.tick().await;
+            if let Err(error) = polling.poll().await {
                 tracing::warn!(%error, "the queue was not polled");
-                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     };
@@ -297,11 +298,19 @@ impl Clients {
             .region(Region::new(or("AWS_REGION", aws::REGION)))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk)
-            .endpoint_url(or("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb.url()));
-        let sqs = aws_sdk_sqs::config::Builder::from(&sdk).endpoint_url(or("AWS_ENDPOINT_URL_SQS", aws.sqs.url()));
-        let secrets = aws_sdk_secretsmanager::config::Builder::from(&sdk)
-            .endpoint_url(or("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets.url()));
+        // Past any proxy this machine is behind, and without TLS.
+        let plain = aws_smithy_http_client::Builder::new().build_http();
+        let embedded = sdk.to_builder().http_client(plain).build();
+        let at = |name: &str, embedded_url: &str| match std::env::var(name) {
+            Ok(url) => (&sdk, url),
+            Err(_) => (&embedded, embedded_url.to_owned()),
+        };
+        let (config, url) = at("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb.url());
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(config).endpoint_url(url);
+        let (config, url) = at("AWS_ENDPOINT_URL_SQS", aws.sqs.url());
+        let sqs = aws_sdk_sqs::config::Builder::from(config).endpoint_url(url);
+        let (config, url) = at("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets.url());
+        let secrets = aws_sdk_secretsmanager::config::Builder::from(config).endpoint_url(url);
         Self {
             undisturbed: dynamodb.clone().interceptor(Undisturbed).build(),
             dynamodb: dynamodb.build(),

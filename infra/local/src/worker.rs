@@ -92,11 +92,20 @@ impl Worker {
         }
     }
 
+    /// Works off what is queued now, unless somebody else is at it.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn poll(&self) -> Result<(), WorkError> {
+        let Ok(_busy) = self.busy.try_lock() else { return Ok(()) };
+        self.work_off(Instant::now() + Duration::from_secs(30)).await.map(|_| ())
+    }
+
     /// Works off visible messages, a failed one at once again until it is a dead letter.
     async fn work_off(&self, until: Instant) -> Result<Worked, WorkError> {
         let mut worked = Worked::default();
         while Instant::now() < until {
-            let some = self.batch(0).await?;
+            let some = self.batch().await?;
             if some.messages + some.failed == 0 {
                 break;
             }
@@ -107,17 +116,13 @@ impl Worker {
     }
 
     /// Takes one batch as the event source mapping would, and works it off.
-    ///
-    /// # Errors
-    /// When the queue does not answer.
-    pub async fn batch(&self, wait_s: i32) -> Result<Worked, WorkError> {
+    async fn batch(&self) -> Result<Worked, WorkError> {
         let queue = |error: String| WorkError::Queue(error);
         let received = self
             .sqs
             .receive_message()
             .queue_url(&self.queue_url)
             .max_number_of_messages(10)
-            .wait_time_seconds(wait_s)
             .send()
             .await
             .map_err(|error| queue(format!("{error:?}")))?;

@@ -98,12 +98,33 @@ pub async fn run(
     mode: Mode,
 ) -> Result<Outcome, Error> {
     let request_hash = hash_request("POST /v1/numbers", request);
-    if !mode.dry_run {
-        let key = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
-        if let Some(before) = repeated(app, caller, key, &request_hash).await? {
-            return Ok(before);
-        }
+    if mode.dry_run {
+        return attempt(app, caller, None, request, mode).await;
     }
+    let key = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
+    if let Some(before) = repeated(app, caller, key, &request_hash).await? {
+        return Ok(before);
+    }
+    let refusal = match attempt(app, caller, Some((key, &request_hash)), request, mode).await {
+        Ok(outcome) => return Ok(outcome),
+        Err(refusal) => refusal,
+    };
+    // The same request twice at once: what refused this one (the claim, the money, the limit) may be the other one's.
+    match repeated(app, caller, key, &request_hash).await {
+        Ok(Some(outcome)) => Ok(outcome),
+        Ok(None) | Err(Error::Store(_)) => Err(refusal),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks and begins a purchase whose key is new, or (without a key) only checks it.
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    idempotency: Option<(&str, &str)>,
+    request: &Request,
+    mode: Mode,
+) -> Result<Outcome, Error> {
     let wish = understand(app, caller, request)?;
     let tenant = &caller.tenant;
     let (standing, holdings, wallet, agent) = tokio::try_join!(
@@ -131,7 +152,6 @@ pub async fn run(
     if mode.dry_run {
         return preview(app, caller, &wish, offers).await;
     }
-    let idempotency = key_hash.map(|key| (key, request_hash.as_str()));
     begin(app, caller, &wish, offers, agent, limit, idempotency, mode).await
 }
 
@@ -295,9 +315,8 @@ async fn begin(
         match app.store.transact(writes).await {
             Ok(()) => return go_on(app, op, mode).await,
             Err(TransactError::Lost(guards)) => {
-                if let Some(refusal) = refused(app, caller, wish, &guards, limit, idempotency).await? {
-                    return Ok(refusal);
-                }
+                // Still here: somebody claimed this offer first, and the next one may be had.
+                refused(app, caller, wish, &guards, limit).await?;
             }
             Err(TransactError::Store(error)) => {
                 // It may have been written after all; then it is ours to go on with.
@@ -348,21 +367,12 @@ fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, off
     (number, op)
 }
 
-/// Why a purchase could not begin. `Ok(None)`: somebody claimed this offer first, and the next one may be had.
-async fn refused(
-    app: &App,
-    caller: &Caller,
-    wish: &Wish<'_>,
-    guards: &[Guard],
-    limit: u32,
-    idempotency: Option<(&str, &str)>,
-) -> Result<Option<Outcome>, Error> {
+/// Why a purchase could not begin; nothing when only the claim was lost.
+async fn refused(app: &App, caller: &Caller, wish: &Wish<'_>, guards: &[Guard], limit: u32) -> Result<(), Error> {
     let lost = |guard: Guard| guards.contains(&guard);
-    if lost(Guard::Idempotency)
-        && let Some((key, request_hash)) = idempotency
-    {
-        // The same request, twice at once: the other one began it.
-        return repeated(app, caller, key, request_hash).await;
+    if lost(Guard::Idempotency) {
+        // The same request, twice at once: the other one began it, and its outcome is looked up by the key.
+        return Err(Error::IdempotencyKeyReused);
     }
     if lost(Guard::Wallet) {
         let wallet = app.store.wallet_get(&caller.tenant, wish.line.price.currency).await?;
@@ -374,7 +384,7 @@ async fn refused(
     if lost(Guard::Agent) || lost(Guard::Project) {
         return Err(Error::NotFound);
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Drives a purchase that was begun, for as long as its caller can wait.

@@ -149,7 +149,7 @@ async fn begin(app: &App, number: Number, saga: Saga, respond_async: bool) -> Re
     }
     match app.store.transact(beginning(&op)?).await {
         Ok(()) => {}
-        Err(TransactError::Lost(guards)) => return Err(refused(app, &number, &guards).await?),
+        Err(TransactError::Lost(guards)) => return Err(refused(app, &op, &guards).await?),
         Err(TransactError::Store(error)) => {
             // It may have been written after all; then it is ours to go on with.
             let begun = app.store.operation_get(&op.tenant_id, &op.id).await?;
@@ -183,11 +183,15 @@ fn beginning(op: &Operation) -> Result<Vec<Write>, store::StoreError> {
 }
 
 /// What stood in the way, read back.
-async fn refused(app: &App, before: &Number, guards: &[Guard]) -> Result<Error, Error> {
+async fn refused(app: &App, op: &Operation, guards: &[Guard]) -> Result<Error, Error> {
     if guards.contains(&Guard::Agent) {
         return Ok(Error::NotFound);
     }
-    let number = app.store.number_get(&before.tenant_id, &before.id).await?.ok_or(Error::NotFound)?;
-    let why = serving(&number).and_then(|()| releasable(&number));
+    let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
+    let why = match op.saga {
+        Saga::Release(_) => releasable(&number),
+        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) => serving(&number),
+    };
+    // Whatever it was, it is over by now: the same request may simply be sent again.
     Ok(why.err().unwrap_or(Error::OperationInProgress(None)))
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use local::functions::{all, by_function};
 use serde_json::Value;
 use shared::http::Access;
 use store::table::INDEXES;
 use store::{keys, table};
-use tests::routes::{all, by_function};
 
 use crate::{document, files, template};
 
@@ -37,13 +37,6 @@ fn every_function_with_routes_is_known_and_serves_one() {
         known.iter().filter(|(_, r)| r.list.len() != 1).map(|(n, _)| (*n).into()),
     );
     assert_eq!(all().list.len(), in_code().iter().collect::<BTreeSet<_>>().len(), "a route is served twice");
-}
-
-#[test]
-fn the_local_host_serves_every_function() {
-    let source = files::read("infra/local/src/functions.rs");
-    let missing = by_function().into_iter().map(|(name, _)| format!("{}::routes()", name.replace('-', "_")));
-    files::none("not in infra/local/src/functions.rs", missing.filter(|call| !source.contains(call)));
 }
 
 #[test]

@@ -1,0 +1,1 @@
+//! Every saga against every failure.

@@ -1,0 +1,15 @@
+//! Stories over HTTP: what a client, a caller, the operator or a third party does, and all that follows from it.
+//!
+//! Everything is real and in memory: functions, sagas, books, clients; only the third parties are simulated.
+
+mod kit;
+
+mod agents;
+mod authorization;
+mod bad_input;
+mod buying;
+mod calling;
+mod linking;
+mod money;
+mod projects;
+mod releasing;
