@@ -8,7 +8,6 @@ use domain::catalog::{CatalogError, PLANS, PRICE_BOOK, Plans, PriceBook};
 use domain::{Clock, Ids};
 use jiff::Timestamp;
 use store::{Queue, Store};
-use uuid::Uuid;
 
 use crate::app::{Parts, Settings};
 use crate::http::auth::ClaimNames;
@@ -42,14 +41,6 @@ impl Clock for SystemClock {
 pub struct SystemIds;
 
 impl Ids for SystemIds {
-    fn uuid(&self, now: Timestamp) -> Uuid {
-        let random = self.random();
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let mut tail = [0u8; 10];
-        tail.copy_from_slice(&random[..10]);
-        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
-    }
-
     fn random(&self) -> [u8; 32] {
         let mut bytes = [0u8; 32];
         // Fails only where the operating system has no randomness, and then nothing here may go on.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Method};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{self, Command};
 use tokio::time::timeout;
 
@@ -76,21 +76,12 @@ impl Child {
         let client = Client::builder().no_proxy().tls_certs_only([]).timeout(ANSWER_WITHIN).build();
         let client = client.map_err(io::Error::other)?;
         let mut child = Self { url: String::new(), process, output: BufReader::new(output), client };
-        let line = timeout(READY_WITHIN, child.line()).await??;
+        let mut line = String::new();
+        timeout(READY_WITHIN, child.output.read_line(&mut line)).await??;
         let ready: Value = serde_json::from_str(&line)?;
         let url = ready["url"].as_str().ok_or_else(|| io::Error::other(format!("not a ready line: {line:?}")))?;
         url.clone_into(&mut child.url);
         Ok(child)
-    }
-
-    /// The next line it prints; empty once it has ended.
-    ///
-    /// # Errors
-    /// When its output cannot be read.
-    pub async fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line).await?;
-        Ok(line)
     }
 
     /// Its process, as the machine calls it; `None` once it has ended.
@@ -99,12 +90,15 @@ impl Child {
         self.process.id()
     }
 
-    /// Kills it, as a machine that loses its power would.
+    /// Kills it, as a machine that loses its power would. Answers what it had printed since it was ready.
     ///
     /// # Errors
     /// When it cannot be killed.
-    pub async fn kill(mut self) -> io::Result<()> {
-        timeout(GONE_WITHIN, self.process.kill()).await?
+    pub async fn kill(mut self) -> io::Result<String> {
+        timeout(GONE_WITHIN, self.process.kill()).await??;
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).await?;
+        Ok(rest)
     }
 
     /// Waits until it has ended by itself.

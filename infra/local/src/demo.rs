@@ -1,7 +1,82 @@
-//! p
-pub async fn play() -> Result<(), Box<dyn std::error::Error>> {
-    Ok(())
+//! The demonstration: the tenant that `cargo dev` begins with, and the main story that `cargo dev --demo` plays.
+//!
+//! The story is played from outside, over HTTP, against a system in a process of its own that is really killed. After each
+//! scene it says what carrier, platform and ledger now say, and it ends at the first thing that is not as it should be.
+//! Read `story` (the scenes, in their order), then `stage` (what they play on).
+
+mod paper;
+mod stage;
+mod story;
+
+use std::error::Error;
+use std::time::Duration;
+
+use domain::agent::Platform;
+use domain::tenant::{Role, Tenant};
+use domain::{Clock, Currency, TenantId};
+use serde_json::json;
+use shared::http::auth::Caller;
+use shared::use_cases::agents;
+use shared::use_cases::operator::{self, AdjustmentRequest};
+
+use crate::system::System;
+use stage::Stage;
+
+/// The tenant that is there from the start.
+const TENANT: &str = "demo";
+const PLAN: &str = "PRO";
+/// What its wallet begins with, in USD.
+pub const OPENING_BALANCE: &str = "50.00";
+
+/// The story takes a few seconds; a machine on which it takes this long has stopped working on it.
+const PLAYED_WITHIN: Duration = Duration::from_secs(180);
+
+/// Plays the main story on throwaway data, and prints it.
+///
+/// # Errors
+/// What was expected and what was found, at the first deviation; or why it could not be played.
+pub async fn play() -> Result<(), Box<dyn Error>> {
+    let mut stage = Stage::set()?;
+    let played = tokio::select! {
+        played = tokio::time::timeout(PLAYED_WITHIN, story::play(&mut stage)) => {
+            played.unwrap_or_else(|_| Err(format!("not at its end after {} s", PLAYED_WITHIN.as_secs()).into()))
+        }
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
+    let cleared = stage.clear().await;
+    played?;
+    Ok(cleared?)
 }
-pub async fn seed(_: &crate::system::System) -> Result<String, Box<dyn std::error::Error>> {
-    Ok(String::new())
+
+/// Makes the demo tenant with its wallet and its agent, each unless it is there already, and answers an owner's token.
+///
+/// # Errors
+/// When the books do not answer.
+pub async fn seed(system: &System) -> Result<String, Box<dyn Error>> {
+    let (app, tenant): (_, TenantId) = (&system.undisturbed, TENANT.parse()?);
+    if app.store.tenant_get(&tenant).await?.is_none() {
+        let standing = Tenant {
+            id: tenant.clone(),
+            plan: PLAN.into(),
+            suspended: false,
+            outage_mode: false,
+            suspended_message: None,
+        };
+        app.store.tenant_put(&standing).await?;
+    }
+    // A wallet that is there was funded once; what has been spent since stays spent.
+    let usd: Currency = "USD".parse()?;
+    if app.store.wallet_get(&tenant, usd).await?.is_none() {
+        let (amount, reason) = (OPENING_BALANCE.to_owned(), "Opening balance".to_owned());
+        operator::adjust(app, &tenant, None, &AdjustmentRequest { amount, currency: "USD".into(), reason }).await?;
+    }
+    let caller = Caller { tenant, role: Role::Owner, project: None };
+    if agents::list(app, &caller, &agents::ListRequest::default()).await?.items.is_empty() {
+        let wish = json!({ "name": "Demo agent", "platform": Platform::Vapi.as_str() });
+        if let Err(error) = agents::create(app, &caller, None, &serde_json::from_value(wish)?).await {
+            // Elsewhere than on the simulators it may well be refused; all the rest works without it.
+            tracing::warn!(%error, "the demo tenant has no agent");
+        }
+    }
+    Ok(system.tokens.give(system.clock.now(), Some(caller.tenant.as_str()), "owner", None)?)
 }

@@ -3,9 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use domain::Ids;
-use jiff::Timestamp;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use uuid::Uuid;
 
 /// Ids from a seeded generator.
 #[derive(Debug)]
@@ -20,14 +18,6 @@ impl SeededIds {
 }
 
 impl Ids for SeededIds {
-    fn uuid(&self, now: Timestamp) -> Uuid {
-        let random = self.random();
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let mut tail = [0u8; 10];
-        tail.copy_from_slice(&random[..10]);
-        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
-    }
-
     fn random(&self) -> [u8; 32] {
         let mut bytes = [0u8; 32];
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);

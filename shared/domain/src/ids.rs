@@ -10,10 +10,15 @@ use serde::{Deserialize, Serialize};
 
 /// Where ids and other randomness come from; injected, so that a test replays exactly.
 pub trait Ids: Send + Sync + fmt::Debug {
-    /// A fresh UUID v7 at the given instant.
-    fn uuid(&self, now: jiff::Timestamp) -> uuid::Uuid;
-    /// Fresh random bytes, for tokens.
+    /// Fresh random bytes.
     fn random(&self) -> [u8; 32];
+}
+
+/// A fresh UUID v7 at this instant.
+fn uuid_v7(ids: &dyn Ids, now: jiff::Timestamp) -> uuid::Uuid {
+    let [a, b, c, d, e, f, g, h, i, j, ..] = ids.random();
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid()
 }
 
 /// A string that is not an id of the wanted kind.
@@ -35,7 +40,7 @@ macro_rules! id {
             /// A fresh id.
             #[must_use]
             pub fn fresh(ids: &dyn Ids, now: jiff::Timestamp) -> Self {
-                Self(format!("{}{}", $prefix, ids.uuid(now).simple()))
+                Self(format!("{}{}", $prefix, uuid_v7(ids, now).simple()))
             }
 
             /// The id as text.
@@ -115,7 +120,7 @@ impl TenantId {
     /// A fresh id, for tenants made here rather than by an identity provider.
     #[must_use]
     pub fn fresh(ids: &dyn Ids, now: jiff::Timestamp) -> Self {
-        Self(format!("ten_{}", ids.uuid(now).simple()))
+        Self(format!("ten_{}", uuid_v7(ids, now).simple()))
     }
 
     /// The id as text.

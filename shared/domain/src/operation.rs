@@ -194,7 +194,8 @@ impl Failure {
         Self { code, detail: detail.into() }
     }
 
-    /// What a third party's refusal at this step means to the tenant.
+    /// What a third party's refusal at this step means to the tenant. A carrier's own words stay in the log: the account is
+    /// the operator's, and a number that is taken must read like one that nobody offers.
     #[must_use]
     pub fn at(step: Step, error: &ProviderError) -> Self {
         let code = match step {
@@ -211,7 +212,19 @@ impl Failure {
             },
             Step::Connect | Step::Rebind | Step::Disconnect => FailureCode::PlatformUnavailable,
         };
-        Self::new(code, error.detail.clone())
+        let detail = match code {
+            FailureCode::NumberUnavailable => "It is taken or not on offer. Search again.",
+            FailureCode::AddressRequired => {
+                "The carrier sells this number only to holders of an address; ask the operator."
+            }
+            FailureCode::BundleRequired => {
+                "The carrier sells this number only with a regulatory bundle; ask the operator."
+            }
+            FailureCode::CarrierUnavailable => "The carrier did not do it. Try again, or ask the operator.",
+            FailureCode::CarrierNotConfigured => "The operator has no working account at the carrier.",
+            FailureCode::PlatformUnavailable | FailureCode::NeedsOperator => error.detail.as_str(),
+        };
+        Self::new(code, detail)
     }
 }
 

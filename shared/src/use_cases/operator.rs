@@ -15,7 +15,7 @@ use store::{Guard, TransactError};
 use super::operations::ListRequest;
 use super::present;
 use crate::api::{EntryView, Listed, OperatorOperationView, TenantView};
-use crate::http::extract::hash_request;
+use crate::http::extract::{hash, hash_request};
 use crate::{App, Error, saga};
 
 /// What to change of a tenant; a field that is absent stays.
@@ -111,6 +111,9 @@ pub async fn adjust(
         created_at: now,
         explain: super::check_name("reason", &request.reason)?,
     };
+    // The operator's keys are its own: one that the tenant used as well is another key.
+    let key_hash = key_hash.map(|key| hash(format!("operator {key}").as_bytes()));
+    let key_hash = key_hash.as_deref();
     let request_hash = hash_request(&format!("POST /v1/operator/tenants/{tenant}/adjustments"), request);
     let mut writes = Vec::from(store::wallet::adjust(tenant, &entry, entry.id.as_str())?);
     if let Some(key) = key_hash {

@@ -95,6 +95,9 @@ impl Store {
                 writes.push(Write::check_exists(Guard::Project, &key));
             }
         }
+        if update.changes_nothing() {
+            return Ok(());
+        }
         writes.push(update.write(Guard::Number));
         self.transact(writes).await
     }

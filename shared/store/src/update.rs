@@ -144,6 +144,10 @@ impl Update {
         self
     }
 
+    pub(crate) fn changes_nothing(&self) -> bool {
+        self.sets.is_empty() && self.removes.is_empty()
+    }
+
     pub(crate) fn expression(&self) -> String {
         let part = |verb: &str, what: &[String]| match what {
             [] => String::new(),

@@ -114,12 +114,7 @@ async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, bod
     }
 }
 
-async fn error(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let kind = headers.get("lambda-runtime-function-error-type").and_then(|kind| kind.to_str().ok());
     let report = serde_json::from_slice(&body).unwrap_or_default();
     over(&shared, &id, Outcome::Error(kind.unwrap_or_default().to_owned(), report))

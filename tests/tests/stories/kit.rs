@@ -111,7 +111,8 @@ impl Story {
 
     /// The next call of this sort is answered with this error.
     pub(crate) async fn refusal(&self, provider: &str, operation: &str, status: u16, code: Option<u32>) {
-        let fault = json!({ "provider": provider, "operation": operation, "kind": "error", "status": status, "code": code });
+        let fault =
+            json!({ "provider": provider, "operation": operation, "kind": "error", "status": status, "code": code });
         self.app.fault(fault).await;
     }
 
@@ -150,7 +151,10 @@ impl Story {
         for number in self.items("/v1/numbers").await {
             say(text, "number", &number_line(&number));
         }
-        for op in self.items("/v1/operations").await {
+        // What begins within a millisecond has no order, so the kinds are in that of the alphabet.
+        let mut operations = self.items("/v1/operations").await;
+        operations.sort_by_key(|op| (word(op, "/created_at"), word(op, "/kind")));
+        for op in operations {
             say(text, "operation", &operation_line(&op));
         }
         for wallet in list(&self.get("/v1/wallet").await.expect(200).body, "wallets") {
@@ -189,7 +193,9 @@ impl Story {
 
     async fn events(&self, text: &mut String) {
         let path = format!("events?tenant={}", self.tenant.id);
-        for event in list(&self.app.local(&path, None).await.expect(200).body, "items") {
+        let mut events = list(&self.app.local(&path, None).await.expect(200).body, "items");
+        events.sort_by_key(|event| (word(event, "/at"), word(event, "/type")));
+        for event in events {
             say(text, "event", &format!("{} {}", word(&event, "/type"), event["data"]));
         }
     }
@@ -276,7 +282,8 @@ fn number_line(number: &Value) -> String {
 }
 
 fn operation_line(op: &Value) -> String {
-    let steps = list(op, "steps").into_iter().map(|step| format!("{} {}", word(&step, "/name"), word(&step, "/status")));
+    let steps =
+        list(op, "steps").into_iter().map(|step| format!("{} {}", word(&step, "/name"), word(&step, "/status")));
     let steps = steps.collect::<Vec<_>>().join(", ");
     let error = op["error"].is_object().then(|| format!(", {}", word(op, "/error/code"))).unwrap_or_default();
     format!("{} {} {} ({steps}){error}", word(op, "/id"), word(op, "/kind"), word(op, "/status"))
@@ -316,9 +323,9 @@ pub(crate) fn redacted(text: &str) -> String {
 /// Length of the id this text begins with; 0 when it begins with none.
 fn id_at(text: &str) -> usize {
     let hex = |from: usize, to: usize| {
-        text.as_bytes().get(from..to).is_some_and(|part| {
-            part.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
-        })
+        text.as_bytes()
+            .get(from..to)
+            .is_some_and(|part| part.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)))
     };
     let uuid = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)].into_iter().all(|(from, to)| hex(from, to));
     let dashes = [8, 13, 18, 23].into_iter().all(|at| text.as_bytes().get(at) == Some(&b'-'));

@@ -1,0 +1,159 @@
+//! Every function and the event of its name: status and the essential part of the answer.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tests::lambda::Outcome;
+use tests::{TestApp, template};
+
+use crate::world::{self, Stage, described, id};
+
+/// The event of this function finds the number at a stage, and is answered with a status and, among other things, these.
+type Row = (&'static str, Stage, u16, Vec<(&'static str, Value)>);
+
+/// Functions that serve HTTP. A pointer leads into a JSON body; without one, the text is part of a TwiML answer.
+fn rows() -> Vec<Row> {
+    use Stage::{Linked, OnOffer, Stuck, Unlinked};
+    let (number, agent, op, project) = (id("num"), id("agt"), id("op"), id("prj"));
+    vec![
+        (
+            "adjust-wallet",
+            OnOffer,
+            200,
+            vec![("/amount/amount", json!("25.00")), ("/balance_after/amount", json!("75.00"))],
+        ),
+        ("call-status", Linked, 200, vec![("", json!(""))]),
+        (
+            "create-agent",
+            OnOffer,
+            201,
+            vec![("/agent/name", json!("Receptionist")), ("/agent/status", json!("active"))],
+        ),
+        ("create-project", OnOffer, 201, vec![("/name", json!("Downtown clinic"))]),
+        ("delete-agent", OnOffer, 204, vec![]),
+        ("delete-project", OnOffer, 204, vec![]),
+        ("dial-result", Linked, 200, vec![("", json!("<Say>We cannot take your call at the moment."))]),
+        ("get-agent", OnOffer, 200, vec![("/id", json!(agent)), ("/platform", json!("vapi"))]),
+        (
+            "get-number",
+            Linked,
+            200,
+            vec![("/id", json!(number)), ("/status", json!("active")), ("/agent_id", json!(agent))],
+        ),
+        ("get-openapi", OnOffer, 200, vec![("/openapi", json!("3.1.0"))]),
+        ("get-operation", Linked, 200, vec![("/id", json!(op)), ("/status", json!("succeeded"))]),
+        ("get-project", OnOffer, 200, vec![("/id", json!(project)), ("/name", json!("Downtown"))]),
+        ("get-wallet", Linked, 200, vec![("/wallets/0/held/amount", json!("0.00"))]),
+        (
+            "incoming-call",
+            Linked,
+            200,
+            vec![("", json!("<Sip ")), ("", json!("/webhooks/twilio/voice/dial-result?tenant=demo"))],
+        ),
+        (
+            "link-number",
+            Unlinked,
+            200,
+            vec![("/number/agent_id", json!(agent)), ("/operation/status", json!("succeeded"))],
+        ),
+        ("list-agents", OnOffer, 200, vec![("/items/0/id", json!(agent)), ("/next_cursor", json!(null))]),
+        ("list-calls", Linked, 200, vec![("/items", json!([]))]),
+        ("list-countries", OnOffer, 200, vec![("/items/0/carrier", json!("twilio"))]),
+        (
+            "list-entries",
+            Linked,
+            200,
+            vec![("/items/0/kind", json!("number_charge")), ("/items/0/number_id", json!(number))],
+        ),
+        ("list-numbers", Linked, 200, vec![("/items/0/id", json!(number)), ("/next_cursor", json!(null))]),
+        ("list-operations", Linked, 200, vec![("/items", json!([]))]),
+        ("list-projects", OnOffer, 200, vec![("/items/0/id", json!(project))]),
+        ("list-stuck-operations", Stuck, 200, vec![("/items/0/id", json!(op)), ("/items/0/tenant_id", json!("demo"))]),
+        (
+            "purchase-number",
+            OnOffer,
+            201,
+            vec![("/number/e164", json!(world::E164)), ("/number/link/status", json!("linked"))],
+        ),
+        ("release-number", Linked, 200, vec![("/number/status", json!("released"))]),
+        ("resume-operation", Stuck, 200, vec![("/id", json!(op)), ("/status", json!("running"))]),
+        (
+            "search-numbers",
+            OnOffer,
+            200,
+            vec![("/items/0/country", json!("US")), ("/items/0/carrier", json!("twilio"))],
+        ),
+        (
+            "unlink-number",
+            Linked,
+            200,
+            vec![("/number/agent_id", json!(null)), ("/operation/status", json!("succeeded"))],
+        ),
+        ("update-number", Linked, 200, vec![("/name", json!("Front desk")), ("/tags/0", json!("office"))]),
+        ("update-project", OnOffer, 200, vec![("/name", json!("Uptown clinic"))]),
+        ("update-tenant", OnOffer, 200, vec![("/plan", json!("PRO"))]),
+        ("voice-fallback", Linked, 200, vec![("", json!("<Say>We cannot take your call at the moment."))]),
+    ]
+}
+
+/// Functions without HTTP; `workers` has their events.
+const OTHERS: [&str; 2] = ["advance-operations", "sweep-operations"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_function_answers_its_event() {
+    for (name, stage, status, expected) in rows() {
+        let app = world::at(stage).await;
+        let mut function = world::function(&app, name).await;
+        let outcome = function.invoke(&world::event(name)).await;
+        world::end(&app, function).await;
+        let Outcome::Answer(answer) = outcome else { panic!("{name}: {outcome:?}") };
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+        for (pointer, wanted) in &expected {
+            check(name, &answer, pointer, wanted);
+        }
+        did_what_it_may(name, &app);
+        app.verify().await;
+    }
+}
+
+fn check(name: &str, answer: &Value, pointer: &str, wanted: &Value) {
+    let text = answer["body"].as_str().unwrap_or_default();
+    if pointer.is_empty() {
+        assert!(text.contains(wanted.as_str().unwrap()), "{name}: {wanted} is not in {text}");
+    } else {
+        let body: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
+        assert_eq!(body.pointer(pointer), Some(wanted), "{name}: {pointer} of {body}");
+    }
+}
+
+/// It asked nothing of the table that its policy in the template does not grant.
+fn did_what_it_may(name: &str, app: &TestApp) {
+    let granted = described(name).actions;
+    let may = |action: &str| granted.iter().any(|granted| granted == action);
+    for (asked, times) in app.system.aws.dynamodb.requests() {
+        let fine = match asked {
+            "get" => may("dynamodb:GetItem"),
+            "put" => may("dynamodb:PutItem"),
+            "update" => may("dynamodb:UpdateItem"),
+            "delete" => may("dynamodb:DeleteItem"),
+            "query" => may("dynamodb:Query"),
+            "batch_get" => may("dynamodb:BatchGetItem"),
+            // Its parts are granted one by one.
+            "transact" => may("dynamodb:PutItem") || may("dynamodb:UpdateItem") || may("dynamodb:DeleteItem"),
+            other => panic!("{name} asked for {other}"),
+        };
+        assert!(fine, "{name} asked {times} times for {asked}; it may {granted:?}");
+    }
+}
+
+#[test]
+fn every_function_has_its_event_and_its_row() {
+    let names = |all: Vec<String>| all.into_iter().collect::<BTreeSet<_>>();
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events")).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let events = names(files.filter_map(|file| file.strip_suffix(".json").map(str::to_owned)).collect());
+    let rows = names(rows().iter().map(|row| row.0).chain(OTHERS).map(str::to_owned).collect());
+    let functions = names(template::functions().into_iter().map(|function| function.name).collect());
+    assert_eq!(events, rows);
+    assert_eq!(functions, rows);
+}

@@ -1,0 +1,91 @@
+//! The queue's consumer and the sweep: what they answer, and what has happened then.
+
+use domain::operation::OperationStatus;
+use serde_json::{Value, json};
+use tests::TestApp;
+use tests::lambda::Outcome;
+
+use crate::world::{self, Stage, id};
+
+async fn status_of_the_operation(app: &TestApp) -> OperationStatus {
+    let (tenant, op) = ("demo".parse().unwrap(), id("op").parse().unwrap());
+    app.system.undisturbed.store.operation_get(&tenant, &op).await.unwrap().unwrap().status
+}
+
+/// The event with one record for each of these bodies.
+fn batch(bodies: &[&str]) -> Value {
+    let mut event = world::event("advance-operations");
+    let record = event["Records"][0].clone();
+    let records = bodies.iter().enumerate().map(|(n, body)| {
+        let mut record = record.clone();
+        record["messageId"] = json!(format!("message-{n}"));
+        record["body"] = json!(body);
+        record
+    });
+    event["Records"] = records.collect();
+    event
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queued_operation_is_driven_to_its_end() {
+    let app = world::at(Stage::Begun).await;
+    let mut function = world::function(&app, "advance-operations").await;
+    assert_eq!(status_of_the_operation(&app).await, OperationStatus::Running);
+    // The second delivery finds it done; a queue delivers at least once.
+    for _ in 0..2 {
+        let outcome = function.invoke(&world::event("advance-operations")).await;
+        assert_eq!(outcome, Outcome::Answer(json!({ "batchItemFailures": [] })));
+        assert_eq!(status_of_the_operation(&app).await, OperationStatus::Succeeded);
+    }
+    world::end(&app, function).await;
+    assert_eq!(app.asked("twilio", "numbers.create").await, 1);
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poisoned_message_comes_again_and_takes_none_with_it() {
+    let app = world::at(Stage::Begun).await;
+    let mut function = world::function(&app, "advance-operations").await;
+    let good = json!({ "tenant_id": "demo", "operation_id": id("op") }).to_string();
+    let unknown = json!({ "tenant_id": "demo", "operation_id": "op_00000000000000000000000000000000" }).to_string();
+    let foreign = json!({ "tenant_id": "demo#OP", "operation_id": id("op") }).to_string();
+    let bodies = ["", "not JSON", "{}", &foreign, &good, &unknown];
+    let outcome = function.invoke(&batch(&bodies)).await;
+    let failed = [0, 1, 2, 3].map(|n| json!({ "itemIdentifier": format!("message-{n}") }));
+    assert_eq!(outcome, Outcome::Answer(json!({ "batchItemFailures": failed })));
+    assert_eq!(status_of_the_operation(&app).await, OperationStatus::Succeeded);
+    let outcome = function.invoke(&json!({ "Records": [] })).await;
+    assert_eq!(outcome, Outcome::Answer(json!({ "batchItemFailures": [] })));
+    let outcome = function.invoke(&json!({ "Records": "none" })).await;
+    assert!(matches!(outcome, Outcome::Error(..)), "{outcome:?}");
+    world::end(&app, function).await;
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_queues_what_is_due_and_the_queue_brings_it_to_its_end() {
+    let app = world::at(Stage::Begun).await;
+    let mut function = world::function(&app, "sweep-operations").await;
+    let outcome = function.invoke(&world::event("sweep-operations")).await;
+    assert_eq!(outcome, Outcome::Answer(json!({ "examined": 1, "changed": 1 })));
+    world::end(&app, function).await;
+    let worker = &app.system.worker;
+    let queued = worker.sqs.receive_message().queue_url(&worker.queue_url).max_number_of_messages(10).send().await;
+    let queued = queued.unwrap().messages.unwrap_or_default();
+    let bodies: Vec<&str> = queued.iter().filter_map(|message| message.body.as_deref()).collect();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    let mut function = world::function(&app, "advance-operations").await;
+    let outcome = function.invoke(&batch(&bodies)).await;
+    assert_eq!(outcome, Outcome::Answer(json!({ "batchItemFailures": [] })));
+    assert_eq!(status_of_the_operation(&app).await, OperationStatus::Succeeded);
+    world::end(&app, function).await;
+
+    // Whatever the tick says, what is due is read afresh.
+    let mut function = world::function(&app, "sweep-operations").await;
+    for tick in [world::event("sweep-operations"), json!({}), json!(null), json!({ "time": "yesterday" })] {
+        let outcome = function.invoke(&tick).await;
+        assert_eq!(outcome, Outcome::Answer(json!({ "examined": 0, "changed": 0 })), "{tick}");
+    }
+    world::end(&app, function).await;
+    app.verify().await;
+}

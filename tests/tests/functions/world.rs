@@ -1,0 +1,198 @@
+//! What the events in `events/` speak of: tenant `demo`, a number, an agent, a project and an operation with fixed ids.
+
+use std::time::Duration;
+
+use domain::agent::{Agent, AgentStatus, Platform};
+use domain::number::{Capabilities, Carrier, Number, NumberStatus};
+use domain::numbering::NumberKind;
+use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
+use domain::tenant::Project;
+use domain::{CountryCode, TenantId};
+use jiff::SignedDuration;
+use local::system::DEPLOYMENT;
+use serde_json::{Value, json};
+use shared::App;
+use shared::saga::{self, Deadline, purchase};
+use tests::lambda::{Environment, Function, binaries};
+use tests::{TestApp, template};
+
+/// What every id of the events is made of.
+pub(crate) const BARE_ID: &str = "0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
+/// The number of the events.
+pub(crate) const E164: &str = "+12125550123";
+/// What the webhooks among the events are signed with.
+pub(crate) const AUTH_TOKEN: &str = "00000000000000000000000000000000";
+
+/// How it stands with the number of the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// On offer.
+    OnOffer,
+    /// Being bought; nobody is working on it.
+    Begun,
+    /// Being bought, and stuck.
+    Stuck,
+    /// In service, without an agent.
+    Unlinked,
+    /// In service, with the agent.
+    Linked,
+}
+
+/// An id of the events.
+pub(crate) fn id(prefix: &str) -> String {
+    format!("{prefix}_{BARE_ID}")
+}
+
+/// The event of this name.
+pub(crate) fn event(name: &str) -> Value {
+    let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A system in which the number of the events is at this stage.
+pub(crate) async fn at(stage: Stage) -> TestApp {
+    let app = TestApp::in_real_time().await;
+    let system = &app.system;
+    let wallet = json!({ "currency": "USD", "amount": "50.00" });
+    let _ = app.local("tenants", Some(json!({ "id": "demo", "plan": "PRO", "wallet": wallet }))).await.expect(201);
+    let _ = app.local("simulators/twilio/stock", Some(json!({ "e164": [E164] }))).await.expect(200);
+    // Twilio signs with the primary token, and its API takes both while the account's token is being changed.
+    let twilio = &system.simulators.twilio;
+    let secret = json!({
+        "account_sid": twilio.account_sid, "auth_token": twilio.auth_token, "previous_auth_token": AUTH_TOKEN,
+    });
+    system.aws.secrets.put(&format!("trunkline/{DEPLOYMENT}/twilio"), &secret.to_string());
+    let agent = agent_and_project(&system.undisturbed).await;
+    match stage {
+        Stage::OnOffer => {}
+        Stage::Begun => drop(begin(&system.undisturbed, OperationStatus::Running, None).await),
+        Stage::Stuck => drop(begin(&system.undisturbed, OperationStatus::Stuck, None).await),
+        Stage::Unlinked => buy(&system.undisturbed, None).await,
+        Stage::Linked => buy(&system.undisturbed, Some(agent)).await,
+    }
+    system.aws.dynamodb.reset_counts();
+    app
+}
+
+async fn agent_and_project(app: &App) -> AgentBinding {
+    let (tenant_id, now) = (tenant(), app.clock.now());
+    let agent_id = id("agt").parse().unwrap();
+    let platform = app.providers.platform(Platform::Vapi).await.unwrap();
+    let platform_agent_id = platform.agent_create("Receptionist", Some("en"), &id("agt")).await.unwrap();
+    let binding = AgentBinding { agent_id, platform: Platform::Vapi, platform_agent_id: platform_agent_id.clone() };
+    let agent = Agent {
+        id: binding.agent_id.clone(),
+        tenant_id: tenant_id.clone(),
+        project_id: None,
+        name: "Receptionist".into(),
+        platform: Platform::Vapi,
+        platform_agent_id: Some(platform_agent_id),
+        made_by_us: true,
+        language: Some("en".into()),
+        settings: json!({}),
+        status: AgentStatus::Active,
+        token_hash: String::new(),
+        links: 0,
+        created_at: now,
+    };
+    let project =
+        Project { id: id("prj").parse().unwrap(), tenant_id, name: "Downtown".into(), uses: 0, created_at: now };
+    let writes = vec![store::agent::insert(&agent).unwrap(), store::project::insert(&project).unwrap()];
+    app.store.transact(writes).await.unwrap();
+    binding
+}
+
+async fn buy(app: &App, agent: Option<AgentBinding>) {
+    let op = begin(app, OperationStatus::Running, agent).await;
+    let op = saga::drive(app, op, Deadline::of_a_request(app)).await.unwrap();
+    assert_eq!(op.status, OperationStatus::Succeeded, "{op:?}");
+}
+
+/// Begins the purchase of the events. Nobody drives it yet, and it is due.
+async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) -> Operation {
+    // A moment ago, by any clock.
+    let now = app.clock.now() - SignedDuration::from_secs(1);
+    let price = app.price_book.line(CountryCode::US, NumberKind::Local).unwrap().price;
+    let capabilities = Capabilities { voice: true, sms: true, mms: true };
+    let purchase = Purchase {
+        e164: E164.parse().unwrap(),
+        country: CountryCode::US,
+        kind: NumberKind::Local,
+        capabilities,
+        price,
+        candidates: Vec::new(),
+        attempt: 1,
+        doubt: false,
+        previous_claim: None,
+        agent,
+        all_or_nothing: false,
+        bought: None,
+        sold_at: None,
+        connected: None,
+        link_refused: None,
+    };
+    let saga = Saga::Purchase(Box::new(purchase.clone()));
+    let (op_id, number_id) = (id("op").parse().unwrap(), id("num").parse().unwrap());
+    let mut op = Operation::begin(op_id, tenant(), number_id, None, saga, &*app.clock);
+    (op.status, op.lease_until, op.due_at) = (status, None, Some(now));
+    let number = Number {
+        id: op.number_id.clone(),
+        tenant_id: tenant(),
+        project_id: None,
+        e164: purchase.e164.clone(),
+        country: purchase.country,
+        kind: purchase.kind,
+        carrier: Carrier::Twilio,
+        status: NumberStatus::Pending,
+        name: None,
+        notes: None,
+        primary: false,
+        locked: false,
+        tags: Vec::new(),
+        capabilities,
+        price,
+        fallback: None,
+        agent_id: None,
+        link: None,
+        carrier_ref: None,
+        platform_ref: None,
+        anchor: None,
+        paid_through: None,
+        release_at: None,
+        released_at: None,
+        parked: false,
+        open_operation_id: Some(op.id.clone()),
+        created_at: now,
+    };
+    let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, limit: 25, idempotency: None };
+    app.store.transact(purchase::begin(&beginning).unwrap()).await.unwrap();
+    op
+}
+
+fn tenant() -> TenantId {
+    "demo".parse().unwrap()
+}
+
+/// What the template says of a function.
+pub(crate) fn described(name: &str) -> template::Function {
+    let all = template::functions();
+    all.into_iter().find(|function| function.name == name).unwrap_or_else(|| panic!("no function {name}"))
+}
+
+/// The function of this name, running in this world.
+pub(crate) async fn function(app: &TestApp, name: &str) -> Function {
+    let described = described(name);
+    let binary = binaries::all().join(name);
+    let time = Duration::from_secs(described.timeout_s);
+    Function::start(&binary, &Environment::of(&described, app), time).await
+}
+
+/// What it wrote, which must tell neither of a panic nor whom somebody calls, nor any secret.
+pub(crate) async fn end(app: &TestApp, function: Function) {
+    let log = function.end().await.join("\n");
+    let (twilio, vapi) = (&app.system.simulators.twilio, &app.system.simulators.vapi);
+    for never in ["panicked", E164, "+14155550199", AUTH_TOKEN, twilio.auth_token.as_str(), vapi.api_key.as_str()] {
+        assert!(!log.contains(never), "{never} in the log:\n{log}");
+    }
+}

@@ -1,0 +1,232 @@
+//! One failure: play it, let time pass, and hold the books against the world.
+
+use domain::claim::ClaimState;
+use domain::number::NumberStatus;
+use domain::operation::{Operation, OperationStatus, Saga};
+use serde_json::json;
+use store::queue::OperationMessage;
+
+use crate::fault::{Ending, Fault, Span};
+use crate::scenario::{Driver, Scenario, Stage};
+use crate::world;
+
+const OPENING: i64 = 10_000_000;
+const PRICE: i64 = 1_500_000;
+
+/// Plays a scenario with this fault in it to its end, and checks everything there is to check.
+pub(crate) async fn play(scenario: Scenario, driver: Driver, fault: Fault) {
+    let stage = scenario.stage().await;
+    stage.refuse();
+    let before = world::dump(&stage.app).await;
+    stage.app.fault(fault.to_json()).await;
+    stage.play(driver).await;
+    while_it_lasts(&stage, &fault).await;
+    assert!(relent(&stage).await > 0, "the fault never struck");
+    within_a_quarter_of_an_hour(&stage).await;
+    if world::operations(&stage.app, &stage.tenant, scenario.kind()).await.is_empty() {
+        assert!(world::dump(&stage.app).await.books == before.books, "a refused request left something behind");
+        stage.ask(&[]).await.expect("an answer");
+        within_a_quarter_of_an_hour(&stage).await;
+    }
+    ended(&stage, fault.ending(scenario), fault.leaves_doubt()).await;
+}
+
+/// The fault goes on, and so does time: minutes, or a day.
+async fn while_it_lasts(stage: &Stage, fault: &Fault) {
+    minutes(stage).await;
+    if fault.span == Span::ADay && running(stage).await {
+        pass(stage, "PT25H").await;
+        minutes(stage).await;
+        // The longest wait between two attempts.
+        pass(stage, "PT10M").await;
+        minutes(stage).await;
+    }
+}
+
+/// A few minutes with a sweep each, in which whoever works may die.
+async fn minutes(stage: &Stage) {
+    for _ in 0..5 {
+        stage.app.restart_workers().await;
+        if !running(stage).await {
+            return;
+        }
+        pass(stage, "PT1M").await;
+        let worker = stage.app.system.worker.clone();
+        let _ = stage.app.mortal(async move { worker.sweep().await.is_ok() }).await;
+    }
+    stage.app.restart_workers().await;
+}
+
+/// Time in which nothing runs.
+async fn pass(stage: &Stage, span: &str) {
+    let _ = stage.app.local("clock", Some(json!({ "advance": span, "run_jobs": false }))).await.expect(200);
+}
+
+/// The fault is over; the scenario's own refusal is not, if it is still to come. Answers how often the fault struck.
+pub(crate) async fn relent(stage: &Stage) -> u64 {
+    let faults = stage.app.system.simulators.faults.list();
+    let fired = |n: usize| faults["items"][n]["fired"].as_u64().unwrap_or(0);
+    stage.app.no_faults();
+    if stage.scenario.refusal().is_none() {
+        return fired(0);
+    }
+    if fired(0) == 0 {
+        stage.refuse();
+    }
+    fired(1)
+}
+
+/// Nothing is wrong any more, so whatever runs ends in time.
+pub(crate) async fn within_a_quarter_of_an_hour(stage: &Stage) {
+    stage.app.restart_workers().await;
+    let _ = stage.app.advance("PT15M").await;
+    assert!(!running(stage).await, "still running a quarter of an hour after all was well: {:?}", all(stage).await);
+}
+
+async fn running(stage: &Stage) -> bool {
+    all(stage).await.iter().any(|op| op.status == OperationStatus::Running)
+}
+
+async fn all(stage: &Stage) -> Vec<Operation> {
+    world::operations(&stage.app, &stage.tenant, stage.scenario.kind()).await
+}
+
+async fn only(stage: &Stage) -> Operation {
+    let mut ops = all(stage).await;
+    assert_eq!(ops.len(), 1, "one request, one operation: {ops:?}");
+    ops.remove(0)
+}
+
+/// The scenario's operation has ended like this, and the books agree with the world, now and after any repetition.
+pub(crate) async fn ended(stage: &Stage, ending: Ending, in_doubt: bool) {
+    let ending = match ending {
+        Ending::StuckThenSucceeded => {
+            resume(stage).await;
+            Ending::Succeeded
+        }
+        Ending::StuckThenFailed => {
+            resume(stage).await;
+            Ending::Failed
+        }
+        Ending::Succeeded | Ending::Unlinked | Ending::Failed => ending,
+    };
+    agreement(stage, ending, in_doubt).await;
+    repeated(stage, ending).await;
+    stage.app.verify().await;
+}
+
+/// A stuck operation keeps what it has, is shown to the operator, and goes on when told to.
+async fn resume(stage: &Stage) {
+    let op = only(stage).await;
+    assert_eq!(op.status, OperationStatus::Stuck, "{op:?}");
+    stage.app.verify().await;
+    let number = world::number(&stage.app, &stage.tenant, &op).await;
+    let status = match op.saga {
+        Saga::Purchase(_) => NumberStatus::Pending,
+        Saga::Release(_) => NumberStatus::Releasing,
+        Saga::Link(_) | Saga::Unlink(_) => NumberStatus::Active,
+    };
+    assert_eq!((number.status, &number.open_operation_id), (status, &Some(op.id.clone())));
+    assert_eq!(world::claim(&stage.app, &number).await.map(|claim| claim.state), Some(ClaimState::Held));
+    let wallet = world::wallet(&stage.app, &stage.tenant).await;
+    assert_eq!(wallet.held, if stage.scenario.is_purchase() { PRICE } else { 0 });
+
+    let operator = stage.app.operator().await;
+    let shown = stage.app.get(&operator, "/v1/operator/operations?status=stuck").await.expect(200);
+    assert_eq!(shown.text("/items/0/id"), op.id.to_string());
+    let path = format!("/v1/operator/operations/{}/resume", op.id);
+    let _ = stage.app.post(&operator, &path, "resume", json!({})).await.expect(200);
+    let _ = stage.app.drain().await.expect(200);
+    within_a_quarter_of_an_hour(stage).await;
+    let shown = stage.app.get(&operator, "/v1/operator/operations?status=stuck").await.expect(200);
+    assert_eq!(shown.body["items"], json!([]));
+}
+
+/// Operation, number, claim, money, carrier and platform all say the same.
+async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
+    let (app, tenant, scenario) = (&stage.app, &stage.tenant, stage.scenario);
+    let op = only(stage).await;
+    let wanted = if ending == Ending::Failed { OperationStatus::Failed } else { OperationStatus::Succeeded };
+    assert_eq!(op.status, wanted, "{op:?}");
+    app.verify().await;
+
+    let number = world::number(app, tenant, &op).await;
+    let (status, agent) = match (scenario.kind(), ending) {
+        ("purchase", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
+        ("purchase", Ending::Unlinked) | ("unlink", _) => (NumberStatus::Active, None),
+        ("purchase", _) => (NumberStatus::Failed, None),
+        ("link", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
+        ("link", _) => (NumberStatus::Active, stage.agent_before.as_ref()),
+        (_, _) => (NumberStatus::Released, None),
+    };
+    let bound = number.platform_ref.as_ref().map(|known| &known.platform_agent_id);
+    assert_eq!((number.status, bound, &number.open_operation_id), (status, agent, &None), "{number:?}");
+    let reason = number.link.as_ref().and_then(|link| link.reason.as_ref());
+    assert_eq!(reason.is_some(), ending == Ending::Unlinked, "{number:?}");
+
+    let held = world::ours(app, "twilio").await;
+    let says: Vec<_> = held.iter().map(|number| (number["e164"].as_str(), number["name"].as_str())).collect();
+    let tag = number.carrier_ref.as_ref().map(|known| known.tag.as_str());
+    let active = status == NumberStatus::Active;
+    assert_eq!(says, if active { vec![(Some(number.e164.as_str()), tag)] } else { vec![] });
+    let known = world::ours(app, "vapi").await;
+    let says: Vec<_> = known.iter().map(|number| number["agent"].as_str()).collect();
+    assert_eq!(says, agent.iter().map(|agent| Some(agent.as_str())).collect::<Vec<_>>());
+
+    let charges = usize::from(status != NumberStatus::Failed);
+    assert_eq!(world::charges(app, tenant).await, charges);
+    let wallet = world::wallet(app, tenant).await;
+    let balance = OPENING - if charges == 1 { PRICE } else { 0 };
+    assert_eq!((wallet.balance, wallet.held, wallet.available), (balance, 0, balance));
+
+    let doubt = matches!(&op.saga, Saga::Purchase(purchase) if purchase.doubt);
+    assert!(doubt || !in_doubt, "nobody knows whether it was sold, and the operation is sure: {op:?}");
+    let claim = world::claim(app, &number).await.map(|claim| claim.state);
+    let stands = match (status, doubt) {
+        (NumberStatus::Released, _) => Some(ClaimState::Quarantined),
+        (NumberStatus::Failed, true) => Some(ClaimState::Blocked),
+        (NumberStatus::Failed, false) => None,
+        (_, _) => Some(ClaimState::Held),
+    };
+    assert_eq!(claim, stands);
+}
+
+/// The operation's message once more, and the request once more: nothing happens twice.
+async fn repeated(stage: &Stage, ending: Ending) {
+    let (app, tenant, op) = (&stage.app, &stage.tenant, only(stage).await);
+    let before = world::dump(app).await;
+    let message = OperationMessage { tenant_id: op.tenant_id.clone(), operation_id: op.id.clone() };
+    for _ in 0..2 {
+        app.system.undisturbed.queue.send(&message).await.expect("the queue answers");
+    }
+    let _ = app.drain().await.expect(200);
+    assert!(world::dump(app).await == before, "an operation that was over did something when asked again");
+
+    let (first, second) = (stage.ask(&[]).await, stage.ask(&[]).await);
+    let (first, second) = (first.expect("an answer"), second.expect("an answer"));
+    match (stage.scenario.kind(), ending) {
+        ("purchase" | "release", _) => {
+            assert_eq!((first.status, &first.body), (second.status, &second.body));
+            assert!(world::dump(app).await == before, "a request that was repeated did something");
+            let id = if ending == Ending::Failed { "/operation_id" } else { "/operation/id" };
+            assert_eq!(first.text(id), op.id.to_string(), "{first:?}");
+            let status = match (stage.scenario.kind(), ending) {
+                ("release", _) => 200,
+                (_, Ending::Failed) => first.status.as_u16().clamp(400, 599),
+                (_, _) => 201,
+            };
+            let _ = first.expect(status);
+        }
+        // What failed may succeed now; what succeeded does again. In the end the tenant has what it asked for.
+        (_, _) => {
+            let (first, second) = (first.expect(200), second.expect(200));
+            assert_eq!(first.body["number"], second.body["number"]);
+            let agent = app.get(tenant, &format!("/v1/numbers/{}", op.number_id)).await.text("/agent_id");
+            let wanted = stage.request.body.as_ref().and_then(|body| body["agent_id"].as_str()).unwrap_or_default();
+            assert_eq!(agent, wanted);
+            let known = world::ours(app, "vapi").await;
+            let after: Vec<_> = known.iter().map(|number| number["agent"].as_str()).collect();
+            assert_eq!(after, stage.agent_after.iter().map(|agent| Some(agent.as_str())).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What goes wrong in a case, and how the saga must end then.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::scenario::Scenario;
+
+/// How something goes wrong; the first group is for third parties, the last for the books only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Refused for good.
+    Rejected,
+    /// The number is somebody else's.
+    Taken,
+    /// Our credentials are refused.
+    Unauthorized,
+    RateLimit,
+    /// A page of a load balancer in the answer's place; not done.
+    ServerError,
+    /// Done, and no answer.
+    LostReply,
+    /// Not done, and no answer.
+    Timeout,
+    /// Done, and whoever asked dies.
+    Crash,
+    Conflict,
+    Throttle,
+}
+
+/// For how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// The next matching call; what repeats by itself gets over it.
+    Once,
+    /// Beyond what repeats by itself, then all is well again.
+    AWhile,
+    /// Longer than anybody waits.
+    ADay,
+}
+
+/// One failure at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) party: &'static str,
+    pub(crate) operation: String,
+    /// Matching calls that go well before.
+    pub(crate) after: u64,
+    pub(crate) kind: Kind,
+    pub(crate) span: Span,
+}
+
+/// How a saga ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Succeeded,
+    /// Succeeded, and the number has no agent, with the reason.
+    Unlinked,
+    Failed,
+    /// Stuck; once an operator resumes it and the third party relents, it succeeds.
+    StuckThenSucceeded,
+    /// Stuck in its undoing; once an operator resumes it and the third party relents, it has failed.
+    StuckThenFailed,
+}
+
+/// Ways to fail that have a meaning for this call of a third party.
+pub(crate) fn kinds(operation: &str) -> Vec<(Kind, &'static [Span])> {
+    use Span::{ADay, AWhile, Once};
+    let mut kinds: Vec<(Kind, &[Span])> = vec![
+        (Kind::Rejected, &[Once]),
+        (Kind::Unauthorized, &[Once]),
+        (Kind::RateLimit, &[Once, AWhile, ADay]),
+        (Kind::ServerError, &[Once, AWhile, ADay]),
+        (Kind::LostReply, &[Once, AWhile, ADay]),
+        (Kind::Timeout, &[Once, AWhile, ADay]),
+        (Kind::Crash, &[Once, AWhile]),
+    ];
+    if operation == "numbers.create" {
+        kinds.push((Kind::Taken, &[Once]));
+    }
+    kinds
+}
+
+/// Ways to fail that have a meaning for this request to the books.
+pub(crate) fn kinds_of_books(operation: &str) -> Vec<(Kind, &'static [Span])> {
+    use Span::{AWhile, Once};
+    match operation {
+        "transact" | "put" | "update" | "delete" => vec![
+            (Kind::ServerError, &[Once, AWhile]),
+            (Kind::LostReply, &[Once, AWhile]),
+            (Kind::Timeout, &[Once, AWhile]),
+            (Kind::Conflict, &[Once, AWhile]),
+            (Kind::Throttle, &[Once, AWhile]),
+            (Kind::Crash, &[Once, AWhile]),
+        ],
+        // A read changes nothing: it fails, or is the last thing its reader does.
+        _ => vec![(Kind::Timeout, &[AWhile]), (Kind::Crash, &[Once])],
+    }
+}
+
+impl Fault {
+    /// As the control surface takes it.
+    pub(crate) fn to_json(&self) -> Value {
+        let kind = match self.kind {
+            Kind::Rejected | Kind::Taken | Kind::Unauthorized | Kind::ServerError => "error",
+            Kind::RateLimit => "rate_limit",
+            Kind::LostReply => "lost_reply",
+            Kind::Timeout => "timeout",
+            Kind::Crash => "crash",
+            Kind::Conflict => "conflict",
+            Kind::Throttle => "throttle",
+        };
+        let mut fault = json!({
+            "provider": self.party, "operation": self.operation, "kind": kind, "after": self.after, "times": self.times(),
+        });
+        match self.kind {
+            Kind::Rejected => fault["status"] = json!(400),
+            Kind::Taken => (fault["status"], fault["code"]) = (json!(400), json!("21422")),
+            Kind::Unauthorized => fault["status"] = json!(401),
+            Kind::ServerError => fault["status"] = json!(500),
+            Kind::RateLimit | Kind::LostReply | Kind::Timeout | Kind::Crash | Kind::Conflict | Kind::Throttle => {}
+        }
+        fault
+    }
+
+    const fn times(&self) -> u64 {
+        match (self.span, self.kind) {
+            (Span::Once, _) => 1,
+            (Span::AWhile, Kind::Crash) => 3,
+            // The store tries a transaction eight times, and whoever comes next meets the rest.
+            (Span::AWhile, Kind::Conflict) => 10,
+            (Span::AWhile, _) => 4,
+            (Span::ADay, _) => 1_000_000,
+        }
+    }
+
+    fn reads(&self) -> bool {
+        matches!(self.operation.as_str(), "numbers.search" | "numbers.list" | "numbers.get")
+    }
+
+    /// Whether the saga has to do without what it asked for.
+    fn is_final(&self, undone_or_forward_only: bool) -> bool {
+        match (self.kind, self.span) {
+            (Kind::Rejected | Kind::Taken, _) => true,
+            // Where nothing can be undone, wrong credentials are waited out.
+            (Kind::Unauthorized, _) => !undone_or_forward_only,
+            (Kind::LostReply, Span::ADay) => self.reads(),
+            (_, Span::ADay) => true,
+            (_, Span::Once | Span::AWhile) => false,
+        }
+    }
+
+    /// How this scenario ends with this fault in it.
+    pub(crate) fn ending(&self, scenario: Scenario) -> Ending {
+        let natural = scenario.natural();
+        let at_the_end = matches!(self.operation.as_str(), "numbers.get" | "numbers.delete");
+        if !self.is_final(at_the_end) {
+            return natural;
+        }
+        match (self.party, self.operation.as_str()) {
+            // Nothing has begun by then, and the request may be repeated.
+            ("twilio", "numbers.search") => natural,
+            ("twilio", "numbers.create") if self.kind == Kind::Taken && scenario.is_any() => natural,
+            ("twilio", "numbers.list" | "numbers.create") => Ending::Failed,
+            ("vapi", "numbers.list" | "numbers.create") => scenario.without_platform(),
+            ("vapi", "numbers.update") => Ending::Failed,
+            ("twilio" | "vapi", "numbers.get" | "numbers.delete") if natural == Ending::Failed => {
+                Ending::StuckThenFailed
+            }
+            ("twilio" | "vapi", "numbers.get" | "numbers.delete") => Ending::StuckThenSucceeded,
+            (party, operation) => panic!("no rule says how a saga ends without {operation} of {party}"),
+        }
+    }
+
+    /// Whether the carrier may have sold although nobody will ever know: the number stays blocked after the failure.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        let silent = matches!(self.kind, Kind::ServerError | Kind::Timeout) && self.span == Span::ADay;
+        self.party == "twilio" && self.operation == "numbers.create" && silent
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { party, operation, after, kind, span } = self;
+        write!(f, "{kind:?} ({span:?}) at {operation} number {} of {party}", after + 1)
+    }
+}

@@ -1,0 +1,129 @@
+//! All failures of every saga. The places are found by a run without failure: what a saga asks of third parties and books
+//! today is what is broken tomorrow.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::case;
+use crate::fault::{Fault, kinds, kinds_of_books};
+use crate::scenario::{Driver, Scenario, Stage};
+
+/// Systems at once, all tests together; much of a case is waiting for somebody to ask again.
+static SEATS: Semaphore = Semaphore::const_new(16);
+static INJECTED: AtomicUsize = AtomicUsize::new(0);
+
+/// How often something is asked, by whom it is asked of and what it is.
+type Places = BTreeMap<(&'static str, String), u64>;
+
+/// Every failure of this scenario, driven by its request and by a worker.
+async fn survives(scenario: Scenario) {
+    let mut cases = JoinSet::new();
+    for driver in [Driver::Request, Driver::Worker] {
+        for fault in faults(scenario, &places(scenario, driver).await) {
+            cases.spawn(async move {
+                let _seat = SEATS.acquire().await.expect("seats are never closed");
+                let name = format!("{scenario:?} driven by the {driver:?}, {fault}");
+                let played = tokio::spawn(Box::pin(case::play(scenario, driver, fault))).await;
+                played.map_err(|died| format!("{name}: {}", why(&*died.into_panic())))
+            });
+        }
+    }
+    let (mut injected, mut failed) = (0, Vec::new());
+    while let Some(case) = cases.join_next().await {
+        injected += 1;
+        failed.extend(case.expect("a case's wrapper does not panic").err());
+    }
+    let so_far = INJECTED.fetch_add(injected, Ordering::Relaxed) + injected;
+    // Past the capture of a test's output: how much was tried belongs to the result.
+    let _ = writeln!(std::io::stderr(), "{scenario:?}: {injected} failures injected ({so_far} so far)");
+    failed.sort();
+    assert!(failed.is_empty(), "{} of {injected} cases failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+fn why(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
+
+/// What a run without failure asks for, and that it ends as it should.
+async fn places(scenario: Scenario, driver: Driver) -> Places {
+    let stage = scenario.stage().await;
+    stage.refuse();
+    let (carrier, platform) = (requests(&stage, "twilio").await.len(), requests(&stage, "vapi").await.len());
+    stage.app.system.aws.dynamodb.reset_counts();
+    stage.play(driver).await;
+    let mut places = Places::new();
+    for (operation, asked) in stage.app.system.aws.dynamodb.requests() {
+        places.insert(("dynamodb", operation.to_owned()), asked);
+    }
+    for (party, before) in [("twilio", carrier), ("vapi", platform)] {
+        for request in requests(&stage, party).await.split_off(before) {
+            let operation = request["operation"].as_str().unwrap_or_default().to_owned();
+            *places.entry((party, operation)).or_default() += 1;
+        }
+    }
+    case::relent(&stage).await;
+    case::ended(&stage, scenario.natural(), false).await;
+    places
+}
+
+async fn requests(stage: &Stage, party: &str) -> Vec<Value> {
+    stage.app.state(party).await["requests"].as_array().cloned().unwrap_or_default()
+}
+
+/// Every way to fail at every one of these places.
+fn faults(scenario: Scenario, places: &Places) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for ((party, operation), asked) in places {
+        let kinds = match (*party, operation.as_str()) {
+            // A sweep looks through all shards, and any of these looks may fail with the same result.
+            ("dynamodb", "query") => continue,
+            ("dynamodb", operation) => kinds_of_books(operation),
+            (_, operation) => kinds(operation),
+        };
+        let refused = scenario.refusal().filter(|refusal| (refusal.0, refusal.1) == (*party, operation.as_str()));
+        // The scenario's own refusal has its place already.
+        for after in u64::from(refused.is_some())..*asked {
+            for (kind, spans) in &kinds {
+                for span in *spans {
+                    faults.push(Fault { party, operation: operation.clone(), after, kind: *kind, span: *span });
+                }
+            }
+        }
+    }
+    faults
+}
+
+macro_rules! sagas {
+    ($($name:ident: $scenario:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                survives(Scenario::$scenario).await;
+            }
+        )*
+    };
+}
+
+sagas! {
+    a_purchase_of_an_exact_number_survives: PurchaseExact,
+    a_purchase_of_any_number_survives: PurchaseAny,
+    a_purchase_that_moves_to_another_offer_survives: PurchaseAnyTaken,
+    a_purchase_with_an_agent_survives: PurchaseLinked,
+    a_purchase_whose_agent_is_refused_survives: PurchaseLinkedRefused,
+    a_purchase_of_all_or_nothing_survives: PurchaseAllOrNothing,
+    the_undoing_of_a_purchase_survives: PurchaseAllOrNothingRefused,
+    a_link_survives: LinkFresh,
+    a_link_that_is_refused_survives: LinkFreshRefused,
+    a_relink_survives: Relink,
+    a_relink_that_is_refused_survives: RelinkRefused,
+    an_unlink_survives: Unlink,
+    a_release_of_a_linked_number_survives: ReleaseLinked,
+    a_release_of_an_unlinked_number_survives: ReleaseUnlinked,
+}
