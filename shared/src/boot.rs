@@ -3,11 +3,14 @@
 use std::env;
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use domain::catalog::{CatalogError, PLANS, PRICE_BOOK, Plans, PriceBook};
 use domain::{Clock, Ids};
 use jiff::Timestamp;
 use store::{Queue, Store};
+use tracing_subscriber::filter::Targets;
 
 use crate::app::{Parts, Settings};
 use crate::http::auth::ClaimNames;
@@ -53,12 +56,12 @@ impl Ids for SystemIds {
 ///
 /// # Errors
 /// [`BadSetting`], [`CatalogError`].
-pub async fn app() -> Result<App, Error> {
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+pub fn app() -> Result<App, Error> {
+    let sdk = sdk()?;
     let providers = SecretProviders::new((&sdk).into(), provider_settings());
     let parts = Parts {
         settings: settings()?,
-        store: store(&sdk),
+        store: Store::new((&sdk).into(), env::var("TABLE_NAME").unwrap_or_default()),
         queue: Queue::new((&sdk).into(), env::var("OPERATIONS_QUEUE_URL").unwrap_or_default()),
         providers: Arc::new(providers),
         price_book: price_book()?,
@@ -67,6 +70,30 @@ pub async fn app() -> Result<App, Error> {
         ids: Arc::new(SystemIds),
     };
     Ok(App::new(parts))
+}
+
+/// The SDK's settings, as Lambda's environment has them. `AWS_ENDPOINT_URL_DYNAMODB` and its like lead elsewhere.
+fn sdk() -> Result<SdkConfig, BadSetting> {
+    let needed = |name: &'static str| env::var(name).map_err(|_| BadSetting { name, why: "must be set" });
+    let (key, secret) = (needed("AWS_ACCESS_KEY_ID")?, needed("AWS_SECRET_ACCESS_KEY")?);
+    let credentials = Credentials::new(key, secret, env::var("AWS_SESSION_TOKEN").ok(), None, "environment");
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(needed("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .service_config(Endpoints)
+        .build())
+}
+
+/// Endpoints that the environment names, for one service or for all.
+#[derive(Debug)]
+struct Endpoints;
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace(' ', "_");
+        env::var(format!("{}_{service}", key.env())).or_else(|_| env::var(key.env())).ok()
+    }
 }
 
 /// The price book shipped with this build.
@@ -85,12 +112,6 @@ pub fn plans() -> Result<Plans, CatalogError> {
     Plans::read(PLANS)
 }
 
-/// The table named by `TABLE_NAME`.
-#[must_use]
-pub fn store(sdk: &SdkConfig) -> Store {
-    Store::new(sdk.into(), env::var("TABLE_NAME").unwrap_or_else(|_| "trunkline".into()))
-}
-
 /// How the identity provider calls its claims.
 #[must_use]
 pub fn claim_names() -> ClaimNames {
@@ -101,6 +122,12 @@ pub fn claim_names() -> ClaimNames {
         role: or("CLAIM_ROLE", default.role),
         project: or("CLAIM_PROJECT", default.project),
     }
+}
+
+/// What to log, as `RUST_LOG` says (`info,store=debug`); none when it says nothing sensible.
+#[must_use]
+pub fn log_filter() -> Option<Targets> {
+    env::var("RUST_LOG").ok()?.parse().ok()
 }
 
 fn settings() -> Result<Settings, BadSetting> {

@@ -8,7 +8,9 @@ use lambda_http::{RequestExt, tower::ServiceBuilder};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use store::queue::OperationMessage;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::http::Routes;
 use crate::http::auth::Claims;
@@ -23,7 +25,7 @@ pub type Error = lambda_runtime::Error;
 /// A bad setting, or the runtime's end.
 pub async fn http(routes: Routes) -> Result<(), Error> {
     logs();
-    let app = boot::app().await?;
+    let app = boot::app()?;
     let router = gateway(routes.service(app, boot::claim_names()));
     lambda_http::run(router).await
 }
@@ -104,7 +106,7 @@ pub struct BatchItemFailure {
 /// A bad setting, or the runtime's end.
 pub async fn operations_queue() -> Result<(), Error> {
     logs();
-    let app = boot::app().await?;
+    let app = boot::app()?;
     let handle = |event: LambdaEvent<SqsEvent>| async {
         // Boxed: the compiler gives up on computing the size of a future nested this deep.
         Ok::<_, Error>(Box::pin(advance_batch(&app, event.payload)).await)
@@ -134,15 +136,16 @@ pub async fn advance_batch(app: &App, event: SqsEvent) -> BatchResponse {
 /// A bad setting, or the runtime's end.
 pub async fn sweep_schedule() -> Result<(), Error> {
     logs();
-    let app = boot::app().await?;
+    let app = boot::app()?;
     let handle = |_: LambdaEvent<serde_json::Value>| async { jobs::sweep(&app).await.map_err(Error::from) };
     lambda_runtime::run(service_fn(handle)).await
 }
 
-/// One JSON line an event, as CloudWatch likes it; `RUST_LOG` says how much.
+/// One JSON line an event, as CloudWatch likes it; `RUST_LOG` says how much (`info,store=debug`).
 fn logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_target(false).without_time().init();
+    let filter = boot::log_filter().unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().json().with_target(false).without_time();
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 #[cfg(test)]

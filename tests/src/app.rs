@@ -4,6 +4,7 @@
 //! [`TestApp::mortal`] never takes another step, and the leases of the dead are ended as a restart would
 //! ([`TestApp::restart_workers`]).
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Clock;
@@ -26,7 +27,7 @@ pub struct TestApp {
     pub system: System,
     /// How often a `crash` fault struck.
     pub crashes: tokio::sync::watch::Receiver<u64>,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     mortals: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
@@ -90,7 +91,16 @@ impl TestApp {
     /// When it does not start.
     pub async fn seeded(seed: u64) -> Self {
         let beginning: Timestamp = BEGINNING.parse().expect("an instant");
-        Self::replaying(Some((seed, beginning))).await
+        Self::replaying(Some((seed, beginning)), None).await
+    }
+
+    /// A system that goes on with what is kept in this folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn kept_in(folder: &Path, seed: u64) -> Self {
+        let beginning: Timestamp = BEGINNING.parse().expect("an instant");
+        Self::replaying(Some((seed, beginning)), Some(folder.to_owned())).await
     }
 
     /// A fresh system on the real clock, for functions that run as programs of their own and know no other.
@@ -98,10 +108,10 @@ impl TestApp {
     /// # Panics
     /// When it does not start.
     pub async fn in_real_time() -> Self {
-        Self::replaying(None).await
+        Self::replaying(None, None).await
     }
 
-    async fn replaying(replay: Option<(u64, Timestamp)>) -> Self {
+    async fn replaying(replay: Option<(u64, Timestamp)>, data: Option<PathBuf>) -> Self {
         let (crashed, crashes) = tokio::sync::watch::channel(0u64);
         let mortals: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
         let doomed = mortals.clone();
@@ -113,10 +123,11 @@ impl TestApp {
                 crashed.send_modify(|times| *times += 1);
             }),
             replay,
+            data,
             ..Config::in_memory()
         };
         let system = system::start(config).await.expect("the system starts");
-        Self { system, crashes, client: reqwest::Client::new(), mortals }
+        Self { system, crashes, client: client(), mortals }
     }
 
     /// Work that a `crash` fault ends where it stands; `None` when it did.
@@ -330,4 +341,9 @@ impl TestApp {
 
 fn read(text: String) -> Value {
     if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+}
+
+/// Nothing here speaks TLS, and reading the machine's certificates would take longer than starting the system.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().tls_certs_only([]).no_proxy().build().expect("a client")
 }

@@ -4,6 +4,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::{Tenant, TestApp};
+
 /// The value of `X-Twilio-Signature` for a form sent to this URL.
 #[must_use]
 pub fn sign(auth_token: &str, url: &str, form: &[(&str, &str)]) -> String {
@@ -12,4 +14,17 @@ pub fn sign(auth_token: &str, url: &str, form: &[(&str, &str)]) -> String {
     let signed = form.iter().fold(url.to_owned(), |signed, (name, value)| signed + name + value);
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_token.as_bytes());
     STANDARD.encode(hmac::sign(&key, signed.as_bytes()))
+}
+
+/// The carrier asks what to do with a call from this caller to a tenant's number: status and TwiML of the answer.
+///
+/// # Panics
+/// When the system does not answer at all.
+pub async fn incoming_call(app: &TestApp, tenant: &Tenant, (from, to): (&str, &str), call_sid: &str) -> (u16, String) {
+    let url = format!("{}/webhooks/twilio/voice?tenant={}", app.system.url, tenant.id);
+    let form = [("CallSid", call_sid), ("CallStatus", "ringing"), ("Direction", "inbound"), ("From", from), ("To", to)];
+    let signature = sign(&app.system.simulators.twilio.auth_token, &url, &form);
+    let request = app.client.post(&url).header("X-Twilio-Signature", signature).form(&form);
+    let answer = request.send().await.expect("the system answers");
+    (answer.status().as_u16(), answer.text().await.expect("a whole answer"))
 }

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::operation::OperationStatus;
 use domain::tenant::Tenant;
-use domain::{Clock, Ids, TenantId};
+use domain::{Clock, Currency, Ids, Money, TenantId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::App;
@@ -165,6 +165,7 @@ async fn tenant(State(surface): State<Surface>, text: String) -> Result<Response
     if app.plans.get(&plan).is_none() {
         return Err(Refusal::bad(format!("plan: one of {}", app.plans.names().join(", "))));
     }
+    let wallet = request.wallet.map(|wallet| opening(&wallet).map(|amount| (wallet, amount))).transpose()?;
     let id = request.id.unwrap_or_else(|| TenantId::fresh(ids(app), surface.clock.now()));
     let tenant = app.store.tenant_get(&id).await?;
     let tenant = tenant.unwrap_or_else(|| Tenant {
@@ -175,7 +176,7 @@ async fn tenant(State(surface): State<Surface>, text: String) -> Result<Response
         suspended_message: None,
     });
     app.store.tenant_put(&Tenant { plan, ..tenant }).await?;
-    if let Some(wallet) = request.wallet {
+    if let Some((wallet, _)) = wallet.filter(|(_, amount)| amount.micros > 0) {
         let reason = "Opening balance".to_owned();
         let adjustment = AdjustmentRequest { amount: wallet.amount, currency: wallet.currency, reason };
         match operator::adjust(app, &id, None, &adjustment).await {
@@ -186,6 +187,14 @@ async fn tenant(State(surface): State<Surface>, text: String) -> Result<Response
     }
     let token = surface.tokens.give(surface.clock.now(), Some(id.as_str()), "owner", None)?;
     Ok((StatusCode::CREATED, Json(json!({ "tenant_id": id, "token": token }))).into_response())
+}
+
+/// What a wallet is to begin with: nothing, or more.
+fn opening(wallet: &WalletRequest) -> Result<Money, Refusal> {
+    let currency: Currency =
+        wallet.currency.parse().map_err(|error| Refusal::bad(format!("wallet.currency: {error}")))?;
+    let amount = Money::parse(&wallet.amount, currency).map_err(|error| Refusal::bad(format!("amount: {error}")))?;
+    if amount.micros < 0 { Err(Refusal::bad("amount: not below zero")) } else { Ok(amount) }
 }
 
 fn ids(app: &App) -> &dyn Ids {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use lexopt::prelude::{Long, ValueExt};
 use local::demo;
 use local::system::{self, Config};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 const HELP: &str = "\
 Trunkline on one machine.
@@ -63,8 +65,10 @@ fn options() -> Result<Options, lexopt::Error> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,dynoxide=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The engine warns of every condition that does not hold, which here is everyday business.
+    let quiet = || Targets::new().with_default(LevelFilter::ERROR).with_target("dynoxide", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(shared::boot::log_filter().unwrap_or_else(quiet)).init();
     let options = match options() {
         Ok(options) => options,
         Err(error) => {
@@ -83,8 +87,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    if options.fresh && !options.memory && options.data.exists() {
-        std::fs::remove_dir_all(&options.data)?;
+    if options.fresh && !options.memory {
+        system::forget(&options.data)?;
     }
     let system = system::start(Config {
         bind: options.bind,
@@ -109,13 +113,14 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
 fn banner(url: &str, token: &str, kept: &str) -> String {
     format!(
         "Trunkline runs at {url} (open it in a browser). Data is kept in {kept}. Ctrl-C ends it.\n\n\
-         The tenant `demo` has 50.00 USD and this token:\n\n    TOKEN={token}\n\n\
+         The tenant `demo` began with {} USD and has this token:\n\n    TOKEN={token}\n\n\
          Try:\n\n\
          \x20   curl -s '{url}/v1/available-numbers?country=US&area_code=212&limit=3' -H \"Authorization: Bearer $TOKEN\"\n\
          \x20   curl -s {url}/v1/numbers -H \"Authorization: Bearer $TOKEN\" -H 'Idempotency-Key: first' \\\n\
          \x20        -H 'Content-Type: application/json' -d '{{\"country\":\"US\",\"area_code\":\"212\"}}'\n\
          \x20   curl -s {url}/v1/wallet -H \"Authorization: Bearer $TOKEN\"\n\
-         \x20   curl -s {url}/_local/verify\n"
+         \x20   curl -s {url}/_local/verify\n",
+        demo::OPENING_BALANCE,
     )
 }
 

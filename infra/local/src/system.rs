@@ -1,17 +1,18 @@
 //! The running system: simulators, AWS endpoints, all functions behind one address, and the worker.
 
+use std::fs::{File, TryLockError};
 use std::io;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{
-    ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider,
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedCredentialsProvider,
     interceptors::BeforeTransmitInterceptorContextMut,
 };
 use aws_sdk_dynamodb::error::BoxError;
+use aws_types::SdkConfig;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -41,6 +42,11 @@ use crate::{control, functions};
 pub const TABLE: &str = "trunkline";
 /// Name of the queue of operations.
 pub const QUEUE: &str = "operations";
+/// Locked by the system that runs on a folder.
+const LOCK: &str = "trunkline.lock";
+/// What the names of all other files begin with that a system keeps in its folder.
+const KEPT: [&str; 6] =
+    ["base-urls", "clock-offset", "dynamodb.sqlite", "simulators.sqlite", "sqs.sqlite", "tokens.p8"];
 const DEAD_LETTERS: &str = "operations-dead-letters";
 /// This installation's name in every tag.
 pub const DEPLOYMENT: &str = "local";
@@ -105,6 +111,7 @@ pub struct System {
     /// Queue and schedules.
     pub worker: Arc<Worker>,
     tasks: Vec<JoinHandle<()>>,
+    _alone: Option<File>,
 }
 
 impl Drop for System {
@@ -120,9 +127,7 @@ impl Drop for System {
 /// # Errors
 /// When a port cannot be bound or the data directory cannot be used.
 pub async fn start(config: Config) -> io::Result<System> {
-    if let Some(data) = &config.data {
-        std::fs::create_dir_all(data)?;
-    }
+    let alone = config.data.as_deref().map(own).transpose()?;
     let kept = config.data.as_ref().map(|data| data.join("clock-offset"));
     let clock = Arc::new(config.replay.map_or_else(|| MovableClock::running(kept), |(_, at)| MovableClock::still(at)));
     let told = clock.clone();
@@ -148,7 +153,9 @@ pub async fn start(config: Config) -> io::Result<System> {
     .await?;
     let aws = Arc::new(aws);
 
-    let listener = TcpListener::bind((config.bind, config.port)).await?;
+    let address = SocketAddr::from((config.bind, config.port));
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
     let url = format!("http://{}", listener.local_addr()?);
     let bases = base_urls(&config, &url)?;
     for former in &bases {
@@ -195,13 +202,47 @@ pub async fn start(config: Config) -> io::Result<System> {
         busy: tokio::sync::Mutex::new(()),
     });
     let tokens = Arc::new(Tokens::open(config.data.as_deref())?);
-    let mut system = System { url, app, undisturbed, table, simulators, aws, clock, tokens, worker, tasks: Vec::new() };
-    control::end_leases(&system).await?;
+    let tasks = Vec::new();
+    let mut system =
+        System { url, app, undisturbed, table, simulators, aws, clock, tokens, worker, tasks, _alone: alone };
+    if config.data.is_some() {
+        control::end_leases(&system).await?;
+    }
     system.tasks.push(serve(&system, listener));
     if config.background {
         system.tasks.extend(background(&system));
     }
     Ok(system)
+}
+
+/// Takes a folder for data, made if need be, for as long as the answer is kept. The simulators hold what they believe in
+/// memory: two systems on one folder would each sell what the other has sold.
+fn own(data: &Path) -> io::Result<File> {
+    std::fs::create_dir_all(data)?;
+    let lock = File::create(data.join(LOCK))?;
+    let used =
+        |error: TryLockError| io::Error::other(format!("{} is in use by another system: {error}", data.display()));
+    lock.try_lock().map_err(used)?;
+    Ok(lock)
+}
+
+/// Removes what systems have kept in a folder, and nothing else that may be there.
+///
+/// # Errors
+/// When a system is running on it, or a file cannot be removed.
+pub fn forget(data: &Path) -> io::Result<()> {
+    if !data.exists() {
+        return Ok(());
+    }
+    let _alone = own(data)?;
+    for file in std::fs::read_dir(data)? {
+        let file = file?;
+        let name = file.file_name();
+        if KEPT.iter().any(|kept| name.to_str().is_some_and(|name| name.starts_with(kept))) {
+            std::fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The functions and the control surface behind one listener.

@@ -31,6 +31,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(Problem::too_large()),
             Err(_) => return Err(Problem::invalid("body", "The body could not be read to its end.")),
         };
+        // Serde would read an array as the fields of a struct in their order.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::invalid("body", "`body`: a JSON object is expected."));
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();

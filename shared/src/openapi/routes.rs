@@ -239,8 +239,7 @@ fn insufficient_balance() -> Error {
 }
 
 fn failed(code: FailureCode) -> Error {
-    let nil = uuid::Uuid::nil().simple();
-    let id = format!("op_{nil}").parse::<OperationId>().expect("an id as it is written");
+    let id = format!("op_{:032}", 0).parse::<OperationId>().expect("an id as it is written");
     Error::Operation(id, Failure::new(code, ""))
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Driver, Scenario};
 
 /// How something goes wrong; the first group is for third parties, the last for the books only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,40 +63,61 @@ pub(crate) enum Ending {
     StuckThenFailed,
 }
 
-/// Ways to fail that have a meaning for this call of a third party.
-pub(crate) fn kinds(operation: &str) -> Vec<(Kind, &'static [Span])> {
-    use Span::{ADay, AWhile, Once};
-    let mut kinds: Vec<(Kind, &[Span])> = vec![
-        (Kind::Rejected, &[Once]),
-        (Kind::Unauthorized, &[Once]),
-        (Kind::RateLimit, &[Once, AWhile, ADay]),
-        (Kind::ServerError, &[Once, AWhile, ADay]),
-        (Kind::LostReply, &[Once, AWhile, ADay]),
-        (Kind::Timeout, &[Once, AWhile, ADay]),
-        (Kind::Crash, &[Once, AWhile]),
-    ];
-    if operation == "numbers.create" {
-        kinds.push((Kind::Taken, &[Once]));
-    }
-    kinds
+/// Ways to fail that have a meaning for this request to a third party or to the books. Everything that differs from the
+/// others in what it leads to is among them; the rest comes with `TRUNKLINE_MATRIX=full`.
+pub(crate) fn kinds(party: &str, operation: &str, driver: Driver) -> Vec<(Kind, Span)> {
+    let full = std::env::var("TRUNKLINE_MATRIX").is_ok_and(|matrix| matrix == "full");
+    let kinds: &[(Kind, Span)] = match (party, operation, driver) {
+        // A read changes nothing: it fails, or is the last thing its reader does.
+        ("dynamodb", "get" | "batch_get" | "query" | "scan", _) if full => READS,
+        ("dynamodb", "get" | "batch_get", Driver::Request) => &READS[..1],
+        ("dynamodb", "get" | "batch_get" | "query" | "scan", _) => &[],
+        ("dynamodb", _, _) if full => WRITES,
+        ("dynamodb", _, Driver::Request) => &WRITES[..5],
+        ("dynamodb", _, Driver::Worker) => &WRITES[..2],
+        (_, _, _) if full => CALLS,
+        (_, _, Driver::Request) => &CALLS[..10],
+        (_, _, Driver::Worker) => &CALLS[..2],
+    };
+    let taken = (party, operation, driver) == ("twilio", "numbers.create", Driver::Request);
+    kinds.iter().copied().chain(taken.then_some((Kind::Taken, Span::Once))).collect()
 }
 
-/// Ways to fail that have a meaning for this request to the books.
-pub(crate) fn kinds_of_books(operation: &str) -> Vec<(Kind, &'static [Span])> {
-    use Span::{AWhile, Once};
-    match operation {
-        "transact" | "put" | "update" | "delete" => vec![
-            (Kind::ServerError, &[Once, AWhile]),
-            (Kind::LostReply, &[Once, AWhile]),
-            (Kind::Timeout, &[Once, AWhile]),
-            (Kind::Conflict, &[Once, AWhile]),
-            (Kind::Throttle, &[Once, AWhile]),
-            (Kind::Crash, &[Once, AWhile]),
-        ],
-        // A read changes nothing: it fails, or is the last thing its reader does.
-        _ => vec![(Kind::Timeout, &[AWhile]), (Kind::Crash, &[Once])],
-    }
-}
+const READS: &[(Kind, Span)] = &[(Kind::Crash, Span::Once), (Kind::Timeout, Span::AWhile)];
+
+const WRITES: &[(Kind, Span)] = &[
+    (Kind::Crash, Span::Once),
+    (Kind::LostReply, Span::AWhile),
+    (Kind::LostReply, Span::Once),
+    (Kind::Timeout, Span::AWhile),
+    (Kind::Conflict, Span::AWhile),
+    (Kind::Crash, Span::AWhile),
+    (Kind::Timeout, Span::Once),
+    (Kind::Conflict, Span::Once),
+    (Kind::Throttle, Span::Once),
+    (Kind::Throttle, Span::AWhile),
+    (Kind::ServerError, Span::Once),
+    (Kind::ServerError, Span::AWhile),
+];
+
+const CALLS: &[(Kind, Span)] = &[
+    (Kind::Crash, Span::Once),
+    (Kind::LostReply, Span::Once),
+    (Kind::Crash, Span::AWhile),
+    (Kind::Rejected, Span::Once),
+    (Kind::Unauthorized, Span::Once),
+    (Kind::RateLimit, Span::AWhile),
+    (Kind::ServerError, Span::AWhile),
+    (Kind::ServerError, Span::ADay),
+    (Kind::LostReply, Span::ADay),
+    (Kind::Timeout, Span::Once),
+    (Kind::Timeout, Span::AWhile),
+    (Kind::Timeout, Span::ADay),
+    (Kind::LostReply, Span::AWhile),
+    (Kind::RateLimit, Span::Once),
+    (Kind::RateLimit, Span::ADay),
+    (Kind::ServerError, Span::Once),
+];
 
 impl Fault {
     /// As the control surface takes it.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::case;
-use crate::fault::{Fault, kinds, kinds_of_books};
+use crate::fault::{Fault, kinds};
 use crate::scenario::{Driver, Scenario, Stage};
 
 /// Systems at once, all tests together; much of a case is waiting for somebody to ask again.
@@ -25,7 +25,7 @@ type Places = BTreeMap<(&'static str, String), u64>;
 async fn survives(scenario: Scenario) {
     let mut cases = JoinSet::new();
     for driver in [Driver::Request, Driver::Worker] {
-        for fault in faults(scenario, &places(scenario, driver).await) {
+        for fault in faults(scenario, driver, &places(scenario, driver).await) {
             cases.spawn(async move {
                 let _seat = SEATS.acquire().await.expect("seats are never closed");
                 let name = format!("{scenario:?} driven by the {driver:?}, {fault}");
@@ -78,22 +78,14 @@ async fn requests(stage: &Stage, party: &str) -> Vec<Value> {
 }
 
 /// Every way to fail at every one of these places.
-fn faults(scenario: Scenario, places: &Places) -> Vec<Fault> {
+fn faults(scenario: Scenario, driver: Driver, places: &Places) -> Vec<Fault> {
     let mut faults = Vec::new();
     for ((party, operation), asked) in places {
-        let kinds = match (*party, operation.as_str()) {
-            // A sweep looks through all shards, and any of these looks may fail with the same result.
-            ("dynamodb", "query") => continue,
-            ("dynamodb", operation) => kinds_of_books(operation),
-            (_, operation) => kinds(operation),
-        };
-        let refused = scenario.refusal().filter(|refusal| (refusal.0, refusal.1) == (*party, operation.as_str()));
-        // The scenario's own refusal has its place already.
-        for after in u64::from(refused.is_some())..*asked {
-            for (kind, spans) in &kinds {
-                for span in *spans {
-                    faults.push(Fault { party, operation: operation.clone(), after, kind: *kind, span: *span });
-                }
+        let refused = scenario.refusal().is_some_and(|refusal| (refusal.0, refusal.1) == (*party, operation.as_str()));
+        // The scenario's own refusal has the first place already.
+        for after in u64::from(refused)..*asked {
+            for (kind, span) in kinds(party, operation, driver) {
+                faults.push(Fault { party, operation: operation.clone(), after, kind, span });
             }
         }
     }

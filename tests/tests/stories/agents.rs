@@ -58,13 +58,15 @@ async fn a_lost_reply_from_the_platform_makes_one_assistant() {
 }
 
 #[tokio::test]
-async fn an_agent_whose_making_outlived_its_maker_is_found_by_the_same_key() {
+async fn an_agent_that_was_made_and_not_noted_is_found_by_the_same_key() {
     let story = Story::begin("PRO", "0").await;
     let request = json!({ "name": "Front desk", "platform": "vapi" });
-    // Made, and then whoever asked for it died.
-    story.fault("vapi", "agents.create", "crash", 1).await;
-    let mut crashes = story.app.crashes.clone();
-    tokio::select! { _ = create(&story, "key", request.clone()) => {}, _ = crashes.changed() => {} }
+    // Made, and then the books fall silent.
+    let silence =
+        json!({ "provider": "dynamodb", "operation": "transact", "kind": "error", "times": 1_000, "after": 1 });
+    story.app.fault(silence).await;
+    assert_eq!(create(&story, "key", request.clone()).await.expect(503).code(), "service_unavailable");
+    story.app.no_faults();
     let half_made = story.get("/v1/agents").await.expect(200);
     assert_eq!(half_made.text("/items/0/status"), "creating");
     let made = create(&story, "key", request).await.expect(201);

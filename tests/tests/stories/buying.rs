@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
-use tests::TestApp;
 
 use crate::kit::{FALLBACK, NUMBER, Story, list, word};
 
@@ -74,8 +73,8 @@ async fn a_tenant_searches_in_212_and_buys_exactly_what_it_saw() {
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 201, 1 × numbers.list 200, 2 × numbers.search 200
     asked     
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchased {"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);
 }
 
@@ -125,8 +124,8 @@ async fn a_lost_reply_from_the_carrier_buys_the_number_once() {
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 0, 2 × numbers.list 200, 1 × numbers.search 200
     asked     
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchased {"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);
 }
 
@@ -192,7 +191,7 @@ async fn three_offers_taken_in_a_row_end_the_purchase_and_the_money_is_back() {
         story.refusal("twilio", "numbers.create", 400, Some(21422)).await;
     }
     let refused = story.buy("key", json!({ "country": "US", "area_code": "646" })).await.expect(409);
-    assert_snapshot!(story.line(&refused), @"409 number_unavailable: Twilio 400, 21422: Bad Request");
+    assert_snapshot!(story.line(&refused), @"409 number_unavailable: It is taken or not on offer. Search again.");
     assert_eq!(story.app.wallet(&story.tenant).await, ("1.50".into(), "0.00".into(), "1.50".into()));
     assert_eq!(list(&story.app.state("twilio").await, "numbers"), Vec::<serde_json::Value>::new());
     story.app.verify().await;
@@ -349,7 +348,7 @@ async fn a_key_whose_purchase_failed_answers_that_failure_for_ever() {
     let story = Story::with_an_offer().await;
     story.refusal("twilio", "numbers.create", 400, Some(21422)).await;
     let failed = story.buy("key", json!({ "e164": NUMBER })).await.expect(409);
-    assert_snapshot!(story.line(&failed), @"409 number_unavailable: Twilio 400, 21422: Bad Request");
+    assert_snapshot!(story.line(&failed), @"409 number_unavailable: It is taken or not on offer. Search again.");
     let _ = story.app.advance("P60D").await;
     let again = story.buy("key", json!({ "e164": NUMBER })).await.expect(409);
     assert_eq!(again.body, failed.body);
@@ -408,7 +407,7 @@ async fn a_number_the_operator_buys_between_search_and_purchase_is_never_taken_o
         story.at_the_carrier("IncomingPhoneNumbers", &own).await
     };
     let (refused, _) = tokio::join!(story.buy("key", json!({ "e164": NUMBER })), operator);
-    assert_snapshot!(story.line(&refused.expect(409)), @"409 number_unavailable: The number is not available.");
+    assert_snapshot!(story.line(&refused.expect(409)), @"409 number_unavailable: It is taken or not on offer. Search again.");
     assert_snapshot!(story.told().await, @r#"
     number    +12125550123 local failed
     operation op_<1> purchase failed (buy pending), number_unavailable
@@ -417,8 +416,8 @@ async fn a_number_the_operator_buys_between_search_and_purchase_is_never_taken_o
     twilio    +12125550123 is Office, calls go to -
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     asked     
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<2>"}
-    event     number.purchase_failed {"code":"number_unavailable","e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     number.purchase_failed {"code":"number_unavailable","e164":"+12125550123","number_id":"num_<2>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
     "#);
 }
 
@@ -494,8 +493,8 @@ async fn a_platform_that_refuses_undoes_a_purchase_that_was_all_or_nothing() {
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <2> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 400, 1 × numbers.list 200
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
-    event     number.purchase_failed {"code":"platform_unavailable","e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchase_failed {"code":"platform_unavailable","e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);
     // Nothing of it is in the way of another try, of whomever, once the carrier offers it again.
     story.stock(&[NUMBER]).await;
@@ -531,7 +530,7 @@ async fn credentials_the_carrier_refuses_end_the_purchase_as_not_configured() {
     assert_eq!(looked.code(), "carrier_not_configured");
     story.refusal("twilio", "numbers.create", 401, None).await;
     let refused = story.buy("key", json!({ "e164": NUMBER })).await.expect(503);
-    assert_snapshot!(story.line(&refused), @"503 carrier_not_configured: Twilio 401, 20003: Authenticate");
+    assert_snapshot!(story.line(&refused), @"503 carrier_not_configured: The operator has no working account at the carrier.");
     assert_snapshot!(story.told().await, @r#"
     number    +12125550123 local failed
     operation op_<1> purchase failed (buy pending), carrier_not_configured
@@ -539,8 +538,8 @@ async fn credentials_the_carrier_refuses_end_the_purchase_as_not_configured() {
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 401, 1 × numbers.list 200, 1 × numbers.search 200, 1 × numbers.search 401
     asked     
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<2>"}
-    event     number.purchase_failed {"code":"carrier_not_configured","e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     number.purchase_failed {"code":"carrier_not_configured","e164":"+12125550123","number_id":"num_<2>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
     "#);
 }
 
@@ -581,7 +580,7 @@ async fn a_bundle_the_carrier_asks_for_at_the_till_is_named_and_the_money_is_bac
     let line = json!({ "country": "GB", "type": "local", "area_code": "113", "count": 5, "bundle_required": true });
     let stocked = story.app.local("simulators/twilio/stock", Some(line)).await.expect(200);
     let refused = story.buy("key", json!({ "e164": stocked.text("/e164/0") })).await.expect(422);
-    assert_snapshot!(story.line(&refused), @"422 bundle_required: Twilio 400, 21649: Bundle required and not provided");
+    assert_snapshot!(story.line(&refused), @"422 bundle_required: The carrier sells this number only with a regulatory bundle; ask the operator.");
     assert_snapshot!(story.told().await, @r#"
     number    +441135000000 local failed
     operation op_<1> purchase failed (buy pending), bundle_required
@@ -589,8 +588,8 @@ async fn a_bundle_the_carrier_asks_for_at_the_till_is_named_and_the_money_is_bac
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 400, 1 × numbers.list 200, 1 × numbers.search 200
     asked     
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<2>"}
-    event     number.purchase_failed {"code":"bundle_required","e164":"+441135000000","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     number.purchase_failed {"code":"bundle_required","e164":"+441135000000","number_id":"num_<2>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
     "#);
 }
 
@@ -644,21 +643,27 @@ async fn books_that_do_not_answer_are_503_and_the_same_key_tries_again() {
 }
 
 #[tokio::test]
-async fn a_driver_that_dies_after_the_sale_is_replaced_and_the_number_is_bought_once() {
-    let app = TestApp::start().await;
-    let tenant = app.tenant("PRO", "10.00").await;
-    let story = Story { app, tenant };
-    story.stock(&[NUMBER]).await;
-    story.fault("twilio", "numbers.create", "crash", 1).await;
-    let mut crashes = story.app.crashes.clone();
-    {
-        let request = story.buy("key", json!({ "e164": NUMBER }));
-        tokio::select! { _ = request => {}, _ = crashes.changed() => {} }
-    }
+async fn books_that_fall_silent_after_the_sale_leave_a_purchase_that_the_sweep_finishes() {
+    let story = Story::with_an_offer().await;
+    let silence =
+        json!({ "provider": "dynamodb", "operation": "transact", "kind": "error", "times": 1_000, "after": 1 });
+    story.app.fault(silence).await;
+    assert_snapshot!(story.line(&story.buy("key", json!({ "e164": NUMBER })).await.expect(202)), @"202 op_<1> purchase running (buy pending)");
+    assert_eq!(story.app.wallet(&story.tenant).await, ("10.00".into(), "1.50".into(), "8.50".into()));
+    story.app.no_faults();
     story.app.restart_workers().await;
-    let _ = story.app.advance("PT10M").await;
+    let _ = story.app.advance("PT2M").await;
     let _ = story.buy("key", json!({ "e164": NUMBER })).await.expect(201);
-    assert_eq!(list(&story.app.state("twilio").await, "numbers").len(), 1);
-    assert_eq!(story.app.wallet(&story.tenant).await.0, "8.50");
-    story.app.verify().await;
+    assert_snapshot!(story.told().await, @r#"
+    number    +12125550123 local active, paid through 2027-02-15
+    operation op_<1> purchase succeeded (buy finished)
+    wallet    8.50, held 0.00, available 8.50, lasts until 2027-07-14
+    ledger    number_charge -1.50, then 8.50: +12125550123 from 2027-01-15 to 2027-02-15, first period
+    ledger    adjustment 10.00, then 10.00: Opening balance
+    twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
+    asked     1 × numbers.create 201, 2 × numbers.list 200, 1 × numbers.search 200
+    asked     
+    event     number.purchased {"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
+    "#);
 }

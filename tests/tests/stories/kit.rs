@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -49,6 +50,13 @@ impl Story {
         let agent = story.app.agent(&story.tenant, "Front desk").await;
         let bought = story.buy("first", json!({ "e164": NUMBER, "agent_id": agent })).await.expect(201);
         (story, bought.text("/number/id"), agent)
+    }
+
+    /// A tenant in a system that goes on with what is kept in this folder.
+    pub(crate) async fn kept_in(folder: &Path, seed: u64) -> Self {
+        let app = TestApp::kept_in(folder, seed).await;
+        let tenant = app.tenant("PRO", "10.00").await;
+        Self { app, tenant }
     }
 
     /// The carrier has these on offer, and shows them first.

@@ -13,3 +13,4 @@ mod linking;
 mod money;
 mod projects;
 mod releasing;
+mod signatures;

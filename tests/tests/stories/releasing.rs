@@ -21,8 +21,8 @@ async fn a_released_number_is_gone_at_platform_and_carrier_and_costs_nothing_mor
     vapi      assistant <3> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 1 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     "#);
 }
 
@@ -203,10 +203,10 @@ async fn a_released_number_is_kept_from_others_for_thirty_days_and_its_holder_ma
     assert_snapshot!(story.told().await, @r#"
     number    +12125550123 local released, paid through 2027-02-15
     number    +12125550123 local released, paid through 2027-02-15
-    operation op_<1> release succeeded (release_at_carrier finished)
+    operation op_<1> purchase succeeded (buy finished)
     operation op_<2> purchase succeeded (buy finished)
     operation op_<3> release succeeded (release_at_carrier finished)
-    operation op_<4> purchase succeeded (buy finished)
+    operation op_<4> release succeeded (release_at_carrier finished)
     wallet    7.00, held 0.00, available 7.00, lasts until -
     ledger    number_charge -1.50, then 7.00: +12125550123 from 2027-01-15 to 2027-02-15, first period
     ledger    number_charge -1.50, then 8.50: +12125550123 from 2027-01-15 to 2027-02-15, first period
@@ -214,11 +214,11 @@ async fn a_released_number_is_kept_from_others_for_thirty_days_and_its_holder_ma
     twilio    +12125550123 is local-<5>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<6>
     asked     3 × numbers.create 201, 2 × numbers.delete 204, 2 × numbers.get 200, 3 × numbers.list 200, 7 × numbers.search 200
     asked     
-    event     number.released {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>"}
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<8>"}
-    event     number.released {"e164":"+12125550123","number_id":"num_<9>","operation_id":"op_<1>"}
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<9>","operation_id":"op_<4>"}
     event     number.purchased {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<2>"}
+    event     number.purchased {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<1>"}
+    event     number.released {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<4>"}
+    event     number.released {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>"}
+    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<9>"}
     "#);
 }
 

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use super::{Refusal, Surface, body};
 
+/// The year 9000. Calendars end with 9999, and whatever is begun needs months and years after it.
+const LAST: Timestamp = Timestamp::constant(221_845_392_000, 0);
+
 pub(super) fn routes() -> Router<Surface> {
     Router::new()
         .route("/_local/clock", get(tell).post(advance))
@@ -46,6 +49,9 @@ async fn advance(State(surface): State<Surface>, text: String) -> Result<Json<Va
     };
     if target < now {
         return Err(Refusal::bad("time does not go backwards"));
+    }
+    if target > LAST {
+        return Err(Refusal::bad(format!("time ends at {LAST}")));
     }
     let fired = surface.worker.advance(target, request.run_jobs.unwrap_or(true)).await?;
     surface.aws.sqs.clock_moved();

@@ -142,7 +142,7 @@ async fn call_both(story: &mut Story<'_>) -> Outcome {
 }
 
 async fn lost_answer(story: &mut Story<'_>) -> Outcome {
-    story.fault("lost_reply").await?;
+    story.fault("lost_reply", "is carried out, and the answer is lost").await?;
     let wish = json!({ "e164": story.next_offer()? });
     let bought = expect("the purchase", 201, story.stage.buy(&story.tenant, "lost", &wish).await?)?;
     let carrier = story.stage.carrier().await?;
@@ -154,7 +154,7 @@ async fn lost_answer(story: &mut Story<'_>) -> Outcome {
 }
 
 async fn crash(story: &mut Story<'_>) -> Outcome {
-    story.fault("crash").await?;
+    story.fault("crash", "is carried out, and the system dies").await?;
     let e164 = story.next_offer()?;
     let wish = json!({ "e164": e164, "agent_id": story.agent.0 });
     if let Ok(answer) = story.stage.buy(&story.tenant, "crash", &wish).await {
@@ -262,10 +262,10 @@ impl Story<'_> {
     }
 
     /// The carrier's next order goes wrong in this way.
-    async fn fault(&self, kind: &str) -> Outcome {
+    async fn fault(&self, kind: &str, meaning: &str) -> Outcome {
         let fault = json!({ "provider": "twilio", "operation": "numbers.create", "kind": kind });
         self.stage.local("faults", Some(fault)).await?;
-        line("fault", &format!("the carrier's next order: {kind}"));
+        line("fault", &format!("the carrier's next order {meaning}"));
         Ok(())
     }
 

@@ -17,6 +17,7 @@ async fn requests_without_meaning_are_refused_and_change_nothing() {
         ("POST", "clock", json!({ "advance": "-P1D" }), 400),
         ("POST", "clock", json!({ "advance": "P19000Y" }), 400),
         ("POST", "clock", json!({ "advance": "a month" }), 400),
+        ("POST", "clock", json!({ "to": "9999-12-30T00:00:00Z" }), 400),
         ("POST", "clock", json!({ "advance": "P1D", "to": "2999-01-01T00:00:00Z" }), 400),
         ("POST", "clock", json!({ "advance": "P1D", "backwards": true }), 400),
         ("POST", "jobs/nonsense", json!({}), 404),
@@ -69,6 +70,8 @@ async fn requests_without_meaning_are_refused_and_change_nothing() {
     let wallets =
         running.child.send(Method::GET, "/v1/wallet", acme.text("/token"), "", None).await.expect("an answer");
     assert_eq!(wallets.list("/wallets").len(), 0, "{}", wallets.body);
+    let empty = running.local("tenants", Some(wallet("USD", "0.00"))).await;
+    assert_eq!((empty.status, empty.text("/tenant_id")), (201, "acme"));
     running.verify().await;
 }
 

@@ -17,7 +17,11 @@ async fn run(arguments: &[&str], temporary: Option<&Data>) -> Output {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     if let Some(data) = temporary {
-        command.env("TMPDIR", data.path());
+        // A proxy that nothing on this machine may be sent to.
+        command
+            .env("TMPDIR", data.path())
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env("http_proxy", "http://127.0.0.1:9");
     }
     tokio::time::timeout(Duration::from_secs(240), command.output()).await.expect("it ends").expect("it runs")
 }
@@ -98,7 +102,39 @@ async fn a_port_that_is_taken_is_an_error_and_no_panic() {
 }
 
 #[tokio::test]
-async fn the_demonstration_comes_to_its_end_and_leaves_nothing() {
+async fn data_belongs_to_one_system_at_a_time() {
+    let data = Data::new();
+    let running = data.start().await;
+    let folder = data.path().to_str().expect("a plain path");
+    for more in [&[][..], &["--fresh"]] {
+        let output = run(&[&["--port", "0", "--data", folder], more].concat(), None).await;
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && err.contains("in use by another system"), "{err}");
+    }
+    assert_eq!(running.wallet().await.0, "50.00");
+    running.killed().await;
+    data.start().await.verify().await;
+}
+
+#[tokio::test]
+async fn fresh_removes_nothing_but_what_systems_kept() {
+    let data = Data::new();
+    data.start().await.killed().await;
+    let thesis = data.path().join("thesis.txt");
+    std::fs::write(&thesis, "years of work").expect("a file");
+    data.start_with(&["--fresh"]).await.killed().await;
+    assert!(thesis.exists());
+
+    // Every file is known by name: a forgotten one would outlive `--fresh`.
+    local::system::forget(data.path()).expect("nobody runs on it");
+    let names = std::fs::read_dir(data.path()).expect("a folder").map(|file| file.expect("a file").file_name());
+    let mut left: Vec<_> = names.collect();
+    left.sort();
+    assert_eq!(left, ["thesis.txt", "trunkline.lock"]);
+}
+
+#[tokio::test]
+async fn the_demonstration_comes_to_its_end_behind_a_proxy_and_leaves_nothing() {
     let data = Data::new();
     let output = run(&["--demo"], Some(&data)).await;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
