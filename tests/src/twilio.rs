@@ -16,13 +16,25 @@ pub fn sign(auth_token: &str, url: &str, form: &[(&str, &str)]) -> String {
     STANDARD.encode(hmac::sign(&key, signed.as_bytes()))
 }
 
-/// The carrier asks what to do with a call from this caller to a tenant's number: status and TwiML of the answer.
+/// The URL and the form by which the carrier asks what to do with a call from a caller to a tenant's number.
+#[must_use]
+pub fn webhook<'a>(
+    base_url: &str,
+    tenant: &Tenant,
+    (from, to): (&'a str, &'a str),
+    call_sid: &'a str,
+) -> (String, [(&'a str, &'a str); 5]) {
+    let url = format!("{base_url}/webhooks/twilio/voice?tenant={}", tenant.id);
+    let form = [("CallSid", call_sid), ("CallStatus", "ringing"), ("Direction", "inbound"), ("From", from), ("To", to)];
+    (url, form)
+}
+
+/// The carrier asks: status and TwiML of the answer.
 ///
 /// # Panics
 /// When the system does not answer at all.
-pub async fn incoming_call(app: &TestApp, tenant: &Tenant, (from, to): (&str, &str), call_sid: &str) -> (u16, String) {
-    let url = format!("{}/webhooks/twilio/voice?tenant={}", app.system.url, tenant.id);
-    let form = [("CallSid", call_sid), ("CallStatus", "ringing"), ("Direction", "inbound"), ("From", from), ("To", to)];
+pub async fn incoming_call(app: &TestApp, tenant: &Tenant, people: (&str, &str), call_sid: &str) -> (u16, String) {
+    let (url, form) = webhook(&app.system.url, tenant, people, call_sid);
     let signature = sign(&app.system.simulators.twilio.auth_token, &url, &form);
     let request = app.client.post(&url).header("X-Twilio-Signature", signature).form(&form);
     let answer = request.send().await.expect("the system answers");

@@ -41,11 +41,27 @@ pub async fn play() -> Result<(), Box<dyn Error>> {
         played = tokio::time::timeout(PLAYED_WITHIN, story::play(&mut stage)) => {
             played.unwrap_or_else(|_| Err(format!("not at its end after {} s", PLAYED_WITHIN.as_secs()).into()))
         }
-        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+        () = interrupted() => Err("interrupted".into()),
     };
     let cleared = stage.clear().await;
     played?;
     Ok(cleared?)
+}
+
+/// Ctrl-C, or another's wish that this ends. It must not simply end: the child would go on.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    // Where even that cannot be listened for, there is only the deadline.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Makes the demo tenant with its wallet and its agent, each unless it is there already, and answers an owner's token.

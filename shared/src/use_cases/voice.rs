@@ -59,14 +59,14 @@ pub async fn dial_result(app: &App, webhook: &Signed) -> Response {
     let taken = matches!(status, Some("completed" | "answered"));
     let to_agent = webhook.configured("agent").and_then(|id| id.parse::<AgentId>().ok());
     let (next, routed) = match (&to_agent, taken) {
-        (Some(agent), true) => (Response::new(), routed(agent.to_string(), Why::Linked)),
+        (Some(agent), true) => (Response::new(), Some(routed(agent.to_string(), Why::Linked))),
         (Some(_), false) => after_agent(app, webhook, &called).await,
-        (None, true) => (Response::new(), routed("fallback", why.unwrap_or(Why::Failure))),
-        (None, false) => (say(Why::AgentFailed, None), routed("nobody", why.unwrap_or(Why::Failure))),
+        (None, true) => (Response::new(), Some(routed("fallback", why.unwrap_or(Why::Failure)))),
+        (None, false) => (say(Why::AgentFailed, None), Some(routed("nobody", why.unwrap_or(Why::Failure)))),
     };
     if let Some(call) = call_of(app, webhook, &called) {
         let agent_id = to_agent.filter(|_| taken);
-        let news = CallNews { call, status: None, routed: taken.then_some(routed), agent_id };
+        let news = CallNews { call, status: None, routed, agent_id };
         if let Err(error) = app.store.call_news(&news).await {
             tracing::warn!(%error, "who took a call could not be noted");
         }
@@ -74,8 +74,8 @@ pub async fn dial_result(app: &App, webhook: &Signed) -> Response {
     next
 }
 
-/// The agent did not take the call: the fallback number, as the books have it now.
-async fn after_agent(app: &App, webhook: &Signed, called: &E164) -> (Response, (String, String)) {
+/// The agent did not take the call: the fallback number, as the books have it now. Whether that takes it is told later.
+async fn after_agent(app: &App, webhook: &Signed, called: &E164) -> (Response, Option<(String, String)>) {
     let fallback = match app.store.call_lookup(&webhook.tenant, called).await {
         Ok(found) => {
             let ours = found.claim.filter(|claim| claim.tenant_id == webhook.tenant);
@@ -87,8 +87,8 @@ async fn after_agent(app: &App, webhook: &Signed, called: &E164) -> (Response, (
         }
     };
     match fallback {
-        Some(to) => (forward(app, webhook, to, Why::AgentFailed), routed("fallback", Why::AgentFailed)),
-        None => (say(Why::AgentFailed, None), routed("nobody", Why::AgentFailed)),
+        Some(to) => (forward(app, webhook, to, Why::AgentFailed), None),
+        None => (say(Why::AgentFailed, None), Some(routed("nobody", Why::AgentFailed))),
     }
 }
 

@@ -4,7 +4,8 @@ use domain::claim::ClaimState;
 use domain::number::NumberStatus;
 use domain::operation::{Operation, OperationStatus, Saga};
 use serde_json::json;
-use shared::jobs;
+use shared::serve::{SqsEvent, SqsRecord};
+use shared::{jobs, serve};
 use store::queue::OperationMessage;
 
 use crate::fault::{Ending, Fault, Span};
@@ -203,11 +204,10 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
 async fn repeated(stage: &Stage, ending: Ending) {
     let (app, tenant, op) = (&stage.app, &stage.tenant, only(stage).await);
     let before = world::dump(app).await;
-    for _ in 0..2 {
-        app.system.undisturbed.queue.send(&message(&op)).await.expect("the queue answers");
-    }
-    let worked = app.system.worker.batch(0).await.expect("the queue answers");
-    assert!(worked.messages >= 2 && worked.failed == 0, "{worked:?}");
+    let body = serde_json::to_string(&message(&op)).expect("a message");
+    let records = ["once", "twice"].map(|id| SqsRecord { message_id: id.into(), body: body.clone() });
+    let answer = Box::pin(serve::advance_batch(&app.system.app, SqsEvent { records: records.into() })).await;
+    assert_eq!(answer.batch_item_failures, []);
     assert!(world::dump(app).await == before, "an operation that was over did something when asked again");
 
     let (first, second) = (stage.ask(&[]).await, stage.ask(&[]).await);

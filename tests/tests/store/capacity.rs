@@ -61,21 +61,21 @@ async fn a_purchase_costs_two_transactions_and_a_pair_of_writes_a_step() {
     let offers = app.offers(&tenant, "212").await;
 
     // The last step's second write is the commit.
-    let expected = Cost::of([("transact", 2), ("put", 1), ("get", 6)], 0.0, 0.0);
+    let expected = Cost::of([("transact", 2), ("put", 1), ("get", 6)], 6.0, 32.0);
     assert!(expected.write <= PURCHASE_WRITE_UNITS_MAX);
     check(&app, "purchase, unlinked", buy(&app, &tenant, &offers[0], None), expected).await;
 
-    let expected = Cost::of([("transact", 2), ("put", 3), ("get", 7)], 0.0, 0.0);
+    let expected = Cost::of([("transact", 2), ("put", 3), ("get", 7)], 7.0, 39.0);
     assert!(expected.write <= PURCHASE_WRITE_UNITS_MAX);
     check(&app, "purchase, linked", buy(&app, &tenant, &offers[1], Some(&agent)), expected).await;
 
     let again = async { app.post(&tenant, "/v1/numbers", &offers[0], json!({ "e164": offers[0] })).await.expect(201) };
-    let _ = check(&app, "purchase, repeated", again, Cost::of([("get", 3)], 0.0, 0.0)).await;
+    let _ = check(&app, "purchase, repeated", again, Cost::of([("get", 3)], 3.0, 0.0)).await;
     let dry = async {
         let path = "/v1/numbers?dry_run=true";
         app.post(&tenant, path, "unused", json!({ "e164": offers[2] })).await.expect(200)
     };
-    let _ = check(&app, "purchase, dry run", dry, Cost::of([("get", 4)], 0.0, 0.0)).await;
+    let _ = check(&app, "purchase, dry run", dry, Cost::of([("get", 4)], 4.0, 0.0)).await;
     app.verify().await;
 }
 
@@ -91,12 +91,12 @@ async fn link_unlink_and_release_cost_two_transactions_each() {
         let body = json!({ "agent_id": agent });
         async { app.put(&tenant, &path, body).await.expect(200) }
     };
-    let _ = check(&app, "link", link(&agent), Cost::of([("transact", 2)], 0.0, 0.0)).await;
-    let _ = check(&app, "relink", link(&other), Cost::of([("transact", 2)], 0.0, 0.0)).await;
+    let _ = check(&app, "link", link(&agent), Cost::of([("transact", 2), ("put", 1), ("get", 3)], 3.0, 17.0)).await;
+    let _ = check(&app, "relink", link(&other), Cost::of([("transact", 2), ("put", 1), ("get", 3)], 3.0, 19.0)).await;
     let unlink = async { app.delete(&tenant, &path).await.expect(200) };
-    let _ = check(&app, "unlink", unlink, Cost::of([("transact", 2)], 0.0, 0.0)).await;
+    let _ = check(&app, "unlink", unlink, Cost::of([("transact", 2), ("put", 1), ("get", 2)], 2.0, 17.0)).await;
     let release = async { app.delete(&tenant, &format!("/v1/numbers/{number}")).await.expect(200) };
-    let _ = check(&app, "release", release, Cost::of([("transact", 2)], 0.0, 0.0)).await;
+    let _ = check(&app, "release", release, Cost::of([("transact", 2), ("put", 1), ("get", 2)], 2.0, 20.0)).await;
     app.verify().await;
 }
 
@@ -144,12 +144,12 @@ async fn reading_costs_what_is_shown() {
     };
     let rows = [
         ("a number", format!("/v1/numbers/{number}"), Cost::of([("get", 1)], 1.0, 0.0)),
-        ("ten numbers", "/v1/numbers".to_owned(), Cost::of([("query", 1)], 0.0, 0.0)),
-        ("one number of ten", "/v1/numbers?limit=1".to_owned(), Cost::of([("query", 1)], 0.0, 0.0)),
-        ("ten operations", "/v1/operations".to_owned(), Cost::of([("query", 1)], 0.0, 0.0)),
-        ("the wallet", "/v1/wallet".to_owned(), Cost::of([("query", 1)], 0.0, 0.0)),
-        ("eleven entries", "/v1/wallet/entries".to_owned(), Cost::of([("get", 1), ("query", 1)], 0.0, 0.0)),
-        ("no calls", format!("/v1/numbers/{number}/calls"), Cost::of([("get", 1), ("query", 1)], 0.0, 0.0)),
+        ("ten numbers", "/v1/numbers".to_owned(), Cost::of([("query", 1)], 2.0, 0.0)),
+        ("one number of ten", "/v1/numbers?limit=1".to_owned(), Cost::of([("query", 1)], 1.0, 0.0)),
+        ("ten operations", "/v1/operations".to_owned(), Cost::of([("query", 1)], 2.0, 0.0)),
+        ("the wallet", "/v1/wallet".to_owned(), Cost::of([("query", 2)], 3.0, 0.0)),
+        ("eleven entries", "/v1/wallet/entries".to_owned(), Cost::of([("get", 1), ("query", 1)], 3.0, 0.0)),
+        ("no calls", format!("/v1/numbers/{number}/calls"), Cost::of([("get", 1), ("query", 1)], 1.5, 0.0)),
     ];
     for (what, path, expected) in rows {
         let _ = check(&app, what, get(path), expected).await;

@@ -101,29 +101,35 @@ async fn one_key_sent_twelve_times_at_once_buys_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn link_unlink_and_release_at_once_are_one_of_them() {
-    for round in 0..6 {
-        let app = Arc::new(TestApp::seeded(round).await);
-        let tenant = app.tenant("PRO", "10.00").await;
-        let (agent, other) = (app.agent(&tenant, "Day").await, app.agent(&tenant, "Night").await);
-        let e164 = app.offers(&tenant, "212").await[0].clone();
-        let bought = app.post(&tenant, "/v1/numbers", "key", json!({ "e164": e164, "agent_id": agent })).await;
-        let number = bought.expect(201).text("/number/id");
-        // Whoever is first holds the number for as long as the platform takes.
-        for operation in ["numbers.update", "numbers.delete"] {
-            let delay = json!({ "provider": "vapi", "operation": operation, "kind": "delay", "ms": 1500, "times": 1 });
-            app.fault(delay).await;
-        }
-        let (path, key) = (format!("/v1/numbers/{number}"), String::from("unused"));
-        let link = Some(json!({ "agent_id": other }));
-        let requests = vec![
-            (Method::PUT, tenant.clone(), format!("{path}/agent"), key.clone(), link),
-            (Method::DELETE, tenant.clone(), format!("{path}/agent"), key.clone(), None),
-            (Method::DELETE, tenant.clone(), path.clone(), key, None),
-        ];
-        let answers = at_once(&app, requests).await;
-        assert_eq!(tally(&answers), expected([(200, "", 1), (409, "operation_in_progress", 2)]), "round {round}");
-        app.verify().await;
+    let mut rounds = JoinSet::new();
+    for seed in 1..=4 {
+        rounds.spawn(link_unlink_and_release(seed));
     }
+    rounds.join_all().await;
+}
+
+async fn link_unlink_and_release(seed: u64) {
+    let app = Arc::new(TestApp::seeded(seed).await);
+    let tenant = app.tenant("PRO", "10.00").await;
+    let (agent, other) = (app.agent(&tenant, "Day").await, app.agent(&tenant, "Night").await);
+    let e164 = app.offers(&tenant, "212").await[0].clone();
+    let bought = app.post(&tenant, "/v1/numbers", "key", json!({ "e164": e164, "agent_id": agent })).await;
+    let number = bought.expect(201).text("/number/id");
+    // Whoever is first has the number for as long as the platform takes.
+    for operation in ["numbers.update", "numbers.delete"] {
+        let delay = json!({ "provider": "vapi", "operation": operation, "kind": "delay", "ms": 3000, "times": 1 });
+        app.fault(delay).await;
+    }
+    let (path, key) = (format!("/v1/numbers/{number}"), String::from("unused"));
+    let link = Some(json!({ "agent_id": other }));
+    let requests = vec![
+        (Method::PUT, tenant.clone(), format!("{path}/agent"), key.clone(), link),
+        (Method::DELETE, tenant.clone(), format!("{path}/agent"), key.clone(), None),
+        (Method::DELETE, tenant.clone(), path.clone(), key, None),
+    ];
+    let answers = at_once(&app, requests).await;
+    assert_eq!(tally(&answers), expected([(200, "", 1), (409, "operation_in_progress", 2)]), "seed {seed}");
+    app.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 use tests::Answer;
 
-use crate::kit::{Story, list, word};
+use crate::kit::{Story, client, list, word};
 
 async fn create(story: &Story, key: &str, request: serde_json::Value) -> Answer {
     story.app.post(&story.tenant, "/v1/agents", key, request).await
@@ -104,7 +104,7 @@ async fn the_same_key_twice_at_once_makes_one_agent() {
 async fn an_assistant_that_is_there_already_is_registered_and_never_removed() {
     let story = Story::begin("PRO", "0").await;
     let vapi = &story.app.system.simulators.vapi;
-    let request = reqwest::Client::new().post(format!("{}/assistant", vapi.url)).bearer_auth(&vapi.api_key);
+    let request = client().post(format!("{}/assistant", vapi.url)).bearer_auth(&vapi.api_key);
     let answer = request.json(&json!({ "name": "Grown elsewhere" })).send().await.expect("the platform answers");
     let known: serde_json::Value = answer.json().await.expect("JSON");
     let request = json!({ "name": "Front desk", "platform": "vapi", "platform_agent_id": known["id"] });
@@ -134,7 +134,7 @@ async fn an_agent_deleted_at_the_platform_already_is_deleted_here() {
     let agent = story.app.agent(&story.tenant, "Front desk").await;
     let vapi = &story.app.system.simulators.vapi;
     let id = word(&story.app.state("vapi").await, "/assistants/0/id");
-    let request = reqwest::Client::new().delete(format!("{}/assistant/{id}", vapi.url)).bearer_auth(&vapi.api_key);
+    let request = client().delete(format!("{}/assistant/{id}", vapi.url)).bearer_auth(&vapi.api_key);
     assert!(request.send().await.expect("the platform answers").status().is_success());
     let _ = story.app.delete(&story.tenant, &format!("/v1/agents/{agent}")).await.expect(204);
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -134,7 +135,7 @@ impl Story {
     pub(crate) async fn at_the_carrier(&self, resource: &str, form: &[(&str, &str)]) -> Value {
         let twilio = &self.app.system.simulators.twilio;
         let url = format!("{}/2010-04-01/Accounts/{}/{resource}.json", twilio.url, twilio.account_sid);
-        let request = reqwest::Client::new().post(url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token));
+        let request = client().post(url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token));
         let answer = request.form(form).send().await.expect("the carrier answers");
         assert!(answer.status().is_success(), "{}", answer.status());
         answer.json().await.expect("JSON")
@@ -228,6 +229,16 @@ impl Story {
     }
 }
 
+/// A client for what is not sent in the usual way. Made once, since that takes longer than a request; without a pool, since a
+/// connection lives no longer than the test that opened it.
+pub(crate) fn client() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        let unpooled = reqwest::Client::builder().pool_max_idle_per_host(0);
+        unpooled.build().expect("a client")
+    });
+    &CLIENT
+}
+
 /// A request that is not JSON, or not in the usual way.
 pub(crate) async fn raw(
     app: &TestApp,
@@ -237,7 +248,7 @@ pub(crate) async fn raw(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> Answer {
-    let mut request = reqwest::Client::new().request(method, format!("{}{path}", app.system.url)).body(body);
+    let mut request = client().request(method, format!("{}{path}", app.system.url)).body(body);
     if !token.is_empty() {
         request = request.bearer_auth(token);
     }

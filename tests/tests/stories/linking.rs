@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::kit::{FALLBACK, NUMBER, Story, list, word};
+use crate::kit::{FALLBACK, NUMBER, Story, client, list, word};
 
 const UNKNOWN_AGENT: &str = "agt_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
 
@@ -114,7 +114,7 @@ async fn two_addresses_under_one_tag_become_one_when_the_platform_is_seen_again(
     let vapi = &story.app.system.simulators.vapi;
     let tag = word(&first[0], "/name");
     let twin = json!({ "provider": "vapi", "sipUri": format!("sip:{tag}-twin@sip.vapi.ai"), "name": tag });
-    let made = reqwest::Client::new().post(format!("{}/phone-number", vapi.url)).bearer_auth(&vapi.api_key).json(&twin);
+    let made = client().post(format!("{}/phone-number", vapi.url)).bearer_auth(&vapi.api_key).json(&twin);
     assert!(made.send().await.expect("the platform answers").status().is_success());
     // Another's address that merely bears our name is not ours to remove, so the number still answers where it did.
     let _ = story.link(&number, &agent).await.expect(200);
@@ -164,8 +164,7 @@ async fn an_address_the_platform_forgot_is_named_as_the_reason_and_unlink_then_l
     let (story, number, agent) = Story::with_a_linked_number().await;
     let vapi = &story.app.system.simulators.vapi;
     let url = format!("{}/phone-number/{}", vapi.url, word(&at_the_platform(&story).await[0], "/id"));
-    let gone =
-        reqwest::Client::new().delete(url).bearer_auth(&vapi.api_key).send().await.expect("the platform answers");
+    let gone = client().delete(url).bearer_auth(&vapi.api_key).send().await.expect("the platform answers");
     assert!(gone.status().is_success());
     assert_snapshot!(story.line(&story.link(&number, &agent).await.expect(503)), @"503 platform_unavailable: The voice platform no longer knows the number or the agent. Unlink the number, then link it again.");
     let _ = story.unlink(&number).await.expect(200);

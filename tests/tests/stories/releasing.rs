@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::kit::{NUMBER, Story, list, word};
+use crate::kit::{NUMBER, Story, client, list, word};
 
 #[tokio::test]
 async fn a_released_number_is_gone_at_platform_and_carrier_and_costs_nothing_more() {
@@ -82,7 +82,7 @@ async fn a_number_the_operator_gave_back_already_is_released_all_the_same() {
     let id = word(&list(&twilio.state(), "numbers")[0], "/id");
     let account = &twilio.account_sid;
     let url = format!("{}/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{id}.json", twilio.url);
-    let gone = reqwest::Client::new().delete(url).basic_auth(account, Some(&twilio.auth_token)).send().await;
+    let gone = client().delete(url).basic_auth(account, Some(&twilio.auth_token)).send().await;
     assert_eq!(gone.expect("the carrier answers").status().as_u16(), 204);
     let _ = story.release(&number).await.expect(200);
     story.app.verify().await;
