@@ -73,11 +73,10 @@ pub(crate) async fn relent(stage: &Stage) -> u64 {
     let faults = stage.app.system.simulators.faults.list();
     let fired = |n: usize| faults["items"][n]["fired"].as_u64().unwrap_or(0);
     stage.app.no_faults();
-    if stage.scenario.refusal().is_none() {
-        return fired(0);
-    }
-    if fired(0) == 0 {
-        stage.refuse();
+    match stage.scenario.refusal() {
+        None => return fired(0),
+        Some((_, _, Some(_taken))) if fired(0) > 0 => {}
+        Some(_) => stage.refuse(),
     }
     fired(1)
 }
@@ -120,6 +119,7 @@ pub(crate) async fn ended(stage: &Stage, ending: Ending, in_doubt: bool) {
         Ending::Succeeded | Ending::Unlinked | Ending::Failed => ending,
     };
     agreement(stage, ending, in_doubt).await;
+    stage.app.no_faults();
     repeated(stage, ending).await;
     stage.app.verify().await;
 }

@@ -166,7 +166,7 @@ impl Scenario {
                 let (agent, known) = agent(&app, &tenant, "before").await;
                 (body["agent_id"], agent_before) = (json!(agent), Some(known));
             }
-            let number = app.post(&tenant, "/v1/numbers", "before", body).await.expect(201).text("/number/id");
+            let number = app.post(&tenant, "/v1/numbers", "bought before", body).await.expect(201).text("/number/id");
             let its_agent = format!("/v1/numbers/{number}/agent");
             match self.kind() {
                 "link" => {
@@ -190,12 +190,14 @@ async fn agent(app: &TestApp, tenant: &Tenant, name: &str) -> (String, String) {
 }
 
 impl Stage {
-    /// The refusal that belongs to the scenario, still to come.
+    /// The refusal that belongs to the scenario, still to come. A platform refuses as often as it is asked, an offer is
+    /// taken once.
     pub(crate) fn refuse(&self) {
         if let Some((provider, operation, code)) = self.scenario.refusal() {
             let mut fault = json!({ "provider": provider, "operation": operation, "kind": "error", "status": 400 });
-            if let Some(code) = code {
-                fault["code"] = json!(code);
+            match code {
+                Some(code) => fault["code"] = json!(code),
+                None => fault["times"] = json!(1_000_000),
             }
             self.app.system.simulators.faults.add_json(&fault).expect("a fault");
         }

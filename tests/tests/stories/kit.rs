@@ -304,7 +304,7 @@ fn operation_line(op: &Value) -> String {
     let steps =
         list(op, "steps").into_iter().map(|step| format!("{} {}", word(&step, "/name"), word(&step, "/status")));
     let steps = steps.collect::<Vec<_>>().join(", ");
-    let error = op["error"].is_object().then(|| format!(", {}", word(op, "/error/code"))).unwrap_or_default();
+    let error = op.pointer("/error/code").and_then(Value::as_str).map_or_else(String::new, |code| format!(", {code}"));
     format!("{} {} {} ({steps}){error}", word(op, "/id"), word(op, "/kind"), word(op, "/status"))
 }
 

@@ -108,7 +108,7 @@ async fn a_lost_reply_from_the_platform_makes_one_address() {
 }
 
 #[tokio::test]
-async fn two_addresses_under_one_tag_become_one_when_the_platform_is_seen_again() {
+async fn another_address_under_our_name_does_not_move_a_linked_number() {
     let (story, number, agent) = Story::with_a_linked_number().await;
     let first = at_the_platform(&story).await;
     let vapi = &story.app.system.simulators.vapi;
@@ -116,7 +116,6 @@ async fn two_addresses_under_one_tag_become_one_when_the_platform_is_seen_again(
     let twin = json!({ "provider": "vapi", "sipUri": format!("sip:{tag}-twin@sip.vapi.ai"), "name": tag });
     let made = client().post(format!("{}/phone-number", vapi.url)).bearer_auth(&vapi.api_key).json(&twin);
     assert!(made.send().await.expect("the platform answers").status().is_success());
-    // Another's address that merely bears our name is not ours to remove, so the number still answers where it did.
     let _ = story.link(&number, &agent).await.expect(200);
     assert!(at_the_platform(&story).await.contains(&first[0]));
     assert_eq!(word(&story.call(NUMBER, "completed").await, "/status"), "completed");
