@@ -77,7 +77,11 @@ fn collect_actions(policies: &Value, actions: &mut Vec<String>) {
 }
 
 /// The template as plain values. CloudFormation's short forms (`!Ref X`) become objects with the tag for a key.
-fn read() -> Value {
+///
+/// # Panics
+/// When it cannot be read.
+#[must_use]
+pub fn read() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let text = std::fs::read_to_string(path).expect("template.yaml");
     plain(&Yaml::load_from_str(&text).expect("YAML")[0])

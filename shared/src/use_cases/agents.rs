@@ -54,12 +54,8 @@ pub async fn create(
     request: &CreateRequest,
 ) -> Result<AgentCreated, Error> {
     let request_hash = hash_request("POST /v1/agents", request);
-    if let Some(key) = key_hash
-        && let Some(agent) = repeated(app, caller, key, &request_hash).await?
-    {
-        let agent =
-            if agent.status == AgentStatus::Creating { finish(app, agent, key_hash, false).await? } else { agent };
-        return Ok(AgentCreated { agent: agent.into(), api_token: None });
+    if let Some(before) = repeated(app, caller, key_hash, &request_hash).await? {
+        return Ok(before);
     }
     let (agent, token) = understand(app, caller, request)?;
     if let Some(id) = &request.platform_agent_id {
@@ -75,21 +71,40 @@ pub async fn create(
     match app.store.transact(writes).await {
         Ok(()) => {}
         Err(error) if error.lost(Guard::Project) => return Err(Error::NotFound),
-        Err(TransactError::Lost(_)) => return Err(Error::OperationInProgress(None)),
+        // The same request twice at once: the other one made it.
+        Err(TransactError::Lost(_)) => {
+            let before = repeated(app, caller, key_hash, &request_hash).await?;
+            return before.ok_or(Error::OperationInProgress(None));
+        }
         Err(TransactError::Store(error)) => return Err(error.into()),
     }
     let agent = if agent.status == AgentStatus::Creating { finish(app, agent, key_hash, true).await? } else { agent };
     Ok(AgentCreated { agent: agent.into(), api_token: Some(token) })
 }
 
-async fn repeated(app: &App, caller: &Caller, key: &str, request_hash: &str) -> Result<Option<Agent>, Error> {
+/// What this key made already. An agent whose making was cut short is finished, once nobody can be at it any more.
+async fn repeated(
+    app: &App,
+    caller: &Caller,
+    key_hash: Option<&str>,
+    request_hash: &str,
+) -> Result<Option<AgentCreated>, Error> {
+    let Some(key) = key_hash else { return Ok(None) };
     let Some(record) = app.store.idempotency_get(&caller.tenant, key).await? else { return Ok(None) };
     let Made::Agent(id) = &record.made else { return Err(Error::IdempotencyKeyReused) };
     if record.request_hash != request_hash {
         return Err(Error::IdempotencyKeyReused);
     }
     // Deleted since: the key stays taken, and there is nothing to show for it.
-    app.store.agent_get(&caller.tenant, id).await?.map(Some).ok_or(Error::NotFound)
+    let agent = app.store.agent_get(&caller.tenant, id).await?.ok_or(Error::NotFound)?;
+    let agent = match agent.status {
+        AgentStatus::Active => agent,
+        AgentStatus::Creating if app.clock.now().duration_since(agent.created_at) < limits::LEASE => {
+            return Err(Error::OperationInProgress(None));
+        }
+        AgentStatus::Creating => finish(app, agent, key_hash, false).await?,
+    };
+    Ok(Some(AgentCreated { agent: agent.into(), api_token: None }))
 }
 
 fn understand(app: &App, caller: &Caller, request: &CreateRequest) -> Result<(Agent, String), Error> {

@@ -153,8 +153,8 @@ fn forward(app: &App, webhook: &Signed, to: E164, why: Why) -> Response {
 
 fn say(why: Why, message: Option<String>) -> Response {
     let sentence = match why {
-        Why::Suspended => "The number you have called is not in service at the moment.",
-        Why::Unlinked | Why::NotActive => "The number you have called is not set up yet. Please try again later.",
+        Why::Suspended | Why::NotActive => "The number you have called is not in service at the moment.",
+        Why::Unlinked => "The number you have called is not set up yet. Please try again later.",
         Why::OutageMode | Why::AgentFailed | Why::Failure | Why::Linked | Why::Unknown => {
             "We cannot take your call at the moment. Please try again later."
         }

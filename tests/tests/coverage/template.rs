@@ -1,9 +1,8 @@
-//! template.yaml as plain values. CloudFormation's short forms (`!Ref X`) become objects with the tag for a key.
+//! What template.yaml says of functions and routes.
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::files;
+pub(crate) use tests::template::read;
 
 /// A function of the template.
 pub(crate) struct Function {
@@ -21,30 +20,6 @@ pub(crate) struct Route {
     pub(crate) path: String,
     /// Whether the gateway asks for a token.
     pub(crate) token: bool,
-}
-
-pub(crate) fn read() -> Value {
-    let text = files::read("template.yaml");
-    let documents = Yaml::load_from_str(&text).expect("template.yaml is YAML");
-    plain(&documents[0])
-}
-
-fn plain(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(yes)) => json!(yes),
-        Yaml::Value(Scalar::Integer(n)) => json!(n),
-        Yaml::Value(Scalar::FloatingPoint(n)) => json!(n.into_inner()),
-        Yaml::Value(Scalar::String(text)) => json!(text),
-        Yaml::Sequence(items) => items.iter().map(plain).collect(),
-        Yaml::Mapping(entries) => {
-            let entry =
-                |(key, value): (&Yaml<'_>, &Yaml<'_>)| (key.as_str().expect("keys are text").to_owned(), plain(value));
-            Value::Object(entries.iter().map(entry).collect())
-        }
-        Yaml::Tagged(tag, value) => Value::Object(Map::from_iter([(format!("!{}", tag.suffix), plain(value))])),
-        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => panic!("not plain YAML: {yaml:?}"),
-    }
 }
 
 /// Resources of a type, by logical name.

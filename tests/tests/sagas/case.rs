@@ -46,7 +46,7 @@ async fn while_it_lasts(stage: &Stage, fault: &Fault) {
 }
 
 /// A few minutes with a worker in each, who may die.
-async fn minutes(stage: &Stage) {
+pub(crate) async fn minutes(stage: &Stage) {
     for _ in 0..5 {
         let Some(op) = all(stage).await.into_iter().find(|op| op.status == OperationStatus::Running) else { return };
         if op.lease_until.is_some() {
@@ -59,12 +59,12 @@ async fn minutes(stage: &Stage) {
     }
 }
 
-fn message(op: &Operation) -> OperationMessage {
+pub(crate) fn message(op: &Operation) -> OperationMessage {
     OperationMessage { tenant_id: op.tenant_id.clone(), operation_id: op.id.clone() }
 }
 
 /// Time in which nothing runs.
-async fn pass(stage: &Stage, span: &str) {
+pub(crate) async fn pass(stage: &Stage, span: &str) {
     let _ = stage.app.local("clock", Some(json!({ "advance": span, "run_jobs": false }))).await.expect(200);
 }
 
@@ -99,7 +99,7 @@ async fn all(stage: &Stage) -> Vec<Operation> {
     world::operations(&stage.app, &stage.tenant, stage.scenario.kind()).await
 }
 
-async fn only(stage: &Stage) -> Operation {
+pub(crate) async fn only(stage: &Stage) -> Operation {
     let mut ops = all(stage).await;
     assert_eq!(ops.len(), 1, "one request, one operation: {ops:?}");
     ops.remove(0)

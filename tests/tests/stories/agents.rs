@@ -69,6 +69,9 @@ async fn an_agent_that_was_made_and_not_noted_is_found_by_the_same_key() {
     story.app.no_faults();
     let half_made = story.get("/v1/agents").await.expect(200);
     assert_eq!(half_made.text("/items/0/status"), "creating");
+    // Whoever began it might still be at it.
+    assert_eq!(create(&story, "key", request.clone()).await.expect(409).code(), "operation_in_progress");
+    let _ = story.app.advance("PT2M").await;
     let made = create(&story, "key", request).await.expect(201);
     assert_eq!(made.text("/agent/status"), "active");
     assert_eq!(assistants(&story).await, 1);

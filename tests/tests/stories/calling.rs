@@ -178,7 +178,7 @@ async fn a_number_that_is_being_given_back_puts_nobody_through() {
     }
     let _ = story.release(&number).await.expect(202);
     assert_snapshot!(told(&story, &story.call(NUMBER, "completed").await), @"
-    <Response><Say>The number you have called is not set up yet. Please try again later.</Say><Hangup/></Response>
+    <Response><Say>The number you have called is not in service at the moment.</Say><Hangup/></Response>
     completed, reported 200
     ");
 }
