@@ -12,8 +12,10 @@ use crate::{document, files, template};
 
 /// Settings the template may leave out: they point a program at something else than the real third parties.
 const ELSEWHERE: [&str; 3] = ["TWILIO_API_BASE_URL", "VAPI_BASE_URL", "VAPI_SIP_DOMAIN"];
-/// Settings that libraries read by themselves: the filter of the logs, and where the root certificates are.
-const BY_LIBRARIES: [&str; 2] = ["RUST_LOG", "SSL_CERT_FILE"];
+/// Settings that Lambda itself makes: where a function runs, and as whom.
+const BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+/// Settings that libraries read by themselves: where the root certificates are.
+const BY_LIBRARIES: [&str; 1] = ["SSL_CERT_FILE"];
 
 /// `GET /v1/numbers list-numbers` for every route in code.
 fn in_code() -> Vec<String> {
@@ -198,10 +200,11 @@ fn the_template_sets_what_the_code_reads() {
     let own = template::functions(&template).iter().flat_map(template::Function::variables).collect::<Vec<_>>();
     let set: BTreeSet<String> = everywhere.into_iter().chain(own).collect();
     let read = settings_read();
+    let not_set = [ELSEWHERE.as_slice(), BY_LAMBDA.as_slice()].concat();
     let by_code = set.into_iter().filter(|name| !BY_LIBRARIES.contains(&name.as_str()));
     files::same(
         ("template.yaml", by_code),
-        ("shared/src/boot.rs", read.into_iter().filter(|name| !ELSEWHERE.contains(&name.as_str()))),
+        ("shared/src/boot.rs", read.into_iter().filter(|name| !not_set.contains(&name.as_str()))),
     );
 }
 

@@ -46,24 +46,44 @@ async fn a_refused_undo_is_stuck_again_as_often_as_it_is_resumed_in_vain() {
     assert_eq!(stage.app.asked("twilio", "numbers.delete").await, 3);
 }
 
-#[tokio::test]
-async fn a_number_the_operator_bought_while_an_order_was_in_doubt_is_never_touched() {
-    let stage = Scenario::PurchaseExact.stage().await;
-    stage.app.fault(json!({ "provider": "twilio", "operation": "numbers.create", "kind": "timeout" })).await;
-    stage.play(Driver::Request).await;
+/// The operator buys the number of this stage by hand, past the product, in the same account.
+async fn bought_by_hand(stage: &Stage) {
     let e164 = stage.request.body.as_ref().and_then(|body| body["e164"].as_str()).unwrap_or_default().to_owned();
     let twilio = &stage.app.system.simulators.twilio;
     let url = format!("{}/2010-04-01/Accounts/{}/IncomingPhoneNumbers.json", twilio.url, twilio.account_sid);
     let order = reqwest::Client::new().post(url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token));
     let order = order.form(&[("PhoneNumber", e164.as_str()), ("FriendlyName", "the operator's own")]);
     assert_eq!(order.send().await.expect("an answer").status().as_u16(), 201);
-    let before = stage.app.state("twilio").await["numbers"].clone();
-    within_a_quarter_of_an_hour(&stage).await;
-    let op = only(&stage).await;
+}
+
+/// The purchase is given up, and what the operator bought by hand is as it was.
+async fn hands_off(stage: &Stage, before: &Value) {
+    within_a_quarter_of_an_hour(stage).await;
+    let op = only(stage).await;
     assert_eq!(op.failure.map(|failure| failure.code.as_str()), Some("number_unavailable"));
-    assert_eq!(stage.app.state("twilio").await["numbers"], before);
+    assert_eq!(stage.app.state("twilio").await["numbers"], *before);
     assert_eq!(world::charges(&stage.app, &stage.tenant).await, 0);
     stage.app.verify().await;
+}
+
+#[tokio::test]
+async fn a_number_the_operator_bought_before_the_order_was_sent_is_never_touched() {
+    let stage = Scenario::PurchaseExact.stage().await;
+    let _ = stage.ask(&[("Prefer", "respond-async")]).await.expect("an answer").expect(202);
+    bought_by_hand(&stage).await;
+    let before = stage.app.state("twilio").await["numbers"].clone();
+    hands_off(&stage, &before).await;
+    assert_eq!(stage.app.asked("twilio", "numbers.create").await, 1, "no order but the operator's");
+}
+
+#[tokio::test]
+async fn a_number_the_operator_bought_while_an_order_was_in_doubt_is_never_touched() {
+    let stage = Scenario::PurchaseExact.stage().await;
+    stage.app.fault(json!({ "provider": "twilio", "operation": "numbers.create", "kind": "timeout" })).await;
+    stage.play(Driver::Request).await;
+    bought_by_hand(&stage).await;
+    let before = stage.app.state("twilio").await["numbers"].clone();
+    hands_off(&stage, &before).await;
 }
 
 /// A driver hangs in a call that will still be done; everybody thinks it dead, and another takes over.
@@ -73,7 +93,7 @@ async fn overtaken(scenario: Scenario, party: &str, operation: &str) -> Stage {
     stage.app.fault(slow).await;
     let driving = stage.ask(&[]);
     let overtaking = async {
-        while stage.app.system.simulators.faults.list()["items"][0]["fired"] == Value::from(0) {
+        while stage.app.system.simulators.faults.list()["items"][0]["fired"].as_u64() == Some(0) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stage.app.restart_workers().await;
@@ -82,6 +102,13 @@ async fn overtaken(scenario: Scenario, party: &str, operation: &str) -> Stage {
     };
     let (answer, ()) = tokio::join!(driving, overtaking);
     assert!(answer.expect("an answer").status.is_success());
+    // One driver, the end of its lease, another driver.
+    let op = only(&stage).await;
+    assert_eq!(
+        (op.status, op.fence),
+        (OperationStatus::Running, 3),
+        "what the first driver heard came too late to count"
+    );
     within_a_quarter_of_an_hour(&stage).await;
     stage
 }

@@ -398,7 +398,7 @@ impl Play {
             let (operation, kind) = (self.pick(&BOOKS), self.pick(&KINDS_OF_BOOKS));
             json!({ "provider": "dynamodb", "operation": operation, "kind": kind })
         };
-        fault["after"] = json!(self.chance.random_range(0..3));
+        fault["after"] = json!(self.chance.random_range(0..2));
         fault["times"] = json!(self.chance.random_range(1..5));
         self.app.fault(fault.clone()).await;
         format!("a fault is to come: {fault}")
