@@ -29,11 +29,11 @@ async fn main() {
     say(&format!("one GetItem                      {read:>10.1?}"));
     say(&format!("an incoming call                 {call:>10.1?}   {:.2} of a GetItem", ratio(call, read)));
 
-    let folder = binaries::build(&["-p", "tests", "--bin", "hello-lambda", "-p", "incoming-call", "--bins"]);
-    let (hello, ours) = starts(&app, &folder, &tenant, &e164).await;
+    let binary = binaries::build(&["-p", "incoming-call"]).join("incoming-call");
+    let (hello, ours) = starts(&app, &binary, &tenant, &e164).await;
     say(&format!("cold start that does nothing     {hello:>10.1?}"));
     say(&format!("cold start and first call        {ours:>10.1?}   {:.2} of nothing", ratio(ours, hello)));
-    let size = std::fs::metadata(folder.join("incoming-call")).expect("it was built").len();
+    let size = std::fs::metadata(&binary).expect("it was built").len();
     say(&format!("its binary in this profile       {:>7} KiB", size / 1024));
 }
 
@@ -58,15 +58,15 @@ async fn calls(app: &TestApp, tenant: &Tenant, e164: &str) -> (Duration, Duratio
 }
 
 /// Medians from starting a process to its first answer.
-async fn starts(app: &TestApp, folder: &Path, tenant: &Tenant, e164: &str) -> (Duration, Duration) {
+async fn starts(app: &TestApp, binary: &Path, tenant: &Tenant, e164: &str) -> (Duration, Duration) {
     let all = template::functions();
     let described = all.iter().find(|function| function.name == "incoming-call").expect("it is in the template");
-    let environment = Environment::of(described, app);
+    let (environment, hello_binary) = (Environment::of(described, app), Path::new(env!("CARGO_BIN_EXE_hello-lambda")));
     let time = Duration::from_secs(described.timeout_s);
     let (mut hellos, mut ours) = (Vec::new(), Vec::new());
     for n in 0..STARTS {
         let begun = Instant::now();
-        let mut hello = Function::start(&folder.join("hello-lambda"), &Environment::none(), time).await;
+        let mut hello = Function::start(hello_binary, &Environment::none(), time).await;
         let answer = hello.invoke(&json!({})).await;
         hellos.push(begun.elapsed());
         assert_eq!(answer, Outcome::Answer(json!("hello")));
@@ -74,7 +74,7 @@ async fn starts(app: &TestApp, folder: &Path, tenant: &Tenant, e164: &str) -> (D
 
         let event = event(app, tenant, e164, &format!("CB{n}"));
         let begun = Instant::now();
-        let mut function = Function::start(&folder.join("incoming-call"), &environment, time).await;
+        let mut function = Function::start(binary, &environment, time).await;
         let answer = function.invoke(&event).await;
         ours.push(begun.elapsed());
         let document = matches!(&answer, Outcome::Answer(answer) if answer["body"].to_string().contains("<Sip "));
