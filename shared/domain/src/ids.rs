@@ -110,6 +110,10 @@ id!(
     /// Something that happened, kept in the outbox.
     EventId, "evt_"
 );
+id!(
+    /// Money a tenant puts into a wallet by card.
+    TopUpId, "top_"
+);
 
 /// A customer of the operator: 1–64 characters of `A–Z a–z 0–9 _ -`, as the identity provider gives it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

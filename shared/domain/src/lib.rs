@@ -25,6 +25,8 @@ pub mod number;
 pub mod runway;
 pub mod wallet;
 
+pub mod payment;
+
 pub mod operation;
 pub mod what_next;
 
@@ -32,7 +34,7 @@ pub mod call;
 
 pub mod ports;
 
-pub use ids::{AgentId, Ids, NumberId, OperationId, ProjectId, TenantId};
+pub use ids::{AgentId, Ids, NumberId, OperationId, ProjectId, TenantId, TopUpId};
 pub use money::{Currency, Money};
 pub use numbering::{CountryCode, E164};
 

@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::ids::{TenantId, TopUpId};
+use crate::money::Money;
 use crate::number::{Capabilities, PlatformRef};
 use crate::numbering::{CountryCode, E164, NumberKind};
+use crate::payment::{Checkout, Dispute, Notification, Payment, Refund};
 
 /// How a call to a third party failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -261,4 +264,71 @@ impl PlatformNumber {
     pub fn reference(self, platform: crate::agent::Platform, key_id: String, platform_agent_id: String) -> PlatformRef {
         PlatformRef { platform, id: self.id, tag: self.tag, sip_uri: self.sip_uri, key_id, platform_agent_id }
     }
+}
+
+/// A page on which a tenant pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutOrder {
+    /// For which top-up; kept with session and payment.
+    pub top_up_id: TopUpId,
+    /// Whose; kept with session and payment.
+    pub tenant_id: TenantId,
+    /// The payment provider's id of the tenant.
+    pub customer: String,
+    /// How much.
+    pub amount: Money,
+    /// Keep the card for payments without the tenant being there.
+    pub save_card: bool,
+    /// Where the tenant comes back to after paying.
+    pub success_url: String,
+    /// Where the tenant comes back to without having paid.
+    pub cancel_url: String,
+}
+
+/// A payment with a saved card, without the tenant being there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentOrder {
+    /// For which top-up; kept with the payment.
+    pub top_up_id: TopUpId,
+    /// Whose; kept with the payment.
+    pub tenant_id: TenantId,
+    /// The payment provider's id of the tenant.
+    pub customer: String,
+    /// The payment provider's id of the saved card.
+    pub payment_method: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// Takes money from tenants (Stripe). Every creation carries a key under which the provider does it once for at least a
+/// day: within that time the same call may be repeated until it is answered. A card that is declined is an answer
+/// ([`crate::payment::PaymentStatus::Declined`]), not an error.
+#[async_trait]
+pub trait Payments: Send + Sync + std::fmt::Debug {
+    /// Makes a customer for a tenant and answers its id.
+    async fn customer_create(&self, tenant: &TenantId, key: &str) -> Result<String, ProviderError>;
+
+    /// Makes a page to pay on.
+    async fn checkout_create(&self, order: &CheckoutOrder, key: &str) -> Result<Checkout, ProviderError>;
+
+    /// How a page to pay on stands.
+    async fn checkout_get(&self, session: &str) -> Result<Checkout, ProviderError>;
+
+    /// Charges a saved card.
+    async fn payment_create(&self, order: &PaymentOrder, key: &str) -> Result<Payment, ProviderError>;
+
+    /// How a payment stands.
+    async fn payment_get(&self, id: &str) -> Result<Payment, ProviderError>;
+
+    /// The customer's payment for this top-up, if there is one; for keys too old to repeat a creation with.
+    async fn payment_find(&self, customer: &str, top_up: &TopUpId) -> Result<Option<Payment>, ProviderError>;
+
+    /// How a refund stands.
+    async fn refund_get(&self, id: &str) -> Result<Refund, ProviderError>;
+
+    /// How a dispute stands.
+    async fn dispute_get(&self, id: &str) -> Result<Dispute, ProviderError>;
+
+    /// What happened since then and was never delivered to us, oldest first; at most 30 days back.
+    async fn notifications_missed(&self, since: Timestamp) -> Result<Vec<Notification>, ProviderError>;
 }
