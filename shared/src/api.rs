@@ -5,7 +5,7 @@ use domain::number::{Capabilities, LinkStatus, Number, NumberStatus};
 use domain::operation::{Operation, OperationStatus};
 use domain::ports::Offer;
 use domain::tenant::Project;
-use domain::wallet::{Entry, Wallet};
+use domain::wallet::{Entry, Free, Wallet};
 use domain::{Money, period};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -63,6 +63,17 @@ pub struct LinkView {
     reason: Option<String>,
 }
 
+/// A price that was announced.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PriceChange))]
+pub struct PriceChangeView {
+    /// A month.
+    price: Money,
+    /// For periods that start then or later.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    from: Timestamp,
+}
+
 /// A number a tenant holds, held, or tried to buy.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Number))]
@@ -86,6 +97,10 @@ pub struct NumberView {
     capabilities: CapabilitiesView,
     /// A month.
     price: Money,
+    /// A price that was announced; null when none was.
+    price_change: Option<PriceChangeView>,
+    /// The plan includes it: its periods cost nothing.
+    included: bool,
     /// Where callers go when the agent cannot answer.
     fallback: Option<String>,
     agent_id: Option<String>,
@@ -129,6 +144,10 @@ impl From<Number> for NumberView {
             project_id: number.project_id.map(Into::into),
             capabilities: number.capabilities.into(),
             price: number.price,
+            price_change: number
+                .price_change
+                .map(|change| PriceChangeView { price: change.price, from: period::midnight(change.from) }),
+            included: number.included,
             fallback: number.fallback.map(Into::into),
             agent_id: number.agent_id.map(Into::into),
             link: number.link.map(|link| LinkView {
@@ -169,7 +188,7 @@ pub struct OperationError {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Operation))]
 pub struct OperationView {
     id: String,
-    /// `purchase`, `link`, `unlink` or `release`.
+    /// `purchase`, `link`, `unlink`, `release`, `suspend` or `resume`.
     kind: &'static str,
     /// `running`, `waiting`, `succeeded`, `failed` or `stuck`.
     status: &'static str,
@@ -227,8 +246,8 @@ pub struct NumberAndOperation {
     /// The number, once the operation is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<NumberView>,
-    /// The operation.
-    pub operation: OperationView,
+    /// The operation; null when the number is only to change later.
+    pub operation: Option<OperationView>,
 }
 
 impl From<NumberAndOperation> for axum::response::Response {
@@ -239,7 +258,8 @@ impl From<NumberAndOperation> for axum::response::Response {
         if done.number.is_some() {
             return axum::Json(done).into_response();
         }
-        let location = [(header::LOCATION, format!("/v1/operations/{}", done.operation.id))];
+        let id = done.operation.as_ref().map(|operation| operation.id.as_str()).unwrap_or_default();
+        let location = [(header::LOCATION, format!("/v1/operations/{id}"))];
         (StatusCode::ACCEPTED, location, axum::Json(done)).into_response()
     }
 }
@@ -327,6 +347,7 @@ pub struct CallView {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     started_at: Timestamp,
     duration_s: Option<u32>,
+    /// What its minutes cost, once it is over.
     cost: Option<Money>,
     routed: Option<RoutedView>,
 }
@@ -346,7 +367,7 @@ impl CallView {
             status: call.status.as_str(),
             started_at: call.started_at,
             duration_s: call.duration_s,
-            cost: None,
+            cost: call.cost,
             routed: routed.then_some(RoutedView { to: call.routed_to, why: call.routed_why }),
         }
     }
@@ -405,13 +426,14 @@ pub struct PeriodView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Entry))]
 pub struct EntryView {
     id: String,
-    /// `number_charge` or `adjustment`.
+    /// `number_charge`, `usage_charge` or `adjustment`.
     kind: &'static str,
     /// Signed.
     amount: Money,
     balance_after: Money,
+    /// Which number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    number_id: Option<String>,
+    pub number_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     period: Option<PeriodView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -424,7 +446,36 @@ pub struct EntryView {
 }
 
 impl EntryView {
-    /// An entry and what the wallet had after it, in micro-units.
+    /// An entry as it is shown, newest first: a renewal of many numbers is one for each period of each, with an id and a
+    /// balance of its own. The wallet had `balance_after` micro-units after it.
+    #[must_use]
+    pub fn shown(mut entry: Entry, balance_after: i64) -> Vec<Self> {
+        let lines = std::mem::take(&mut entry.lines);
+        if lines.is_empty() {
+            return vec![Self::of(entry, balance_after)];
+        }
+        let mut balance = balance_after;
+        let mut shown = Vec::with_capacity(lines.len());
+        for (n, line) in lines.into_iter().enumerate().rev() {
+            let money = |micros: i64| Money::from_micros(micros, entry.currency);
+            shown.push(Self {
+                id: format!("{}-{}", entry.id, n + 1),
+                kind: entry.kind.as_str(),
+                amount: money(line.micros.saturating_neg()),
+                balance_after: money(balance),
+                number_id: Some(line.number_id.into()),
+                period: Some(PeriodView { start: period::midnight(line.start), end: period::midnight(line.end) }),
+                operation_id: None,
+                effective_at: entry.effective_at,
+                created_at: entry.created_at,
+                explain: format!("{} from {} to {}{}", line.e164, line.start, line.end, why_free(line.free)),
+            });
+            balance = balance.saturating_add(line.micros);
+        }
+        shown
+    }
+
+    /// An entry without lines, and what the wallet had after it, in micro-units.
     #[must_use]
     pub fn of(entry: Entry, balance_after: i64) -> Self {
         let money = |micros: i64| Money::from_micros(micros, entry.currency);
@@ -443,6 +494,14 @@ impl EntryView {
             created_at: entry.created_at,
             explain: entry.explain,
         }
+    }
+}
+
+fn why_free(free: Option<Free>) -> &'static str {
+    match free {
+        None => "",
+        Some(Free::Suspended) => ", suspended for all of it and not charged",
+        Some(Free::Included) => ", included in the plan",
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::agent::Platform;
 use domain::catalog::{Plan, Plans, PriceBook};
+use domain::dunning::Policy;
 use domain::number::Carrier;
 use domain::ports::{self, ProviderError, Webhooks};
 use domain::tenant::Tenant;
@@ -56,12 +57,16 @@ pub struct Parts {
     pub store: Store,
     /// The queue of operations.
     pub queue: Queue,
+    /// The queue of wallets to be charged.
+    pub charges: Queue,
     /// Carriers and voice platforms.
     pub providers: Arc<dyn Providers>,
     /// What numbers cost.
     pub price_book: PriceBook,
     /// What plans allow.
     pub plans: Plans,
+    /// What happens to numbers that cannot be charged.
+    pub dunning: Policy,
     /// Business and real time.
     pub clock: Arc<dyn Clock>,
     /// Ids and randomness.
@@ -97,7 +102,7 @@ impl App {
         self.plans
             .get(name)
             .or_else(|| self.plans.get(self.plans.default_name()))
-            .unwrap_or(Plan { numbers: 0, calls: 0 })
+            .unwrap_or(Plan { numbers: 0, calls: 0, included: 0 })
     }
 }
 

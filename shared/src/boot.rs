@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use domain::catalog::{CatalogError, PLANS, PRICE_BOOK, Plans, PriceBook};
+use domain::catalog::{CatalogError, DUNNING, PLANS, PRICE_BOOK, Plans, PriceBook};
+use domain::dunning::Policy;
 use domain::{Clock, Ids};
 use jiff::Timestamp;
 use store::{Queue, Store};
@@ -63,9 +64,11 @@ pub fn app() -> Result<App, Error> {
         settings: settings()?,
         store: Store::new((&sdk).into(), env::var("TABLE_NAME").unwrap_or_default()),
         queue: Queue::new((&sdk).into(), env::var("OPERATIONS_QUEUE_URL").unwrap_or_default()),
+        charges: Queue::new((&sdk).into(), env::var("CHARGES_QUEUE_URL").unwrap_or_default()),
         providers: Arc::new(providers),
         price_book: price_book()?,
         plans: plans()?,
+        dunning: dunning()?,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
@@ -110,6 +113,14 @@ pub fn price_book() -> Result<PriceBook, CatalogError> {
 /// When the data file is broken.
 pub fn plans() -> Result<Plans, CatalogError> {
     Plans::read(PLANS)
+}
+
+/// The dunning policy shipped with this build.
+///
+/// # Errors
+/// When the data file is broken.
+pub fn dunning() -> Result<Policy, CatalogError> {
+    Policy::read(DUNNING)
 }
 
 /// How the identity provider calls its claims.

@@ -64,6 +64,12 @@ pub enum Error {
     /// The number is locked against release.
     #[error("the number is locked")]
     NumberLocked,
+    /// The release of the number has begun.
+    #[error("the release has started")]
+    ReleaseStarted,
+    /// The number is not going to be released.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
     /// The number is inconsistent and waits for an operator.
     #[error("the number is parked")]
     NumberParked,

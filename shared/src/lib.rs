@@ -11,6 +11,7 @@ pub mod use_cases;
 
 pub mod saga;
 
+pub mod billing;
 pub mod jobs;
 
 pub mod api;

@@ -7,13 +7,15 @@ use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt, tower::ServiceBuilder};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
-use store::queue::OperationMessage;
+use store::queue::{ChargeMessage, OperationMessage};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::http::Routes;
 use crate::http::auth::Claims;
+use crate::billing::{self, Report};
+use crate::jobs::Tick;
 use crate::{App, boot, jobs};
 
 /// Why a process ends.
@@ -128,6 +130,74 @@ pub async fn advance_batch(app: &App, event: SqsEvent) -> BatchResponse {
         }
     }
     response
+}
+
+/// Serves the queue of wallets to be charged.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn charges_queue() -> Result<(), Error> {
+    logs();
+    let app = boot::app()?;
+    let handle = |event: LambdaEvent<SqsEvent>| async {
+        Ok::<_, Error>(Box::pin(charge_batch(&app, event.payload)).await.0)
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// Charges every wallet of a batch; those whose message has to come again are named in the answer.
+pub async fn charge_batch(app: &App, event: SqsEvent) -> (BatchResponse, Report) {
+    let (mut response, mut report) = (BatchResponse::default(), Report::default());
+    for record in event.records {
+        let done = match serde_json::from_str::<ChargeMessage>(&record.body) {
+            Ok(message) => Box::pin(billing::charge(app, &message)).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match done {
+            Ok(done) => report.add(done),
+            Err(why) => {
+                tracing::error!(message.id = record.message_id, why, "a wallet could not be charged");
+                response.batch_item_failures.push(BatchItemFailure { item_identifier: record.message_id });
+            }
+        }
+    }
+    (response, report)
+}
+
+/// A schedule that has work of its own to do at a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// Charges what begins.
+    Renewals,
+    /// Goes on with overdue numbers.
+    Dunning,
+    /// Releases numbers at the end of what is paid for.
+    PeriodEnd,
+}
+
+/// Serves one of the schedules of money.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn schedule(which: Schedule) -> Result<(), Error> {
+    logs();
+    let app = boot::app()?;
+    let handle = |event: LambdaEvent<Tick>| scheduled(&app, which, event.payload);
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// One tick of a schedule of money.
+///
+/// # Errors
+/// A tick that is not a time or not believed, or the store's silence.
+pub async fn scheduled(app: &App, which: Schedule, tick: Tick) -> Result<Report, Error> {
+    let tick = tick.time.as_deref().map(str::parse).transpose()?;
+    let sent = |changed: u64| Report { changed, ..Report::default() };
+    Ok(match which {
+        Schedule::Renewals => sent(billing::renew(app, tick).await?),
+        Schedule::Dunning => sent(billing::dun(app, tick).await?),
+        Schedule::PeriodEnd => billing::release_ended(app, tick).await?,
+    })
 }
 
 /// Serves the schedule of the sweep.

@@ -34,12 +34,12 @@ async fn handle(
     let mode = Mode { dry_run, respond_async };
     Ok(match purchase::run(&app, &caller, key.as_deref(), &request, mode).await? {
         Outcome::Bought(number, op) => {
-            let body = NumberAndOperation { number: Some((*number).into()), operation: op.into() };
+            let body = NumberAndOperation { number: Some((*number).into()), operation: Some(op.into()) };
             (StatusCode::CREATED, Json(body)).into_response()
         }
         Outcome::Running(op) => {
             let location: [(HeaderName, String); 1] = [(header::LOCATION, format!("/v1/operations/{}", op.id))];
-            let body = NumberAndOperation { number: None, operation: op.into() };
+            let body = NumberAndOperation { number: None, operation: Some(op.into()) };
             (StatusCode::ACCEPTED, location, Json(body)).into_response()
         }
         Outcome::Previewed(preview) => Json(preview).into_response(),

@@ -1,5 +1,6 @@
 //! The running system: simulators, AWS endpoints, all functions behind one address, and the worker.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -42,12 +43,13 @@ use crate::{control, functions};
 pub const TABLE: &str = "trunkline";
 /// Name of the queue of operations.
 pub const QUEUE: &str = "operations";
+/// Name of the queue of wallets to be charged.
+pub const CHARGES: &str = "charges";
 /// Locked by the system that runs on a folder.
 const LOCK: &str = "trunkline.lock";
 /// What the names of all other files begin with that a system keeps in its folder.
 const KEPT: [&str; 6] =
     ["base-urls", "clock-offset", "dynamodb.sqlite", "simulators.sqlite", "sqs.sqlite", "tokens.p8"];
-const DEAD_LETTERS: &str = "operations-dead-letters";
 /// This installation's name in every tag.
 pub const DEPLOYMENT: &str = "local";
 
@@ -165,7 +167,8 @@ pub async fn start(config: Config) -> io::Result<System> {
     let clients = Clients::of(&aws);
     seed_secrets(&aws, &simulators);
     let sqs = aws_sdk_sqs::Client::from_conf(clients.sqs.clone());
-    let queue_url = create_queues(&sqs).await?;
+    let operations_url = create_queue(&sqs, QUEUE).await?;
+    let charges_url = create_queue(&sqs, CHARGES).await?;
     aws.sqs.release_in_flight().map_err(io::Error::other)?;
     let table = aws_sdk_dynamodb::Client::from_conf(clients.undisturbed.clone());
     store::table::create(&table, TABLE).await.map_err(io::Error::other)?;
@@ -183,10 +186,12 @@ pub async fn start(config: Config) -> io::Result<System> {
                 former_base_urls: bases.clone(),
             },
             store: Store::new(config, TABLE),
-            queue: Queue::new(clients.sqs.clone(), &queue_url),
+            queue: Queue::new(clients.sqs.clone(), &operations_url),
+            charges: Queue::new(clients.sqs.clone(), &charges_url),
             providers: providers.clone(),
             price_book: boot::price_book().map_err(io::Error::other)?,
             plans: boot::plans().map_err(io::Error::other)?,
+            dunning: boot::dunning().map_err(io::Error::other)?,
             clock: clock.clone(),
             ids: ids.clone(),
         }))
@@ -196,8 +201,10 @@ pub async fn start(config: Config) -> io::Result<System> {
     let worker = Arc::new(Worker {
         app: app.clone(),
         undisturbed: undisturbed.clone(),
+        table: table.clone(),
         sqs,
-        queue_url,
+        operations_url,
+        charges_url,
         clock: clock.clone(),
         busy: tokio::sync::Mutex::new(()),
     });
@@ -285,7 +292,7 @@ async fn to_the_end(request: Request, next: Next) -> Response {
     }
 }
 
-/// The queue's poller and the schedule of the sweep.
+/// The queues' poller and the schedules.
 fn background(system: &System) -> [JoinHandle<()>; 2] {
     let (polling, ticking) = (system.worker.clone(), system.worker.clone());
     let poll = async move {
@@ -293,17 +300,16 @@ fn background(system: &System) -> [JoinHandle<()>; 2] {
         loop {
             often.tick().await;
             if let Err(error) = polling.poll().await {
-                tracing::warn!(%error, "the queue was not polled");
+                tracing::warn!(%error, "the queues were not polled");
             }
         }
     };
     let tick = async move {
         let mut minutes = tokio::time::interval(Duration::from_secs(60));
+        let mut ticked = BTreeMap::new();
         loop {
             minutes.tick().await;
-            if let Err(error) = ticking.sweep().await {
-                tracing::warn!(%error, "a sweep failed");
-            }
+            ticking.tick_what_is_due(&mut ticked).await;
         }
     };
     [tokio::spawn(poll), tokio::spawn(tick)]
@@ -381,10 +387,11 @@ impl Intercept for Undisturbed {
     }
 }
 
-async fn create_queues(sqs: &aws_sdk_sqs::Client) -> io::Result<String> {
+/// A queue and its dead letters.
+async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str) -> io::Result<String> {
     use aws_sdk_sqs::types::QueueAttributeName as Name;
     let failed = |error: String| io::Error::other(format!("the queue cannot be made: {error}"));
-    let letters = sqs.create_queue().queue_name(DEAD_LETTERS).send().await.map_err(|e| failed(format!("{e:?}")))?;
+    let letters = sqs.create_queue().queue_name(format!("{name}-dead-letters")).send().await.map_err(|e| failed(format!("{e:?}")))?;
     let url = letters.queue_url.unwrap_or_default();
     let attributes = sqs.get_queue_attributes().queue_url(&url).attribute_names(Name::QueueArn).send().await;
     let attributes = attributes.map_err(|e| failed(format!("{e:?}")))?.attributes.unwrap_or_default();
@@ -392,7 +399,7 @@ async fn create_queues(sqs: &aws_sdk_sqs::Client) -> io::Result<String> {
     let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES_MAX }).to_string();
     let made = sqs
         .create_queue()
-        .queue_name(QUEUE)
+        .queue_name(name)
         .attributes(Name::VisibilityTimeout, "360")
         .attributes(Name::RedrivePolicy, redrive)
         .send()

@@ -65,6 +65,7 @@ pub async fn run(table: &aws_sdk_dynamodb::Client, simulators: &Simulators) -> R
     holds_resolve_once(&books, &mut found);
     money_adds_up(&books, &mut found);
     charged_once(&books, &mut found);
+    dunning(&books, &mut found);
     counts(&books, &mut found);
     Ok(found)
 }
@@ -210,7 +211,11 @@ fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
             violation(found, "I3", hold.operation_id.as_str(), format!("its hold is {state}"));
         }
     }
-    for op in books.operations.values().filter(|op| matches!(op.saga, Saga::Purchase(_))) {
+    let costs = |op: &&Operation| match &op.saga {
+        Saga::Purchase(purchase) => purchase.cost().micros > 0,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
+    };
+    for op in books.operations.values().filter(costs) {
         if !books.holds.iter().any(|(_, hold)| hold.operation_id == op.id) {
             violation(found, "I3", op.id.as_str(), "a purchase without a hold");
         }
@@ -223,6 +228,10 @@ fn money_adds_up(books: &Books, found: &mut Vec<Violation>) {
     for (tenant, entry) in &books.entries {
         if !entry.balances() {
             violation(found, "I4", entry.id.as_str(), "its postings do not add up to zero");
+        }
+        let lines: i64 = entry.lines.iter().map(|line| line.micros).sum();
+        if !entry.lines.is_empty() && lines != -entry.wallet_micros() {
+            violation(found, "I4", entry.id.as_str(), "its lines are not what it moved");
         }
         let sum = sums.entry((tenant.clone(), entry.currency.to_string())).or_default();
         (sum.0, sum.1) = (sum.0 + entry.wallet_micros(), sum.1 + 1);
@@ -254,12 +263,19 @@ fn charged_once(books: &Books, found: &mut Vec<Violation>) {
         if let (Some(number), Some(period)) = (&entry.number_id, entry.period) {
             charged.entry(number.as_str()).or_default().push(period);
         }
+        for line in &entry.lines {
+            let period = domain::period::Period { start: line.start, end: line.end };
+            charged.entry(line.number_id.as_str()).or_default().push(period);
+        }
     }
     for number in &books.numbers {
         let mut periods = charged.remove(number.id.as_str()).unwrap_or_default();
         periods.sort_by_key(|period| period.start);
         if periods.windows(2).any(|pair| pair[0].end > pair[1].start) {
             violation(found, "I5", number.id.as_str(), "a period was charged twice");
+        }
+        if periods.windows(2).any(|pair| pair[0].end < pair[1].start) {
+            violation(found, "I5", number.id.as_str(), "a period was left out");
         }
         if periods.last().map(|period| period.end) != number.paid_through {
             violation(found, "I5", number.id.as_str(), "is paid through another day than was charged");
@@ -274,27 +290,62 @@ fn charged_once(books: &Books, found: &mut Vec<Violation>) {
     }
 }
 
+/// What dunning says of a number fits its status, and every wallet counts the numbers that owe it.
+fn dunning(books: &Books, found: &mut Vec<Violation>) {
+    let mut overdue: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for number in &books.numbers {
+        let fits = match number.status {
+            NumberStatus::PastDue => number.dunning.is_some_and(|dunning| dunning.suspended_on.is_none()),
+            // Paid for and about to be resumed, or not.
+            NumberStatus::Suspended => number.dunning.is_none_or(|dunning| dunning.suspended_on.is_some()),
+            NumberStatus::Pending
+            | NumberStatus::Active
+            | NumberStatus::Releasing
+            | NumberStatus::Released
+            | NumberStatus::Failed => number.dunning.is_none(),
+        };
+        if !fits {
+            let status = number.status.as_str();
+            violation(found, "I4", number.id.as_str(), format!("is {status} with dunning {:?}", number.dunning));
+        }
+        if number.dunning.is_some() {
+            *overdue.entry((number.tenant_id.to_string(), number.price.currency.to_string())).or_default() += 1;
+        }
+    }
+    for (key, wallet) in &books.wallets {
+        let really = overdue.remove(key).unwrap_or(0);
+        if wallet.overdue != really {
+            violation(found, "I4", &key.0, format!("counts {} overdue numbers and has {really}", wallet.overdue));
+        }
+    }
+    for (tenant, _) in overdue.keys() {
+        violation(found, "I4", tenant, "has overdue numbers and no wallet");
+    }
+}
+
 /// The counts that limits are held against: part of I4's "adds up", for things instead of money.
 fn counts(books: &Books, found: &mut Vec<Violation>) {
-    let mut held: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut held: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     for number in books.numbers.iter().filter(|number| number.status.held()) {
-        *held.entry(number.tenant_id.as_str()).or_default() += 1;
+        let (numbers, included) = held.entry(number.tenant_id.as_str()).or_default();
+        (*numbers, *included) = (*numbers + 1, *included + u32::from(number.included));
     }
     for (tenant, holdings) in &books.holdings {
-        let really = held.remove(tenant.as_str()).unwrap_or(0);
-        if holdings.numbers != really {
-            violation(found, "I4", tenant, format!("counts {} numbers and holds {really}", holdings.numbers));
+        let really = held.remove(tenant.as_str()).unwrap_or_default();
+        let counts = (holdings.numbers, holdings.included);
+        if counts != really {
+            violation(found, "I4", tenant, format!("counts (numbers, included) {counts:?} and holds {really:?}"));
         }
     }
     for (tenant, really) in held {
-        violation(found, "I4", tenant, format!("counts no numbers and holds {really}"));
+        violation(found, "I4", tenant, format!("counts no numbers and holds {really:?}"));
     }
     for agent in &books.agents {
         let linked = books.numbers.iter().filter(|number| number.agent_id.as_ref() == Some(&agent.id)).count();
         let linking = books.operations.values().filter(|op| op.open()).filter(|op| match &op.saga {
             Saga::Purchase(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
             Saga::Link(saga) => saga.agent.agent_id == agent.id,
-            Saga::Unlink(_) | Saga::Release(_) => false,
+            Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
         });
         let really = linked + linking.count();
         if usize::try_from(agent.links).ok() != Some(really) {

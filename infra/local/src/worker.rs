@@ -1,37 +1,88 @@
 //! In place of event sources and schedules: takes messages from the queue and lets the jobs tick, by hand or along with
 //! the clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use domain::operation::OperationStatus;
-use domain::{Clock, limits};
+use domain::{Clock, limits, period};
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
+use shared::billing::{self, JobError, Report};
 use shared::serve::{SqsEvent, SqsRecord};
-use shared::store::StoreError;
+use shared::store::{self, StoreError, keys};
 use shared::{App, jobs, serve};
 
 use crate::clock::MovableClock;
+use crate::system::TABLE;
 
 /// Times a message is received before it goes to the dead letters; as in the template.
 pub const RECEIVES_MAX: u32 = 5;
 
-/// The queue of operations, and everything that is due.
+/// The queues, and everything that is due.
 #[derive(Debug)]
 pub struct Worker {
     /// What the jobs work on; subject to faults.
     pub app: App,
     /// The same books, for looking without being disturbed.
     pub undisturbed: App,
-    /// The queue's client.
+    /// The table, for the same.
+    pub table: aws_sdk_dynamodb::Client,
+    /// The queues' client.
     pub sqs: aws_sdk_sqs::Client,
-    /// The queue.
-    pub queue_url: String,
+    /// The queue of operations.
+    pub operations_url: String,
+    /// The queue of wallets to be charged.
+    pub charges_url: String,
     /// The clock that ticks follow.
     pub clock: std::sync::Arc<MovableClock>,
     /// One at a time: ticks and drains would count each other's work.
     pub busy: tokio::sync::Mutex<()>,
+}
+
+/// A job with a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Job {
+    /// Finds operations nobody is working on, every minute.
+    Sweep,
+    /// Charges what begins, every hour.
+    Renew,
+    /// Goes on with overdue numbers, every hour.
+    Dun,
+    /// Releases numbers at the end of what is paid for, every hour.
+    Release,
+}
+
+impl Job {
+    /// All of them, in the order in which they tick at one instant.
+    pub const ALL: [Self; 4] = [Self::Sweep, Self::Renew, Self::Dun, Self::Release];
+
+    /// As the control surface calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sweep => "sweep",
+            Self::Renew => "renew",
+            Self::Dun => "dun",
+            Self::Release => "release",
+        }
+    }
+
+    /// Seconds between two ticks.
+    const fn every(self) -> i64 {
+        match self {
+            Self::Sweep => 60,
+            Self::Renew | Self::Dun | Self::Release => 3_600,
+        }
+    }
+
+    /// The first tick at or after an instant.
+    fn tick_from(self, at: Timestamp) -> Timestamp {
+        let whole = at.as_second().div_euclid(self.every()) * self.every();
+        let floor = Timestamp::from_second(whole).unwrap_or(at);
+        if floor == at { at } else { floor.saturating_add(self.every().seconds()).unwrap_or(Timestamp::MAX) }
+    }
 }
 
 /// A tick that found something to do.
@@ -44,12 +95,14 @@ pub struct Fired {
 }
 
 /// What work came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Worked {
     /// Messages worked off.
     pub messages: u64,
     /// Messages that failed and were left for another delivery.
     pub failed: u64,
+    /// What was charged and what was not.
+    pub report: Report,
 }
 
 /// Why work stopped.
@@ -61,6 +114,9 @@ pub enum WorkError {
     /// The queue did not answer.
     #[error("the queue did not answer: {0}")]
     Queue(String),
+    /// A job would not run.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// The clock's offset could not be kept.
     #[error(transparent)]
     Clock(#[from] std::io::Error),
@@ -105,48 +161,48 @@ impl Worker {
     async fn work_off(&self, until: Instant) -> Result<Worked, WorkError> {
         let mut worked = Worked::default();
         while Instant::now() < until {
-            let some = self.batch().await?;
-            if some.messages + some.failed == 0 {
+            let before = worked.messages + worked.failed;
+            for url in [&self.charges_url, &self.operations_url] {
+                self.batch(url, &mut worked).await?;
+            }
+            if worked.messages + worked.failed == before {
                 break;
             }
-            worked.messages += some.messages;
-            worked.failed += some.failed;
         }
         Ok(worked)
     }
 
-    /// Takes one batch as the event source mapping would, and works it off.
-    async fn batch(&self) -> Result<Worked, WorkError> {
+    /// Takes one batch of a queue as the event source mapping would, and works it off.
+    async fn batch(&self, url: &str, worked: &mut Worked) -> Result<(), WorkError> {
         let queue = |error: String| WorkError::Queue(error);
-        let received = self
-            .sqs
-            .receive_message()
-            .queue_url(&self.queue_url)
-            .max_number_of_messages(10)
-            .send()
-            .await
-            .map_err(|error| queue(format!("{error:?}")))?;
-        let messages = received.messages.unwrap_or_default();
+        let received = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await;
+        let messages = received.map_err(|error| queue(format!("{error:?}")))?.messages.unwrap_or_default();
         let records = messages.iter().map(|message| SqsRecord {
             message_id: message.message_id.clone().unwrap_or_default(),
             body: message.body.clone().unwrap_or_default(),
         });
-        let answer = Box::pin(serve::advance_batch(&self.app, SqsEvent { records: records.collect() })).await;
-        let mut worked = Worked::default();
+        let event = SqsEvent { records: records.collect() };
+        let answer = if url == self.charges_url {
+            let (answer, report) = Box::pin(serve::charge_batch(&self.app, event)).await;
+            worked.report.add(report);
+            answer
+        } else {
+            Box::pin(serve::advance_batch(&self.app, event)).await
+        };
         for message in messages {
             let id = message.message_id.as_deref().unwrap_or_default();
             let handle = message.receipt_handle.unwrap_or_default();
             if answer.batch_item_failures.iter().any(|failure| failure.item_identifier == id) {
                 worked.failed += 1;
-                let again = self.sqs.change_message_visibility().queue_url(&self.queue_url).receipt_handle(handle);
+                let again = self.sqs.change_message_visibility().queue_url(url).receipt_handle(handle);
                 again.visibility_timeout(0).send().await.map_err(|error| queue(format!("{error:?}")))?;
             } else {
                 worked.messages += 1;
-                let done = self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(handle);
+                let done = self.sqs.delete_message().queue_url(url).receipt_handle(handle);
                 done.send().await.map_err(|error| queue(format!("{error:?}")))?;
             }
         }
-        Ok(worked)
+        Ok(())
     }
 
     /// Running operations that are due: so many nobody drives, so many somebody does.
@@ -166,15 +222,49 @@ impl Worker {
         Ok((free, owned))
     }
 
-    /// One sweep, and everything it queued.
+    /// One tick of a job, now, and everything it queued.
     ///
     /// # Errors
     /// [`WorkError`].
-    pub async fn sweep(&self) -> Result<(jobs::Swept, Worked), WorkError> {
+    pub async fn tick(&self, job: Job) -> Result<Worked, WorkError> {
         let _busy = self.busy.lock().await;
-        let swept = jobs::sweep(&self.app).await?;
-        let worked = self.work_off(Instant::now() + Duration::from_secs(60)).await?;
-        Ok((swept, worked))
+        let mut worked = Worked::default();
+        match job {
+            Job::Sweep => {
+                let swept = jobs::sweep(&self.app).await?;
+                worked.report.examined = swept.examined;
+            }
+            Job::Renew => {
+                billing::renew(&self.app, Some(self.clock.now())).await?;
+            }
+            Job::Dun => {
+                billing::dun(&self.app, Some(self.clock.now())).await?;
+            }
+            Job::Release => worked.report = billing::release_ended(&self.app, Some(self.clock.now())).await?,
+        }
+        let off = self.work_off(Instant::now() + TICK_WORKS_FOR).await?;
+        if job == Job::Sweep {
+            worked.report.changed = off.messages;
+            worked.report.skipped = worked.report.examined.saturating_sub(off.messages);
+        }
+        worked.report.add(off.report);
+        (worked.messages, worked.failed) = (off.messages, off.failed);
+        Ok(worked)
+    }
+
+    /// Ticks every job whose time has come since it ticked last, as the schedules would.
+    pub async fn tick_what_is_due(&self, ticked: &mut BTreeMap<Job, Timestamp>) {
+        for job in Job::ALL {
+            let now = self.clock.now();
+            let next = ticked.get(&job).map(|last| job.tick_from(last.saturating_add(1.nanoseconds()).unwrap_or(*last)));
+            if next.is_some_and(|next| next > now) {
+                continue;
+            }
+            ticked.insert(job, now);
+            if let Err(error) = self.tick(job).await {
+                tracing::warn!(job = job.name(), %error, "a tick failed");
+            }
+        }
     }
 
     /// Moves the clock to `target`, tick by tick if jobs are to run. A tick at which nothing is due is skipped.
@@ -184,39 +274,114 @@ impl Worker {
     pub async fn advance(&self, target: Timestamp, run_jobs: bool) -> Result<Vec<Fired>, WorkError> {
         let mut fired = Vec::new();
         if run_jobs {
-            self.drain(Duration::from_secs(30)).await?;
-            while let Some(at) = self.next_tick(target).await? {
+            self.drain(TICK_WORKS_FOR).await?;
+            let mut done: BTreeMap<Job, Timestamp> = BTreeMap::new();
+            while let Some((at, job)) = self.next_tick(target, &done).await? {
                 self.clock.move_to(at)?;
-                self.sweep().await?;
-                self.drain(Duration::from_secs(30)).await?;
-                fired.push(Fired { job: "sweep", at });
+                self.tick(job).await?;
+                self.drain(TICK_WORKS_FOR).await?;
+                done.insert(job, at);
+                fired.push(Fired { job: job.name(), at });
             }
         }
         self.clock.move_to(target)?;
         Ok(fired)
     }
 
-    /// The next full minute up to `target` at which an operation is due.
-    async fn next_tick(&self, target: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let mut next: Option<Timestamp> = None;
-        for shard in 0..limits::DUE_SHARDS {
-            for due in self.undisturbed.store.operation_due(shard, target, None).await? {
-                let op = self.undisturbed.store.operation_get(&due.tenant_id, &due.operation_id).await?;
-                let at = op.filter(|op| op.status == OperationStatus::Running).and_then(|op| op.due_at);
-                next = match (next, at) {
-                    (Some(next), Some(at)) => Some(next.min(at)),
-                    (next, at) => next.or(at),
-                };
+    /// The next tick up to `target` at which something is due, later than the job's last one.
+    async fn next_tick(
+        &self,
+        target: Timestamp,
+        done: &BTreeMap<Job, Timestamp>,
+    ) -> Result<Option<(Timestamp, Job)>, WorkError> {
+        let due = self.due().await?;
+        let mut next: Option<(Timestamp, Job)> = None;
+        for job in Job::ALL {
+            let at = match job {
+                Job::Sweep => due.operations,
+                Job::Renew => self.renewal_due(&due.anchors, target).await?,
+                Job::Dun => self.dunning_due(due.dunning).await?,
+                Job::Release => due.period_end,
+            };
+            let Some(at) = at else { continue };
+            let after = done.get(&job).map(|at| at.saturating_add(1.nanoseconds()).unwrap_or(Timestamp::MAX));
+            let at = job.tick_from(at.max(self.clock.now()).max(after.unwrap_or(Timestamp::MIN)));
+            if at <= target && next.is_none_or(|(before, _)| at < before) {
+                next = Some((at, job));
             }
         }
-        let from = next.map(|next| next.max(self.clock.now()));
-        Ok(from.map(minute_after).filter(|at| *at <= target))
+        Ok(next)
+    }
+
+    /// The first of each kind in the indexes of what is due. They are small, and reading them whole is one request.
+    async fn due(&self) -> Result<Due, WorkError> {
+        let mut due = Due::default();
+        let earlier = |before: Option<Timestamp>, sk: &str| {
+            let at = sk.split_once('#').and_then(|(at, _)| at.parse().ok());
+            at.into_iter().chain(before).min()
+        };
+        for (pk, sk) in self.index(keys::DUE_INDEX, keys::DUE_PK, keys::DUE_SK).await? {
+            match pk.split_once('#').map(|(kind, _)| kind) {
+                Some("DUE") => due.operations = earlier(due.operations, &sk),
+                Some("DUNNING") => due.dunning = earlier(due.dunning, &sk),
+                Some("PERIOD-END") => due.period_end = earlier(due.period_end, &sk),
+                Some("UNPAID-CALLS") => due.dunning = due.dunning.or(Some(Timestamp::MIN)),
+                Some(_) | None => {}
+            }
+        }
+        for (pk, _) in self.index(keys::ANCHOR_INDEX, keys::ANCHOR_PK, keys::ANCHOR_SK).await? {
+            due.anchors.extend(pk.split('#').nth(1).and_then(|day| day.parse::<i8>().ok()));
+        }
+        Ok(due)
+    }
+
+    /// All keys of an index.
+    async fn index(&self, index: &str, pk: &str, sk: &str) -> Result<Vec<(String, String)>, WorkError> {
+        let (mut keys, mut start) = (Vec::new(), None);
+        loop {
+            let page = self.table.scan().table_name(TABLE).index_name(index).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(|error| StoreError::Unavailable(format!("{error:?}")))?;
+            let text = |item: &store::Item, name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+            let items = page.items.unwrap_or_default();
+            keys.extend(items.iter().filter_map(|item| Some((text(item, pk)?, text(item, sk)?))));
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+
+    /// When dunning has something to do: once a day, from the day after the last complete one.
+    async fn dunning_due(&self, due: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.undisturbed.store.job_get(store::job::Job::Dunning).await?;
+        let from = state.completed.last().and_then(|last| last.tomorrow().ok()).map(period::midnight);
+        Ok(due.map(|due| from.map_or(due, |from| due.max(from))))
+    }
+
+    /// When the first number's anchor comes after the last complete day.
+    async fn renewal_due(&self, days: &BTreeSet<i8>, target: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        if days.is_empty() {
+            return Ok(None);
+        }
+        let state = self.undisturbed.store.job_get(store::job::Job::Renewals).await?;
+        let Some(from) = state.completed.last().and_then(|last| last.tomorrow().ok()) else {
+            return Ok(Some(self.clock.now()));
+        };
+        let dates = from.series(jiff::Span::new().days(1)).take_while(|date| period::midnight(*date) <= target);
+        let due = |date: &Date| days.iter().any(|day| period::anchor_days(*date).contains(day));
+        Ok(dates.filter(due).map(period::midnight).next())
     }
 }
 
-/// The first full minute after an instant.
-fn minute_after(at: Timestamp) -> Timestamp {
-    let minutes = at.as_second().div_euclid(60);
-    let floor = Timestamp::from_second(minutes * 60).unwrap_or(at);
-    floor.saturating_add(1.minute()).unwrap_or(Timestamp::MAX)
+/// When the first of each kind is due.
+#[derive(Debug, Default)]
+struct Due {
+    operations: Option<Timestamp>,
+    dunning: Option<Timestamp>,
+    period_end: Option<Timestamp>,
+    /// Days of the month on which numbers renew.
+    anchors: BTreeSet<i8>,
 }
+
+/// How long a tick and what it queued may take, in real time.
+const TICK_WORKS_FOR: Duration = Duration::from_secs(300);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::{Claim, ClaimState};
 use crate::ids::{AgentId, TenantId};
 use crate::number::PlatformRef;
+use crate::money::Money;
 use crate::numbering::E164;
 use crate::tenant::Tenant;
 
@@ -200,6 +201,12 @@ pub struct Call {
     /// Seconds, once it is over.
     #[serde(default)]
     pub duration_s: Option<u32>,
+    /// What its minutes cost the tenant, once it is over and if they cost anything.
+    #[serde(default)]
+    pub cost: Option<Money>,
+    /// Whether that was charged.
+    #[serde(default)]
+    pub paid: bool,
     /// Who it went to.
     #[serde(default)]
     pub routed_to: Option<String>,

@@ -14,8 +14,8 @@ use crate::numbering::{CountryCode, NumberKind};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {why}")]
 pub struct CatalogError {
-    file: &'static str,
-    why: String,
+    pub(crate) file: &'static str,
+    pub(crate) why: String,
 }
 
 /// What numbers and minutes cost.
@@ -23,8 +23,28 @@ pub struct CatalogError {
 pub struct PriceBook {
     /// Which edition this is; kept with every number sold from it.
     pub version: u32,
+    /// What minutes cost.
+    pub minutes: Minutes,
     /// One line per country, type and carrier.
     pub lines: Vec<PriceLine>,
+}
+
+/// What a minute of an incoming call costs; every minute that was begun counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Minutes {
+    /// What the tenant pays.
+    pub price: Money,
+    /// What the carrier charges us.
+    pub cost: Money,
+}
+
+impl Minutes {
+    /// What a tenant pays for a call of so many seconds.
+    #[must_use]
+    pub fn price_of(&self, seconds: u32) -> Money {
+        let begun = i64::from(seconds.div_ceil(60));
+        Money::from_micros(self.price.micros.saturating_mul(begun), self.price.currency)
+    }
 }
 
 /// What one kind of number costs.
@@ -46,6 +66,17 @@ pub struct PriceLine {
     pub requires: Vec<String>,
 }
 
+impl PriceLine {
+    /// What the carrier charges us for a month.
+    #[must_use]
+    pub fn monthly_cost(&self) -> Money {
+        match self.cost_period {
+            CostPeriod::Month => self.cost,
+            CostPeriod::Year => Money::from_micros(self.cost.micros.div_euclid(12), self.cost.currency),
+        }
+    }
+}
+
 /// How often a carrier charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,7 +90,15 @@ pub enum CostPeriod {
 #[derive(Deserialize)]
 struct BookFile {
     version: u32,
+    minutes: MinutesFile,
     line: Vec<LineFile>,
+}
+
+#[derive(Deserialize)]
+struct MinutesFile {
+    price: String,
+    cost: String,
+    currency: Currency,
 }
 
 #[derive(Deserialize)]
@@ -104,7 +143,12 @@ impl PriceBook {
             }
             lines.push(line);
         }
-        Ok(Self { version: file.version, lines })
+        let minute = |text: &str| Money::parse(text, file.minutes.currency).map_err(|e| fail(format!("minutes: {e}")));
+        let minutes = Minutes { price: minute(&file.minutes.price)?, cost: minute(&file.minutes.cost)? };
+        if minutes.price.micros < 0 || minutes.cost.micros < 0 {
+            return Err(fail("minutes: a negative price".into()));
+        }
+        Ok(Self { version: file.version, minutes, lines })
     }
 
     /// The line for this country and type, if sold.
@@ -127,6 +171,9 @@ pub struct Plan {
     pub numbers: u32,
     /// Calls at once at most.
     pub calls: u32,
+    /// So many of the numbers cost nothing a month.
+    #[serde(default)]
+    pub included: u32,
 }
 
 /// All plans by name.
@@ -170,6 +217,8 @@ impl Plans {
 pub const PRICE_BOOK: &str = include_str!("../data/price-book.toml");
 /// The plans shipped with this build.
 pub const PLANS: &str = include_str!("../data/plans.toml");
+/// The dunning policy shipped with this build; read by [`crate::dunning::Policy`].
+pub const DUNNING: &str = include_str!("../data/dunning.toml");
 
 #[cfg(test)]
 mod tests {
@@ -202,13 +251,27 @@ mod tests {
         check("\"US\"", "\"us\"");
         check("toll_free", "local");
         check("version = 1", "");
+        check("price = \"0.02\"", "price = \"-0.02\"");
+        check("[minutes]", "[hours]");
+    }
+
+    #[test]
+    fn every_minute_that_was_begun_counts() {
+        let minutes = PriceBook::read(PRICE_BOOK).unwrap().minutes;
+        let check = |seconds: u32, price: &str| assert_eq!(minutes.price_of(seconds).to_string(), format!("{price} USD"));
+        check(0, "0.00");
+        check(1, "0.02");
+        check(60, "0.02");
+        check(61, "0.04");
+        check(3_600, "1.20");
     }
 
     #[test]
     fn the_shipped_plans_are_the_agreed_ones() {
         let plans = Plans::read(PLANS).unwrap();
-        let limits: Vec<_> = ["FREE", "PRO", "ENTERPRISE"].iter().map(|n| plans.get(n).unwrap().numbers).collect();
-        assert_eq!(limits, [0, 25, 100_000]);
+        let plan = |name: &str| plans.get(name).map(|plan| (plan.numbers, plan.included));
+        assert_eq!(["FREE", "PRO", "ENTERPRISE"].map(plan), [Some((0, 0)), Some((25, 0)), Some((100_000, 0))]);
+        assert_eq!(plan("BUNDLE"), Some((10, 2)));
         assert_eq!(plans.default_name(), "FREE");
         assert!(Plans::read(&PLANS.replace("default = \"FREE\"", "default = \"GOLD\"")).is_err());
     }

@@ -25,6 +25,8 @@ pub mod number;
 pub mod runway;
 pub mod wallet;
 
+pub mod billing;
+pub mod dunning;
 pub mod payment;
 
 pub mod operation;

@@ -73,6 +73,25 @@ pub const SWEEP_BATCH: u16 = 100;
 /// Pages one sweep reads of each shard.
 pub const SWEEP_PAGES_MAX: u16 = 50;
 
+/// Keys read at once of an index of what is due.
+pub const DUE_PAGE: u16 = 1_000;
+/// Writes of one transaction at most (DynamoDB's own limit).
+pub const TRANSACTION_WRITES_MAX: usize = 100;
+/// Periods charged in one transaction at most: they are lines of one entry, and an item has at most 400 KB.
+pub const CHARGE_LINES_MAX: usize = 400;
+/// Times one message's plan is made again because somebody else changed what it stands on; then it is sent again.
+pub const CHARGE_PLANS_MAX: u32 = 10;
+/// How long one message may be worked on before the rest of it is sent on, so that nobody waits behind a large tenant.
+pub const CHARGE_DRIVES_FOR: SignedDuration = SignedDuration::from_secs(40);
+/// Calls whose minutes are charged in one go.
+pub const UNPAID_CALLS_BATCH: usize = 30;
+/// Days on which dunning was complete that are remembered; no interval of a policy is longer.
+pub const COMPLETED_DAYS_MAX: usize = 64;
+/// A tick further ahead of the clock than this is refused.
+pub const TICK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// A release at the end of what is paid for begins this long before it (PRODUCT.md).
+pub const PERIOD_END_RELEASES_BEFORE: SignedDuration = SignedDuration::from_hours(2);
+
 /// A released number is kept from other tenants this long (PRODUCT.md).
 pub const QUARANTINE: SignedDuration = SignedDuration::from_hours(30 * 24);
 

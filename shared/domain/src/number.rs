@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Platform;
 use crate::claim::Route;
+use crate::dunning::Dunning;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
 use crate::money::Money;
 use crate::numbering::{CountryCode, E164, NumberKind};
+use crate::wallet::WalletRef;
 
 /// Who owns the number towards the telephone network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -143,6 +145,15 @@ pub enum LinkStatus {
     Failed,
 }
 
+/// A price that was announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceChange {
+    /// What a month will cost.
+    pub price: Money,
+    /// For periods that start on this day or later.
+    pub from: Date,
+}
+
 /// A number a tenant holds, held, or tried to buy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Number {
@@ -178,8 +189,14 @@ pub struct Number {
     pub tags: Vec<String>,
     /// What it can do.
     pub capabilities: Capabilities,
-    /// What the tenant pays a month; kept from the day of purchase.
+    /// What the tenant pays a month; kept from the day of purchase until notice.
     pub price: Money,
+    /// A price that was announced and applies from a period on.
+    #[serde(default)]
+    pub price_change: Option<PriceChange>,
+    /// One of the numbers the plan includes: its periods cost nothing.
+    #[serde(default)]
+    pub included: bool,
     /// Where callers go when the agent cannot answer.
     pub fallback: Option<E164>,
     /// Who answers.
@@ -194,8 +211,11 @@ pub struct Number {
     pub anchor: Option<Date>,
     /// Exclusive end of the last charged period.
     pub paid_through: Option<Date>,
-    /// When it will be released, if it will.
+    /// When it will be released, if it will: at the end of what is paid for, or for want of payment.
     pub release_at: Option<Timestamp>,
+    /// Since when it cannot be charged, and what was done about it.
+    #[serde(default)]
+    pub dunning: Option<Dunning>,
     /// When it was released.
     pub released_at: Option<Timestamp>,
     /// Inconsistent with the carrier: neither charged nor released until resolved.
@@ -208,6 +228,18 @@ pub struct Number {
 }
 
 impl Number {
+    /// Who pays for it.
+    #[must_use]
+    pub fn wallet(&self) -> WalletRef {
+        WalletRef { tenant_id: self.tenant_id.clone(), currency: self.price.currency }
+    }
+
+    /// Whether the tenant lets it go at the end of what is paid for: it is charged no more.
+    #[must_use]
+    pub const fn ends_with_its_period(&self) -> bool {
+        matches!(self.status, NumberStatus::Active) && self.release_at.is_some()
+    }
+
     /// What an incoming call needs to know of it; kept in the claim, written with every change of these fields.
     #[must_use]
     pub fn route(&self) -> Route {

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Platform;
 use crate::claim::Claim;
+use crate::dunning::Dunning;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::number::{Capabilities, CarrierRef, PlatformRef};
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
@@ -167,6 +168,8 @@ pub enum FailureCode {
     CarrierNotConfigured,
     /// The voice platform cannot be reached or refuses.
     PlatformUnavailable,
+    /// What it was for is gone.
+    NotNeeded,
     /// A person has to look at it.
     NeedsOperator,
 }
@@ -182,6 +185,7 @@ impl FailureCode {
             Self::CarrierUnavailable => "carrier_unavailable",
             Self::CarrierNotConfigured => "carrier_not_configured",
             Self::PlatformUnavailable => "platform_unavailable",
+            Self::NotNeeded => "not_needed",
             Self::NeedsOperator => "needs_operator",
         }
     }
@@ -222,7 +226,9 @@ impl Failure {
             }
             FailureCode::CarrierUnavailable => "The carrier did not do it. Try again, or ask the operator.",
             FailureCode::CarrierNotConfigured => "The operator has no working account at the carrier.",
-            FailureCode::PlatformUnavailable | FailureCode::NeedsOperator => error.detail.as_str(),
+            FailureCode::PlatformUnavailable | FailureCode::NotNeeded | FailureCode::NeedsOperator => {
+                error.detail.as_str()
+            }
         };
         Self::new(code, detail)
     }
@@ -252,6 +258,9 @@ pub struct Purchase {
     pub capabilities: Capabilities,
     /// Price a month, held and then charged once.
     pub price: Money,
+    /// One of the numbers the plan includes: nothing is held or charged.
+    #[serde(default)]
+    pub included: bool,
     /// Offers to fall back on; empty for a purchase of one exact number.
     pub candidates: Vec<E164>,
     /// Which try this is, from 1; part of the tag from the second on.
@@ -272,6 +281,14 @@ pub struct Purchase {
     pub connected: Option<PlatformRef>,
     /// Why it could not be linked, when the number was kept all the same.
     pub link_refused: Option<String>,
+}
+
+impl Purchase {
+    /// What is held, and charged for the first period.
+    #[must_use]
+    pub fn cost(&self) -> Money {
+        if self.included { Money::zero(self.price.currency) } else { self.price }
+    }
 }
 
 /// Parameters of a link, and what it has learned.
@@ -311,6 +328,47 @@ pub struct Release {
     pub agent_id: Option<AgentId>,
     /// The platform's handle to remove.
     pub platform: Option<PlatformRef>,
+    /// Why.
+    #[serde(default)]
+    pub why: ReleaseWhy,
+    /// Whether it has one of the places that the plan includes.
+    #[serde(default)]
+    pub included: bool,
+}
+
+/// Why a number is given back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseWhy {
+    /// The tenant wants it gone now.
+    #[default]
+    Asked,
+    /// The tenant wanted it gone at the end of what is paid for.
+    PeriodEnd,
+    /// It was not paid for.
+    Unpaid,
+}
+
+/// Parameters of a suspension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspend {
+    /// Of which number.
+    pub e164: E164,
+    /// Of the wallet that pays for it.
+    pub currency: Currency,
+    /// What was recorded before.
+    pub before: Dunning,
+    /// What is recorded with it.
+    pub after: Dunning,
+    /// When the number is released, unless it is paid for.
+    pub release_at: Timestamp,
+}
+
+/// Parameters of the end of a suspension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Of which number.
+    pub e164: E164,
 }
 
 /// Which saga, with its parameters.
@@ -325,6 +383,10 @@ pub enum Saga {
     Unlink(Box<Unlink>),
     /// Give a number back.
     Release(Box<Release>),
+    /// Put no caller through any more, for want of payment.
+    Suspend(Box<Suspend>),
+    /// Put callers through again.
+    Resume(Box<Resume>),
 }
 
 impl Saga {
@@ -336,6 +398,8 @@ impl Saga {
             Self::Link(_) => "link",
             Self::Unlink(_) => "unlink",
             Self::Release(_) => "release",
+            Self::Suspend(_) => "suspend",
+            Self::Resume(_) => "resume",
         }
     }
 
@@ -351,6 +415,8 @@ impl Saga {
             Self::Unlink(_) => vec![],
             Self::Release(release) if release.platform.is_some() => vec![Step::Disconnect, Step::ReleaseAtCarrier],
             Self::Release(_) => vec![Step::ReleaseAtCarrier],
+            // Calls come by our own webhook (hand-over), which reads the number's status: no third party has a part in it.
+            Self::Suspend(_) | Self::Resume(_) => vec![],
         }
     }
 
@@ -359,7 +425,7 @@ impl Saga {
     pub const fn forward_only(&self) -> bool {
         match self {
             Self::Purchase(_) | Self::Link(_) => false,
-            Self::Unlink(_) | Self::Release(_) => true,
+            Self::Unlink(_) | Self::Release(_) | Self::Suspend(_) | Self::Resume(_) => true,
         }
     }
 }
@@ -438,7 +504,12 @@ impl Operation {
     pub fn tag(&self, deployment: &str) -> String {
         let attempt = match &self.saga {
             Saga::Purchase(purchase) if purchase.attempt > 1 => format!("-{}", purchase.attempt),
-            Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) => String::new(),
+            Saga::Purchase(_)
+            | Saga::Link(_)
+            | Saga::Unlink(_)
+            | Saga::Release(_)
+            | Saga::Suspend(_)
+            | Saga::Resume(_) => String::new(),
         };
         format!("{deployment}-{}{attempt}", self.id.bare())
     }

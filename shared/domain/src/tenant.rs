@@ -61,6 +61,9 @@ pub struct Holdings {
     /// Numbers held or being bought.
     #[serde(default)]
     pub numbers: u32,
+    /// Of these, numbers the plan includes: they cost nothing a month.
+    #[serde(default)]
+    pub included: u32,
     /// The number that cannot be released while it is primary.
     #[serde(default)]
     pub primary: Option<NumberId>,

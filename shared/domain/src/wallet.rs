@@ -5,11 +5,22 @@
 //! keeps a part of the balance from being promised twice.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{EntryId, NumberId, OperationId};
+use crate::ids::{EntryId, NumberId, OperationId, TenantId};
 use crate::money::{Currency, Money};
+use crate::numbering::E164;
 use crate::period::Period;
+
+/// A tenant's wallet of one currency: who pays for a number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WalletRef {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Of which currency.
+    pub currency: Currency,
+}
 
 /// What a tenant has in one currency, in micro-units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +36,9 @@ pub struct Wallet {
     /// Ledger entries so far.
     #[serde(default)]
     pub entries: u64,
+    /// Numbers in dunning that are charged from here; money that comes in is theirs first.
+    #[serde(default)]
+    pub overdue: u32,
 }
 
 /// A sum promised to an open operation.
@@ -54,8 +68,10 @@ pub enum HoldState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// A period of a number.
+    /// Periods of numbers.
     NumberCharge,
+    /// Minutes of a call.
+    UsageCharge,
     /// The operator put money in or took it out.
     Adjustment,
 }
@@ -66,6 +82,7 @@ impl EntryKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NumberCharge => "number_charge",
+            Self::UsageCharge => "usage_charge",
             Self::Adjustment => "adjustment",
         }
     }
@@ -92,6 +109,40 @@ pub struct Posting {
     pub micros: i64,
 }
 
+/// One period of one number in an entry that charges many. Its names are short because there are many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Which number.
+    #[serde(rename = "n")]
+    pub number_id: NumberId,
+    /// Its digits, as they were.
+    #[serde(rename = "e")]
+    pub e164: E164,
+    /// First day of the period.
+    #[serde(rename = "s")]
+    pub start: Date,
+    /// First day after the period.
+    #[serde(rename = "u")]
+    pub end: Date,
+    /// What was charged, in micro-units; not negative.
+    #[serde(rename = "m")]
+    pub micros: i64,
+    /// Why nothing was charged, if nothing was.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<Free>,
+}
+
+/// Why a period costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Free {
+    /// The number was suspended for the whole of it.
+    #[serde(rename = "s")]
+    Suspended,
+    /// The plan includes the number.
+    #[serde(rename = "i")]
+    Included,
+}
+
 /// A movement of money and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -115,6 +166,9 @@ pub struct Entry {
     pub created_at: Timestamp,
     /// Why, in a sentence for the tenant.
     pub explain: String,
+    /// What a renewal of many numbers consists of, in the order in which it was charged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
 }
 
 impl Entry {

@@ -195,6 +195,21 @@ pub fn contradicted(op: &mut Operation, why: String) {
     stuck(op, why);
 }
 
+/// The number is no longer as the operation needs it at its end. For a suspension that is news, not a contradiction: it was
+/// paid for. Puts it back to `before`, with its reason to fail; `false` for every other operation.
+#[must_use]
+pub fn overtaken(op: &mut Operation, before: OperationStatus) -> bool {
+    let suspends = match op.saga {
+        Saga::Suspend(_) => op.failure.is_none(),
+        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Resume(_) => false,
+    };
+    if suspends {
+        op.status = before;
+        op.failure = Some(Failure::new(FailureCode::NotNeeded, "It was paid for meanwhile."));
+    }
+    suspends
+}
+
 /// An operator's wish to try a stuck operation again, from where it is.
 pub fn resumed(op: &mut Operation, now: Timestamp) {
     op.status = OperationStatus::Running;
@@ -261,7 +276,10 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
         }
         (Learned::Connected(platform), Saga::Purchase(purchase)) => purchase.connected = Some(platform),
         (Learned::Connected(platform), Saga::Link(link)) => link.connected = Some(platform),
-        (Learned::Bought(..) | Learned::Connected(_), Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_)) => {}
+        (
+            Learned::Bought(..) | Learned::Connected(_),
+            Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_),
+        ) => {}
     }
     set(op, step, StepState::Finished);
     recovered(op);
@@ -347,7 +365,7 @@ fn has_next_offer(op: &Operation, step: Step) -> bool {
         Saga::Purchase(purchase) => {
             step == Step::Buy && !purchase.candidates.is_empty() && purchase.attempt < limits::OFFER_ATTEMPTS_MAX
         }
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) => false,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
     }
 }
 

@@ -147,6 +147,8 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::PrimaryNumber => (S::CONFLICT, "primary_number", "The number is the primary number"),
         Error::NumberLocked => (S::CONFLICT, "number_locked", "The number is locked"),
         Error::NumberParked => (S::CONFLICT, "number_parked", "The number is parked"),
+        Error::ReleaseStarted => (S::CONFLICT, "release_started", "The release has started"),
+        Error::NothingToUndo => (S::CONFLICT, "nothing_to_undo", "There is nothing to undo"),
         Error::AgentInUse => (S::CONFLICT, "agent_in_use", "The agent is in use"),
         Error::ProjectInUse => (S::CONFLICT, "project_in_use", "The project is in use"),
         Error::PlatformUnsupported => {
@@ -167,6 +169,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
             FailureCode::CarrierNotConfigured => {
                 (S::SERVICE_UNAVAILABLE, "carrier_not_configured", "The carrier is not set up")
             }
+            FailureCode::NotNeeded => (S::CONFLICT, "not_needed", "What it was for is gone"),
             FailureCode::PlatformUnavailable => {
                 (S::SERVICE_UNAVAILABLE, "platform_unavailable", "The voice platform cannot do it now")
             }
@@ -203,6 +206,8 @@ fn detail(error: &Error) -> String {
         Error::NumberNotActive => "Only a number in service can do this.",
         Error::PrimaryNumber => "Make another number primary first, or set `primary` to false.",
         Error::NumberLocked => "Unlock it first (`locked: false`).",
+        Error::ReleaseStarted => "A release that has started cannot be undone; it can be bought again for a while.",
+        Error::NothingToUndo => "It is not going to be released at the end of its period.",
         Error::NumberParked => "It does not agree with the carrier; the operator is asked to resolve that first.",
         Error::AgentInUse => "Unlink its numbers first.",
         Error::ProjectInUse => "Move or release its numbers and agents first.",

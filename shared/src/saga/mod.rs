@@ -11,6 +11,8 @@ mod give_back;
 pub mod link;
 pub mod purchase;
 pub mod release;
+pub mod resume;
+pub mod suspend;
 pub mod unlink;
 
 use domain::operation::{Operation, OperationStatus, Saga, Step};
@@ -212,10 +214,16 @@ async fn finish(app: &App, mut op: Operation, status: OperationStatus) -> Result
         (Saga::Link(link), false) => link::abort(&op, link),
         (Saga::Unlink(unlink), _) => unlink::commit(app, &op, unlink, now),
         (Saga::Release(release), _) => release::commit(app, &op, release, now),
+        (Saga::Suspend(suspend), true) => suspend::commit(app, &op, suspend, now),
+        (Saga::Suspend(_), false) => suspend::abort(&op),
+        (Saga::Resume(resume), _) => resume::commit(app, &op, resume, now),
     }?;
     match app.store.transact(writes).await {
         Ok(()) => Ok(op),
         Err(error) if error.lost(Guard::Operation) => reload(app, op).await,
+        Err(error) if error.lost(Guard::Number) && what_next::overtaken(&mut op, open.status) => {
+            Box::pin(finish(app, op, OperationStatus::Failed)).await
+        }
         Err(TransactError::Lost(guards)) => {
             let mut stuck = open;
             what_next::contradicted(&mut stuck, format!("the books contradict the operation: {guards:?}"));

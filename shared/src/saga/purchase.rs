@@ -8,10 +8,11 @@
 //! abort   hold voided · wallet · claim as before, or blocked after doubt · number failed · count − 1 · operation · event
 //! ```
 
+use domain::catalog::Plan;
 use domain::claim::{Claim, ClaimState};
 use domain::number::{Link, LinkStatus, Number, NumberStatus};
 use domain::operation::{Operation, Purchase, Saga, Step, StepState};
-use domain::wallet::{Account, Entry, EntryKind, Hold, HoldState};
+use domain::wallet::{Account, Entry, EntryKind, Hold, HoldState, WalletRef};
 use domain::{OperationId, TenantId, ids::EntryId, period};
 use jiff::Timestamp;
 use serde_json::json;
@@ -30,8 +31,8 @@ pub struct Beginning<'a> {
     pub op: &'a Operation,
     /// Its parameters.
     pub purchase: &'a Purchase,
-    /// Numbers the plan allows.
-    pub limit: u32,
+    /// What the plan allows.
+    pub plan: Plan,
     /// The client's key and what it stands for.
     pub idempotency: Option<(&'a str, &'a Idempotency)>,
 }
@@ -41,12 +42,16 @@ pub struct Beginning<'a> {
 /// # Errors
 /// When an item cannot be encoded.
 pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
-    let Beginning { number, op, purchase, limit, idempotency } = beginning;
+    let Beginning { number, op, purchase, plan, idempotency } = beginning;
     let tenant = &op.tenant_id;
-    let hold = Hold { operation_id: op.id.clone(), amount: purchase.price, state: HoldState::Held };
+    let hold = Hold { operation_id: op.id.clone(), amount: purchase.cost(), state: HoldState::Held };
     let claim = claim(tenant, &op.id, number, &purchase.e164);
-    let mut writes = Vec::from(store::wallet::hold(tenant, &hold)?);
-    writes.push(store::tenant::hold_one_more(tenant, *limit));
+    let mut writes = Vec::new();
+    if hold.amount.micros > 0 {
+        writes.extend(store::wallet::hold(tenant, &hold)?);
+    }
+    let place = purchase.included.then_some(plan.included);
+    writes.push(store::tenant::hold_one_more(tenant, plan.numbers, place));
     writes.push(store::claim::take(&claim, purchase.previous_claim.as_ref())?);
     writes.push(store::number::insert(number)?);
     writes.push(store::operation::insert(op)?);
@@ -82,13 +87,14 @@ pub(super) fn commit(app: &App, op: &Operation, purchase: &Purchase, now: Timest
         id: EntryId::fresh(&*app.ids, now),
         kind: EntryKind::NumberCharge,
         currency: purchase.price.currency,
-        postings: Entry::postings(purchase.price.negated(), Account::Revenue),
+        postings: Entry::postings(purchase.cost().negated(), Account::Revenue),
         number_id: Some(op.number_id.clone()),
         period: Some(first),
         operation_id: Some(op.id.clone()),
         effective_at: now,
         created_at: now,
-        explain: format!("{} from {} to {}, first period", purchase.e164, first.start, first.end),
+        explain: format!("{} from {} to {}, first period{}", purchase.e164, first.start, first.end, of_plan(purchase)),
+        lines: Vec::new(),
     };
     let agent = purchase.agent.as_ref().filter(|_| purchase.connected.is_some());
     let link = link_of(purchase);
@@ -99,9 +105,14 @@ pub(super) fn commit(app: &App, op: &Operation, purchase: &Purchase, now: Timest
         link: link.as_ref(),
         anchor,
         paid_through: first.end,
+        due_at: (first.end <= period::date_of(now)).then_some(now),
     };
-    let mut writes = Vec::from(store::wallet::capture(&op.tenant_id, &op.id, purchase.price, &entry)?);
-    writes.push(store::number::bought(&op.tenant_id, &op.number_id, &op.id, &done)?);
+    let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency: purchase.price.currency };
+    let mut writes = match purchase.cost().micros {
+        0 => Vec::from(store::wallet::charge(&wallet, &entry, 0)?),
+        _ => Vec::from(store::wallet::capture(&op.tenant_id, &op.id, purchase.cost(), &entry)?),
+    };
+    writes.push(store::number::bought(&wallet, &op.number_id, &op.id, &done)?);
     writes.push(store::claim::reroute(
         &purchase.e164,
         &op.number_id,
@@ -119,6 +130,10 @@ pub(super) fn commit(app: &App, op: &Operation, purchase: &Purchase, now: Timest
     Ok(writes)
 }
 
+fn of_plan(purchase: &Purchase) -> &'static str {
+    if purchase.included { ", included in the plan" } else { "" }
+}
+
 fn link_of(purchase: &Purchase) -> Option<Link> {
     let linked = purchase.connected.as_ref().map(|_| Link { status: LinkStatus::Linked, reason: None });
     let refused = purchase.link_refused.clone();
@@ -128,8 +143,11 @@ fn link_of(purchase: &Purchase) -> Option<Link> {
 /// The transaction of a purchase that was undone.
 pub(super) fn abort(app: &App, op: &Operation, purchase: &Purchase, now: Timestamp) -> Result<Vec<Write>, StoreError> {
     let tenant = &op.tenant_id;
-    let mut writes = Vec::from(store::wallet::void(tenant, &op.id, purchase.price)?);
-    writes.push(store::tenant::hold_one_less(tenant));
+    let mut writes = Vec::new();
+    if purchase.cost().micros > 0 {
+        writes.extend(store::wallet::void(tenant, &op.id, purchase.cost())?);
+    }
+    writes.push(store::tenant::hold_one_less(tenant, purchase.included));
     writes.push(give_up_claim(op, purchase, Guard::Claim, now)?);
     writes.push(store::number::failed(tenant, &op.number_id, &op.id)?);
     writes.push(store::operation::update(op)?);

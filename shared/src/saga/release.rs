@@ -1,15 +1,15 @@
 //! Release: remove a number at its platform, give it back to its carrier, stop charging. Forward-only.
 //!
 //! ```text
-//! begin   number releasing, not primary, locked or parked · callers rejected · operation
+//! begin   number releasing, not primary, locked or parked · callers rejected · operation · wallet, if it was overdue
 //!         disconnect         again until it is gone
 //!         release_at_carrier again until it is gone
 //! commit  number released · claim quarantined · count − 1 · agent freed · project freed · operation · event
 //! ```
 
 use domain::claim::{Claim, ClaimState};
-use domain::number::NumberStatus;
-use domain::operation::{Operation, Release};
+use domain::number::{Number, NumberStatus};
+use domain::operation::{Operation, Release, ReleaseWhy};
 use jiff::Timestamp;
 use serde_json::json;
 use store::{Guard, StoreError, Write};
@@ -20,12 +20,19 @@ use crate::App;
 ///
 /// # Errors
 /// When an item cannot be encoded.
-pub fn begin(op: &Operation, release: &Release) -> Result<Vec<Write>, StoreError> {
-    Ok(vec![
-        store::number::open_release(&op.tenant_id, &op.number_id, &op.id)?,
+pub fn begin(op: &Operation, release: &Release, number: &Number) -> Result<Vec<Write>, StoreError> {
+    let mut writes = vec![
+        store::number::open_release(number, &op.id, release.why)?,
         store::claim::restatus(&release.e164, &op.number_id, &op.id, NumberStatus::Releasing)?,
         store::operation::insert(op)?,
-    ])
+    ];
+    if number.dunning.is_some() {
+        writes.push(store::wallet::overdue(&number.wallet(), -1)?);
+    }
+    if number.primary && release.why == ReleaseWhy::Unpaid {
+        writes.push(store::tenant::primary_none(&op.tenant_id, &op.number_id)?);
+    }
+    Ok(writes)
 }
 
 pub(super) fn commit(app: &App, op: &Operation, release: &Release, now: Timestamp) -> Result<Vec<Write>, StoreError> {
@@ -43,12 +50,12 @@ pub(super) fn commit(app: &App, op: &Operation, release: &Release, now: Timestam
     let mut writes = vec![
         store::number::released(tenant, &op.number_id, &op.id, now)?,
         store::claim::replace(Guard::Claim, &release.e164, &op.number_id, Some(&quarantined))?,
-        store::tenant::hold_one_less(tenant),
+        store::tenant::hold_one_less(tenant, release.included),
         store::operation::update(op)?,
     ];
     writes.extend(release.agent_id.as_ref().map(|agent| store::agent::unlink(tenant, agent)));
     writes.extend(op.project_id.as_ref().map(|project| store::project::leave(tenant, project)));
-    let data = json!({ "number_id": op.number_id, "e164": release.e164, "operation_id": op.id });
+    let data = json!({ "number_id": op.number_id, "e164": release.e164, "operation_id": op.id, "why": release.why });
     writes.push(super::event(app, op, "number.released", now, data)?);
     Ok(writes)
 }

@@ -8,6 +8,7 @@ pub mod operations;
 pub mod operator;
 pub mod projects;
 pub mod purchase;
+pub mod recovery;
 pub mod routing;
 pub mod search;
 pub mod voice;

@@ -110,6 +110,7 @@ pub async fn adjust(
         effective_at: now,
         created_at: now,
         explain: super::check_name("reason", &request.reason)?,
+        lines: Vec::new(),
     };
     // The operator's keys are its own: one that the tenant used as well is another key.
     let key_hash = key_hash.map(|key| hash(format!("operator {key}").as_bytes()));
@@ -125,7 +126,12 @@ pub async fn adjust(
     let event = Event { id: EventId::fresh(&*app.ids, now), kind: "wallet.adjusted".into(), at: now, data };
     writes.push(store::outbox::insert(tenant, &event)?);
     match app.store.transact(writes).await {
-        Ok(()) => shown(app, tenant, currency, &entry.id).await,
+        Ok(()) => {
+            if amount.micros > 0 {
+                super::recovery::after_credit(app, tenant, currency).await;
+            }
+            shown(app, tenant, currency, &entry.id).await
+        }
         Err(error) if error.lost(Guard::Idempotency) => {
             let record = app.store.idempotency_get(tenant, key_hash.unwrap_or_default()).await?;
             match record {

@@ -2,7 +2,7 @@
 //!
 //! The wallet is asked before the carrier; the transaction that begins the saga asks it again, and that answer counts.
 
-use domain::catalog::PriceLine;
+use domain::catalog::{Plan, PriceLine};
 use domain::claim::Claim;
 use domain::number::{Number, NumberStatus};
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
@@ -133,26 +133,27 @@ async fn attempt(
         async { app.store.wallet_get(tenant, wish.line.price.currency).await.map_err(Error::from) },
         agent_binding(app, caller, wish.agent_id.as_ref()),
     )?;
-    let limit = app.plan(standing.as_ref()).numbers;
-    if limit == 0 {
+    let plan = app.plan(standing.as_ref());
+    if plan.numbers == 0 {
         return Err(Error::PlanForbidsNumbers);
     }
-    if holdings.numbers >= limit {
-        return Err(Error::NumberLimitReached(limit));
+    if holdings.numbers >= plan.numbers {
+        return Err(Error::NumberLimitReached(plan.numbers));
     }
     if let Some(project) = &wish.project_id {
         app.store.project_get(tenant, project).await?.ok_or(Error::NotFound)?;
     }
+    let included = holdings.included < plan.included;
     let price = wish.line.price;
     let available = wallet.map_or(0, |wallet| wallet.available);
-    if available < price.micros {
+    if !included && available < price.micros {
         return Err(insufficient(price, available));
     }
     let offers = resolve(app, &wish).await?;
     if mode.dry_run {
         return preview(app, caller, &wish, offers).await;
     }
-    begin(app, caller, &wish, offers, agent, limit, idempotency, mode).await
+    begin(app, caller, &wish, offers, agent, (plan, included), idempotency, mode).await
 }
 
 /// What this key stands for already, if anything.
@@ -268,7 +269,7 @@ async fn begin(
     wish: &Wish<'_>,
     offers: Vec<Offer>,
     agent: Option<AgentBinding>,
-    limit: u32,
+    (plan, included): (Plan, bool),
     idempotency: Option<(&str, &str)>,
     mode: Mode,
 ) -> Result<Outcome, Error> {
@@ -286,6 +287,7 @@ async fn begin(
             kind: wish.line.kind,
             capabilities: offer.capabilities,
             price: wish.line.price,
+            included,
             candidates,
             attempt: 1,
             doubt: false,
@@ -309,14 +311,14 @@ async fn begin(
             number: &number,
             op: &op,
             purchase: &purchase,
-            limit,
+            plan,
             idempotency: record.as_ref().map(|(key, record)| (*key, record)),
         })?;
         match app.store.transact(writes).await {
             Ok(()) => return go_on(app, op, mode).await,
             Err(TransactError::Lost(guards)) => {
                 // Still here: somebody claimed this offer first, and the next one may be had.
-                refused(app, caller, wish, &guards, limit).await?;
+                refused(app, caller, wish, &guards, plan.numbers).await?;
             }
             Err(TransactError::Store(error)) => {
                 // It may have been written after all; then it is ours to go on with.
@@ -349,6 +351,8 @@ fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, off
         tags: Vec::new(),
         capabilities: offer.capabilities,
         price: purchase.price,
+        price_change: None,
+        included: purchase.included,
         fallback: wish.fallback.clone(),
         agent_id: None,
         link: None,
@@ -357,6 +361,7 @@ fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, off
         anchor: None,
         paid_through: None,
         release_at: None,
+        dunning: None,
         released_at: None,
         parked: false,
         open_operation_id: Some(op_id.clone()),
@@ -379,7 +384,9 @@ async fn refused(app: &App, caller: &Caller, wish: &Wish<'_>, guards: &[Guard], 
         return Err(insufficient(wish.line.price, wallet.map_or(0, |wallet| wallet.available)));
     }
     if lost(Guard::Holdings) {
-        return Err(Error::NumberLimitReached(limit));
+        // Or another purchase took the plan's last free place between our read and our write; then the next try pays.
+        let reached = app.store.holdings_get(&caller.tenant).await?.numbers >= limit;
+        return Err(if reached { Error::NumberLimitReached(limit) } else { Error::OperationInProgress(None) });
     }
     if lost(Guard::Agent) || lost(Guard::Project) {
         return Err(Error::NotFound);

@@ -1,9 +1,12 @@
 //! Link, unlink and release: the sagas a tenant begins on a number it has.
 
 use domain::number::{Number, NumberStatus};
-use domain::operation::{Link, Operation, OperationStatus, Release, Saga, Unlink};
-use domain::{NumberId, OperationId};
+use domain::operation::{Link, Operation, OperationStatus, Release, ReleaseWhy, Saga, Unlink};
+use domain::{NumberId, OperationId, ids::EventId, limits, period};
+use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::json;
+use store::outbox::Event;
 use store::{Guard, TransactError, Write};
 
 use crate::api::{NumberAndOperation, NumberView};
@@ -66,11 +69,12 @@ pub async fn unlink(
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct ReleaseRequest {
-    /// `now`, which is also the default.
+    /// `now` (the default), or `period_end`: at the end of what is paid for, two hours before it.
     when: Option<String>,
 }
 
-/// Gives a number back. Released again is success: the answer is the release that was.
+/// Gives a number back, now or at the end of what is paid for. Released again is success: the answer is the release that
+/// was.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::PrimaryNumber`], [`Error::NumberLocked`], [`Error::NumberParked`],
@@ -82,22 +86,96 @@ pub async fn release(
     request: &ReleaseRequest,
     respond_async: bool,
 ) -> Result<NumberAndOperation, Error> {
-    if request.when.as_deref().is_some_and(|when| when != "now") {
-        return Err(Error::invalid("when", "`now`, or leave it out"));
-    }
+    let at_period_end = match request.when.as_deref() {
+        None | Some("now") => false,
+        Some("period_end") => true,
+        Some(_) => return Err(Error::invalid("when", "`now` or `period_end`")),
+    };
     let number = numbers::get(app, caller, id).await?;
     if let NumberStatus::Releasing | NumberStatus::Released = number.status {
         return released(app, caller, number).await;
     }
     releasable(&number)?;
+    // What is past due or suspended has no paid period whose end could be waited for.
+    if at_period_end && number.status == NumberStatus::Active {
+        return schedule(app, caller, number).await;
+    }
     let carrier = number.carrier_ref.clone().ok_or(Error::NumberNotActive)?;
     let saga = Release {
         e164: number.e164.clone(),
         carrier,
         agent_id: number.agent_id.clone(),
         platform: number.platform_ref.clone(),
+        why: ReleaseWhy::Asked,
+        included: number.included,
     };
     begin(app, number, Saga::Release(Box::new(saga)), respond_async).await
+}
+
+/// Lets a number go at the end of what is paid for. Until then it serves and the wish can be undone; charged it is no more.
+async fn schedule(app: &App, caller: &Caller, number: Number) -> Result<NumberAndOperation, Error> {
+    if number.ends_with_its_period() {
+        return Ok(NumberAndOperation { number: Some(number.into()), operation: None });
+    }
+    let end = period::midnight(number.paid_through.ok_or(Error::NumberNotActive)?);
+    let at = end.saturating_sub(limits::PERIOD_END_RELEASES_BEFORE).unwrap_or(Timestamp::MIN);
+    let data = json!({ "number_id": number.id, "e164": number.e164, "release_at": at });
+    let event = outbox_event(app, "number.release_scheduled", data);
+    let writes = vec![
+        store::number::release_scheduled(&number, at)?,
+        store::outbox::insert(&number.tenant_id, &event)?,
+    ];
+    match app.store.transact(writes).await {
+        Ok(()) => {}
+        Err(TransactError::Lost(_)) => {
+            let now = numbers::get(app, caller, &number.id).await?;
+            if !now.ends_with_its_period() {
+                releasable(&now)?;
+                return Err(Error::OperationInProgress(now.open_operation_id));
+            }
+        }
+        Err(TransactError::Store(error)) => return Err(error.into()),
+    }
+    let number = numbers::get(app, caller, &number.id).await?;
+    Ok(NumberAndOperation { number: Some(number.into()), operation: None })
+}
+
+/// Keeps a number that was to be released at the end of what is paid for.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::ReleaseStarted`], [`Error::NothingToUndo`].
+pub async fn undo_release(app: &App, caller: &Caller, id: &NumberId) -> Result<Number, Error> {
+    let number = numbers::get(app, caller, id).await?;
+    match number.status {
+        NumberStatus::Releasing | NumberStatus::Released => return Err(Error::ReleaseStarted),
+        NumberStatus::Active if number.ends_with_its_period() => {}
+        NumberStatus::Pending
+        | NumberStatus::Active
+        | NumberStatus::PastDue
+        | NumberStatus::Suspended
+        | NumberStatus::Failed => return Err(Error::NothingToUndo),
+    }
+    let event = outbox_event(app, "number.release_undone", json!({ "number_id": number.id, "why": "asked" }));
+    let writes = vec![
+        store::number::release_unscheduled(&number, app.clock.now())?,
+        store::outbox::insert(&number.tenant_id, &event)?,
+    ];
+    match app.store.transact(writes).await {
+        Ok(()) => numbers::get(app, caller, id).await,
+        Err(TransactError::Lost(_)) => match numbers::get(app, caller, id).await? {
+            number if matches!(number.status, NumberStatus::Releasing | NumberStatus::Released) => {
+                Err(Error::ReleaseStarted)
+            }
+            number if number.ends_with_its_period() => Err(Error::OperationInProgress(number.open_operation_id)),
+            number => Ok(number),
+        },
+        Err(TransactError::Store(error)) => Err(error.into()),
+    }
+}
+
+fn outbox_event(app: &App, kind: &str, data: serde_json::Value) -> Event {
+    let now = app.clock.now();
+    Event { id: EventId::fresh(&*app.ids, now), kind: kind.to_owned(), at: now, data }
 }
 
 /// The release that is running, or was.
@@ -108,7 +186,7 @@ async fn released(app: &App, caller: &Caller, number: Number) -> Result<NumberAn
         let page = app.store.operation_list(&caller.tenant, after, 1, is).await?;
         if let Some(op) = page.items.into_iter().next() {
             let number = (op.status == OperationStatus::Succeeded).then(|| NumberView::from(number));
-            return Ok(NumberAndOperation { number, operation: op.into() });
+            return Ok(NumberAndOperation { number, operation: Some(op.into()) });
         }
         after = Some(page.next.ok_or(Error::NotFound)?);
     }
@@ -147,7 +225,7 @@ async fn begin(app: &App, number: Number, saga: Saga, respond_async: bool) -> Re
     if respond_async {
         (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
     }
-    match app.store.transact(beginning(&op)?).await {
+    match app.store.transact(beginning(&op, &number)?).await {
         Ok(()) => {}
         Err(TransactError::Lost(guards)) => return Err(refused(app, &op, &guards).await?),
         Err(TransactError::Store(error)) => {
@@ -158,27 +236,29 @@ async fn begin(app: &App, number: Number, saga: Saga, respond_async: bool) -> Re
     }
     if respond_async {
         saga::hint(app, &op).await;
-        return Ok(NumberAndOperation { number: None, operation: op.into() });
+        return Ok(NumberAndOperation { number: None, operation: Some(op.into()) });
     }
     let op = purchase::drive(app, op).await;
     match op.status {
         OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => {
-            Ok(NumberAndOperation { number: None, operation: op.into() })
+            Ok(NumberAndOperation { number: None, operation: Some(op.into()) })
         }
         OperationStatus::Failed => Err(purchase::failed(op)),
         OperationStatus::Succeeded => {
             let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
-            Ok(NumberAndOperation { number: Some(number.into()), operation: op.into() })
+            Ok(NumberAndOperation { number: Some(number.into()), operation: Some(op.into()) })
         }
     }
 }
 
-fn beginning(op: &Operation) -> Result<Vec<Write>, store::StoreError> {
+fn beginning(op: &Operation, number: &Number) -> Result<Vec<Write>, store::StoreError> {
     match &op.saga {
         Saga::Link(link) => saga::link::begin(op, link),
         Saga::Unlink(_) => saga::unlink::begin(op),
-        Saga::Release(release) => saga::release::begin(op, release),
-        Saga::Purchase(_) => Err(store::StoreError::Corrupt("a purchase begins elsewhere".into())),
+        Saga::Release(release) => saga::release::begin(op, release, number),
+        Saga::Purchase(_) | Saga::Suspend(_) | Saga::Resume(_) => {
+            Err(store::StoreError::Corrupt(format!("a {} begins elsewhere", op.saga.kind())))
+        }
     }
 }
 
@@ -190,7 +270,7 @@ async fn refused(app: &App, op: &Operation, guards: &[Guard]) -> Result<Error, E
     let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
     let why = match op.saga {
         Saga::Release(_) => releasable(&number),
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) => serving(&number),
+        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Suspend(_) | Saga::Resume(_) => serving(&number),
     };
     // Whatever it was, it is over by now: the same request may simply be sent again.
     Ok(why.err().unwrap_or(Error::OperationInProgress(None)))

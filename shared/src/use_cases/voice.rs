@@ -11,6 +11,7 @@ use providers::twilio::twiml::{Dial, RejectReason, Response, Say, Sip, Target, V
 use store::call::CallNews;
 
 use crate::App;
+use crate::billing::usage;
 use crate::http::paths;
 use crate::http::twilio::Signed;
 
@@ -108,7 +109,16 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
         Routing::Say { why, .. } => Some(routed("nobody", why)),
         Routing::Agent { .. } | Routing::Forward { .. } => None,
     };
-    app.store.call_news(&CallNews { call, status: Some(status), routed, agent_id: None }).await
+    if status == CallStatus::Completed {
+        call.cost = usage::price(app, &call);
+    }
+    let (sid, costs) = (call.call_sid.clone(), call.cost.is_some());
+    app.store.call_news(&CallNews { call, status: Some(status), routed, agent_id: None }).await?;
+    if costs && let Some(call) = app.store.call_get(&sid).await? {
+        // What is not charged now is in the index of unpaid calls.
+        usage::charge(app, &call).await?;
+    }
+    Ok(())
 }
 
 async fn answer(app: &App, webhook: &Signed, routing: Routing) -> Response {
@@ -194,6 +204,8 @@ fn call_of(app: &App, webhook: &Signed, called: &E164) -> Option<Call> {
         status: webhook.parameter("CallStatus").and_then(CallStatus::from_name).unwrap_or(CallStatus::Ringing),
         started_at: app.clock.now(),
         duration_s: None,
+        cost: None,
+        paid: false,
         routed_to: None,
         routed_why: None,
         agent_id: None,

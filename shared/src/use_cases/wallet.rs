@@ -1,10 +1,10 @@
 //! What a tenant has, and the ledger that explains it.
 
+use domain::billing::Candidate;
 use domain::number::{Number, NumberStatus};
 use domain::runway::{Upcoming, funds_last_until};
 use domain::wallet::Wallet;
 use domain::{Currency, TenantId, limits, period};
-use jiff::civil::Date;
 use serde::Deserialize;
 use store::keys;
 use store::page::Cursor;
@@ -49,10 +49,12 @@ async fn renewing(app: &App, tenant: &TenantId) -> Result<Vec<Number>, Error> {
 }
 
 fn upcoming(number: &Number, currency: Currency) -> Option<Upcoming> {
-    let (anchor, paid_through) = (number.anchor?, number.paid_through?);
-    (number.price.currency == currency).then_some(())?;
-    let next = (0..=u16::MAX).find(|n| period::start_of(anchor, *n).is_none_or(|start: Date| start >= paid_through))?;
-    Some(Upcoming { anchor, next, price: number.price.micros })
+    let candidate = Candidate::of(number).filter(|_| number.price.currency == currency)?;
+    let Candidate { anchor, paid_through, .. } = candidate;
+    let next = period::from(anchor, paid_through)?;
+    // A price that was announced counts from the start: it applies to all months but, at most, the first.
+    let price = candidate.price_from(number.price_change.map_or(paid_through, |change| change.from));
+    Some(Upcoming { anchor, next, price: price.micros })
 }
 
 /// Which entries to list.
@@ -82,39 +84,37 @@ pub async fn entries(app: &App, caller: &Caller, request: &EntriesRequest) -> Re
         Some(text) => text.parse().map_err(|e| Error::invalid("currency", format!("{e}")))?,
         None => Currency::USD,
     };
-    let limit = paging.limit()?;
+    let limit = usize::from(paging.limit()?);
     let prefix = keys::entries(currency);
     let start = paging.cursor(&format!("BAL#{currency}#"))?.map(|cursor| read_cursor(&cursor, &prefix)).transpose()?;
-    let Some((mut balance, mut after)) = start_of(app, &caller.tenant, currency, start).await? else {
+    let Some(mut place) = start_of(app, &caller.tenant, currency, start).await? else {
         return Ok(Listed { items: Vec::new(), next_cursor: None });
     };
-    let wanted = |entry: &domain::wallet::Entry| {
-        let named = request.number_id.as_deref();
-        named.is_none_or(|id| entry.number_id.as_ref().is_some_and(|number| number.as_str() == id))
-    };
-    let mut items = Vec::new();
+    let named = request.number_id.as_deref();
+    let wanted = |entry: &EntryView| named.is_none_or(|id| entry.number_id.as_deref() == Some(id));
+    let mut items: Vec<EntryView> = Vec::new();
     for _ in 0..limits::PAGE_READS_MAX {
-        let page = app.store.entry_list(&caller.tenant, currency, after, limit).await?;
+        let page = app.store.entry_list(&caller.tenant, currency, place.after.clone(), limits::PAGE_DEFAULT).await?;
         for entry in page.items {
             let key = keys::entry(&caller.tenant, currency, entry.effective_at, &cause(&entry));
-            let after_it = balance;
-            balance = balance.saturating_sub(entry.wallet_micros());
-            let kept = wanted(&entry);
-            if kept {
-                items.push(EntryView::of(entry, after_it));
+            let moved = entry.wallet_micros();
+            let shown = EntryView::shown(entry, place.balance);
+            for (n, line) in shown.into_iter().enumerate().skip(place.shown) {
+                if items.len() == limit {
+                    let next = Place { shown: n, ..place.clone() };
+                    return Ok(Listed { items, next_cursor: Some(write_cursor(currency, &next)) });
+                }
+                if wanted(&line) {
+                    items.push(line);
+                }
             }
-            if items.len() == usize::from(limit) && kept {
-                let next_cursor = Some(write_cursor(currency, balance, &key.sk));
-                return Ok(Listed { items, next_cursor });
-            }
+            place = Place { balance: place.balance.saturating_sub(moved), shown: 0, after: Some(Cursor::at(key.sk)) };
         }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(Listed { items, next_cursor: None }),
+        if page.next.is_none() {
+            return Ok(Listed { items, next_cursor: None });
         }
     }
-    let next_cursor = after.map(|after| write_cursor(currency, balance, after.position()));
-    Ok(Listed { items, next_cursor })
+    Ok(Listed { items, next_cursor: Some(write_cursor(currency, &place)) })
 }
 
 /// What an entry is keyed by beside its instant.
@@ -125,7 +125,16 @@ fn cause(entry: &domain::wallet::Entry) -> String {
     }
 }
 
-type Place = (i64, Option<Cursor>);
+/// Where a list of entries goes on.
+#[derive(Clone)]
+struct Place {
+    /// What the wallet had after the entry that comes next, in micro-units.
+    balance: i64,
+    /// Lines of that entry that were shown already.
+    shown: usize,
+    /// The entry before it.
+    after: Option<Cursor>,
+}
 
 async fn start_of(
     app: &App,
@@ -133,19 +142,27 @@ async fn start_of(
     currency: Currency,
     place: Option<Place>,
 ) -> Result<Option<Place>, Error> {
+    let whole = |balance: i64| Place { balance, shown: 0, after: None };
     match place {
         Some(place) => Ok(Some(place)),
-        None => Ok(app.store.wallet_get(tenant, currency).await?.map(|wallet| (wallet.balance, None))),
+        None => Ok(app.store.wallet_get(tenant, currency).await?.map(|wallet| whole(wallet.balance))),
     }
 }
 
-fn write_cursor(currency: Currency, balance: i64, position: &str) -> String {
-    Cursor::at(format!("BAL#{currency}#{balance}|{position}")).encode()
+fn write_cursor(currency: Currency, place: &Place) -> String {
+    let position = place.after.as_ref().map(Cursor::position).unwrap_or_default();
+    Cursor::at(format!("BAL#{currency}#{}#{}|{position}", place.balance, place.shown)).encode()
 }
 
 fn read_cursor(cursor: &Cursor, prefix: &str) -> Result<Place, Error> {
-    let bad = || Error::invalid("cursor", "take it from `next_cursor` of the same list");
-    let (head, position) = cursor.position().split_once('|').ok_or_else(bad)?;
-    let balance = head.rsplit('#').next().and_then(|text| text.parse().ok()).ok_or_else(bad)?;
-    if position.starts_with(prefix) { Ok((balance, Some(Cursor::at(position)))) } else { Err(bad()) }
+    let read = || {
+        let (head, position) = cursor.position().split_once('|')?;
+        let mut numbers = head.rsplit('#');
+        let shown = numbers.next()?.parse().ok()?;
+        let balance = numbers.next()?.parse().ok()?;
+        let fits = position.is_empty() || position.starts_with(prefix);
+        let after = (!position.is_empty()).then(|| Cursor::at(position));
+        fits.then_some(Place { balance, shown, after })
+    };
+    read().ok_or_else(|| Error::invalid("cursor", "take it from `next_cursor` of the same list"))
 }

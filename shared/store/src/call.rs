@@ -4,13 +4,15 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::call::{Call, CallStatus};
+use domain::wallet::WalletRef;
 use domain::{AgentId, E164, TenantId, limits};
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 use crate::Store;
 use crate::item::{StoreError, decode, encode, key_of, text, whole, with_key};
-use crate::keys::{self, CALLS_INDEX, CALLS_PK, CALLS_SK};
+use crate::keys::{self, CALLS_INDEX, CALLS_PK, CALLS_SK, DUE_PK, DUE_SK};
 use crate::page::{Cursor, Page};
+use crate::transact::{Guard, Write};
 use crate::update::Update;
 
 /// What was heard of a call after it began.
@@ -77,6 +79,12 @@ impl Store {
         update = update.set_if_absent("agent_id", &news.agent_id)?;
         match news.status {
             Some(status) => {
+                if let Some(cost) = &call.cost {
+                    // In the index of unpaid calls from the moment it has a price.
+                    let wallet = WalletRef { tenant_id: call.tenant_id.clone(), currency: cost.currency };
+                    let (pk, sk) = keys::unpaid_call(&wallet, call.started_at, &call.call_sid);
+                    update = update.set("cost", cost)?.set(DUE_PK, &pk)?.set(DUE_SK, &sk)?;
+                }
                 let moved = update
                     .set("status", &status)?
                     .set("duration_s", &call.duration_s)?
@@ -177,6 +185,12 @@ impl Store {
         let others = items.filter(|item| item.get(CALLS_SK) != Some(&text(&until)));
         others.take(limit).map(decode).collect()
     }
+}
+
+/// A call's minutes were charged; each call's once.
+pub fn paid(call_sid: &str) -> Result<Write, StoreError> {
+    let update = Update::of(keys::call(call_sid)).set("paid", &true)?.remove(DUE_PK).remove(DUE_SK);
+    Ok(update.when_exists().when_not_set("paid").write(Guard::Call))
 }
 
 /// Attributes that never change once a call is known: index keys and expiry.

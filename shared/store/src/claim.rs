@@ -96,6 +96,12 @@ pub fn restatus(e164: &E164, number: &NumberId, rev: &OperationId, status: Numbe
     Ok(update.when_is("number_id", number)?.write(Guard::Claim))
 }
 
+/// Changes only the status that callers meet, by what no operation did: its number was paid for, or could not be.
+pub fn meet(e164: &E164, number: &NumberId, status: NumberStatus) -> Result<Write, StoreError> {
+    let update = Update::of(keys::claim(e164)).set("route.status", &status)?;
+    Ok(update.when_is("number_id", number)?.write(Guard::Claim))
+}
+
 /// Changes only where callers go when the agent cannot answer.
 pub(crate) fn refallback(e164: &E164, number: &NumberId, to: Option<&E164>) -> Result<Write, StoreError> {
     let update = Update::of(keys::claim(e164)).set("route.fallback", &to)?.when_is("number_id", number)?;

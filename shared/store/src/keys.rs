@@ -3,6 +3,7 @@
 //! Keys are built from checked types only, so no caller's text can reach another tenant's partition (invariant I9).
 
 use domain::number::NumberStatus;
+use domain::wallet::WalletRef;
 use domain::{AgentId, Currency, E164, NumberId, OperationId, ProjectId, TenantId, limits};
 use jiff::Timestamp;
 
@@ -209,8 +210,98 @@ pub fn read_due_operation(sk: &str) -> Option<(TenantId, OperationId)> {
 
 /// Index keys of a charged number: they never change while it is held.
 #[must_use]
-pub fn anchor(day: i8, tenant: &TenantId, id: &NumberId) -> (String, String) {
-    (format!("ANCHOR#{day:02}#{}", shard(id.as_str(), limits::ANCHOR_SHARDS)), format!("{tenant}#{id}"))
+pub fn anchor(day: i8, wallet: &WalletRef, id: &NumberId) -> (String, String) {
+    (anchor_partition(day, shard(id.as_str(), limits::ANCHOR_SHARDS)), format!("{}{id}", wallet_prefix(wallet)))
+}
+
+/// One of the [`limits::ANCHOR_SHARDS`] index partitions of an anchor day.
+#[must_use]
+pub fn anchor_partition(day: i8, shard: u8) -> String {
+    format!("ANCHOR#{day:02}#{shard}")
+}
+
+/// Index sort keys of what one wallet pays for begin so.
+#[must_use]
+pub fn wallet_prefix(wallet: &WalletRef) -> String {
+    format!("{}#{}#", wallet.tenant_id, wallet.currency)
+}
+
+/// Everything of one wallet, under its prefix, sorts before this.
+#[must_use]
+pub fn after_wallet(wallet: &WalletRef) -> String {
+    format!("{}~", wallet_prefix(wallet))
+}
+
+/// WalletRef and rest of an index sort key that begins with a wallet.
+#[must_use]
+pub fn read_wallet(sk: &str) -> Option<(WalletRef, &str)> {
+    let (tenant, rest) = sk.split_once('#')?;
+    let (currency, rest) = rest.split_once('#')?;
+    Some((WalletRef { tenant_id: tenant.parse().ok()?, currency: currency.parse().ok()? }, rest))
+}
+
+/// What is to be done with a number at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberDue {
+    /// Charge it, remind, suspend, resume, or release it for want of payment.
+    Dunning,
+    /// Release it at the end of what is paid for.
+    PeriodEnd,
+}
+
+/// Index partition of numbers with something to be done, one of [`limits::DUE_SHARDS`].
+#[must_use]
+pub fn number_due_partition(what: NumberDue, shard: u8) -> String {
+    match what {
+        NumberDue::Dunning => format!("DUNNING#{shard}"),
+        NumberDue::PeriodEnd => format!("PERIOD-END#{shard}"),
+    }
+}
+
+/// Index keys of a number with something to be done.
+#[must_use]
+pub fn number_due(what: NumberDue, at: Timestamp, wallet: &WalletRef, id: &NumberId) -> (String, String) {
+    let partition = number_due_partition(what, shard(id.as_str(), limits::DUE_SHARDS));
+    (partition, format!("{}#{}{id}", instant(at), wallet_prefix(wallet)))
+}
+
+/// WalletRef and number of such a key.
+#[must_use]
+pub fn read_number_due(sk: &str) -> Option<(WalletRef, NumberId)> {
+    let (wallet, id) = read_wallet(sk.split_once('#')?.1)?;
+    Some((wallet, id.parse().ok()?))
+}
+
+/// Index partition of calls whose minutes are not paid for yet, one of [`limits::DUE_SHARDS`].
+#[must_use]
+pub fn unpaid_calls_partition(shard: u8) -> String {
+    format!("UNPAID-CALLS#{shard}")
+}
+
+/// Index keys of a call whose minutes are not paid for yet.
+#[must_use]
+pub fn unpaid_call(wallet: &WalletRef, at: Timestamp, call_sid: &str) -> (String, String) {
+    (unpaid_calls_of(wallet), format!("{}{}#{call_sid}", wallet_prefix(wallet), instant(at)))
+}
+
+/// The index partition a wallet's unpaid calls are in.
+#[must_use]
+pub fn unpaid_calls_of(wallet: &WalletRef) -> String {
+    unpaid_calls_partition(shard(wallet.tenant_id.as_str(), limits::DUE_SHARDS))
+}
+
+/// A daily job's state.
+#[must_use]
+pub fn job(name: &str) -> Key {
+    Key { pk: format!("JOB#{name}"), sk: "STATE".into() }
+}
+
+/// Sort keys of what a daily job has sent and nobody has worked off yet begin so.
+pub const WORK: &str = "WORK#";
+/// What a daily job has sent for one wallet.
+#[must_use]
+pub fn job_work(name: &str, wallet: &WalletRef) -> Key {
+    Key { pk: format!("JOB#{name}"), sk: format!("{WORK}{}", wallet_prefix(wallet)) }
 }
 
 /// An instant as it sorts: fixed width, UTC, microseconds.
@@ -246,6 +337,19 @@ mod tests {
         assert_eq!(read_due_operation(&key), Some((tenant, id)));
         assert!(key < due_until(at) && key > due_until("2027-01-01T00:00:00Z".parse().unwrap()));
         assert_eq!(read_due_operation("2027#notice#a#b"), None);
+    }
+
+    #[test]
+    fn a_numbers_keys_lead_back_to_it() {
+        let wallet = WalletRef { tenant_id: "ten_1".parse().unwrap(), currency: Currency::USD };
+        let id: NumberId = "num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
+        let at: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let (_, key) = number_due(NumberDue::Dunning, at, &wallet, &id);
+        assert_eq!(read_number_due(&key), Some((wallet.clone(), id.clone())));
+        assert!(key < due_until(at));
+        let (_, key) = anchor(31, &wallet, &id);
+        assert_eq!(read_wallet(&key), Some((wallet.clone(), id.as_str())));
+        assert!(key < after_wallet(&wallet) && key > wallet_prefix(&wallet));
     }
 
     #[test]

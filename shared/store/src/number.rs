@@ -1,21 +1,23 @@
 //! Numbers.
 
+use domain::billing::{Candidate, Settled};
+use domain::dunning::Dunning;
 use domain::number::{CarrierRef, Link, Number, NumberStatus, PlatformRef};
+use domain::operation::ReleaseWhy;
+use domain::wallet::WalletRef;
 use domain::{AgentId, E164, NumberId, OperationId, ProjectId, TenantId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::Store;
 use crate::item::{StoreError, encode, with_key};
-use crate::keys::{self, ANCHOR_PK, ANCHOR_SK};
+use crate::keys::{self, ANCHOR_PK, ANCHOR_SK, DUE_PK, DUE_SK, NumberDue};
 use crate::page::{Cursor, Listing, Page};
 use crate::transact::{Guard, TransactError, Write};
 use crate::update::Update;
 
 /// Statuses in which a number can be linked and made primary.
 pub(crate) const SERVICEABLE: [NumberStatus; 2] = [NumberStatus::Active, NumberStatus::PastDue];
-/// Statuses in which a number can be released.
-const RELEASABLE: [NumberStatus; 3] = [NumberStatus::Active, NumberStatus::PastDue, NumberStatus::Suspended];
 
 /// What a tenant changes of a number; `None` leaves a field, `Some(None)` clears it.
 #[derive(Debug, Clone, Default)]
@@ -117,17 +119,188 @@ pub fn open(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result
     Ok(update.write(Guard::Number))
 }
 
-/// Gives a number to this operation alone, for releasing it.
-pub fn open_release(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result<Write, StoreError> {
-    let update = Update::of(keys::number(tenant, id))
+/// Gives a number to this operation alone, for releasing it, as it was read. One that is not paid for is released though
+/// it be primary or locked: those guard against a tenant's own mistakes.
+pub fn open_release(number: &Number, operation: &OperationId, why: ReleaseWhy) -> Result<Write, StoreError> {
+    let mut update = as_read(number)?
         .set("open_operation_id", operation)?
         .set("status", &NumberStatus::Releasing)?
         .remove("release_at")
+        .remove("dunning")
+        .remove(DUE_PK)
+        .remove(DUE_SK)
         .when_absent("open_operation_id")
-        .when_in("status", &RELEASABLE)?
+        .when_not_set("parked");
+    update = match why {
+        ReleaseWhy::Asked => update.when_not_set("primary").when_not_set("locked"),
+        ReleaseWhy::PeriodEnd => {
+            update.when_not_set("primary").when_not_set("locked").when_is("release_at", &number.release_at)?
+        }
+        ReleaseWhy::Unpaid => update.set("primary", &false)?,
+    };
+    Ok(update.write(Guard::Number))
+}
+
+/// Only while status, what is paid for, and dunning are as they were read.
+fn as_read(number: &Number) -> Result<Update, StoreError> {
+    let update = Update::of(keys::number(&number.tenant_id, &number.id)).when_is("status", &number.status)?;
+    let update = update.when_is("paid_through", &number.paid_through)?;
+    dunning_as_read(update, number.dunning.as_ref())
+}
+
+fn dunning_as_read(update: Update, dunning: Option<&Dunning>) -> Result<Update, StoreError> {
+    Ok(match dunning {
+        Some(dunning) => update.when_is("dunning.day", &dunning.day)?.when_is("dunning.on", &dunning.on)?,
+        None => update.when_absent("dunning"),
+    })
+}
+
+fn due_at(update: Update, what: NumberDue, at: Timestamp, wallet: &WalletRef, id: &NumberId) -> Result<Update, StoreError> {
+    let (pk, sk) = keys::number_due(what, at, wallet, id);
+    update.set(DUE_PK, &pk)?.set(DUE_SK, &sk)
+}
+
+/// Periods of a number were charged. One that owes nothing any more serves again: at once, or (suspended) when it is
+/// resumed, which is due at `now`. Stands under the condition that nobody else charged, released or parked it: its
+/// `paid_through` only ever moves forward, which makes it the guard of invariant I5.
+pub fn charged(wallet: &WalletRef, number: &Candidate, settled: &Settled, now: Timestamp) -> Result<Write, StoreError> {
+    let mut update = Update::of(keys::number(&wallet.tenant_id, &number.id))
+        .when_is("paid_through", &number.paid_through)?
+        .set("paid_through", &settled.paid_through)?
+        .when_is("status", &number.status)?
+        .when_not_set("parked");
+    update = dunning_as_read(update, number.dunning.as_ref())?;
+    if settled.price != number.price {
+        update = update.set("price", &settled.price)?;
+    }
+    if settled.price_change != number.price_change {
+        update = update.set("price_change", &settled.price_change)?;
+    }
+    if number.included != number.was_included {
+        update = update.set("included", &number.included)?;
+    }
+    match (number.status, settled.recovered) {
+        (NumberStatus::Suspended, true) => {
+            update = update.remove("dunning").remove("release_at");
+            update = due_at(update, NumberDue::Dunning, now, wallet, &number.id)?;
+        }
+        (NumberStatus::Suspended, false) => {}
+        (_, true) => {
+            update = update.set("status", &NumberStatus::Active)?.remove("dunning").remove(DUE_PK).remove(DUE_SK);
+            update = update.when_absent("release_at");
+        }
+        // A charge that was found by the index of what is due (a sale dated long ago) is done with.
+        (_, false) => update = update.when_absent("release_at"),
+    }
+    Ok(update.write(Guard::Number))
+}
+
+/// A number that was charged is looked for in the index of what is due no more.
+pub fn not_due(wallet: &WalletRef, id: &NumberId) -> Write {
+    let update = Update::of(keys::number(&wallet.tenant_id, id)).remove(DUE_PK).remove(DUE_SK);
+    update.when_absent("dunning").when_absent("release_at").write(Guard::Number)
+}
+
+/// A number could not be charged for the first time: it is past due, and looked at again at `at`.
+pub fn past_due(wallet: &WalletRef, number: &Candidate, dunning: &Dunning, at: Timestamp) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&wallet.tenant_id, &number.id))
+        .when_is("paid_through", &number.paid_through)?
+        .when_is("status", &NumberStatus::Active)?
+        .when_absent("dunning")
+        .when_absent("release_at")
+        .when_not_set("parked")
+        .set("status", &NumberStatus::PastDue)?
+        .set("dunning", dunning)?;
+    Ok(due_at(update, NumberDue::Dunning, at, wallet, &number.id)?.write(Guard::Number))
+}
+
+/// Dunning went on: a notice was recorded, or the number is only looked at again at `at`; a release may have moved later.
+pub fn dunned(
+    number: &Number,
+    after: &Dunning,
+    release_at: Option<Timestamp>,
+    at: Timestamp,
+) -> Result<Write, StoreError> {
+    let mut update = as_read(number)?.set("dunning", after)?;
+    if release_at != number.release_at {
+        update = update.set("release_at", &release_at)?;
+    }
+    Ok(due_at(update, NumberDue::Dunning, at, &number.wallet(), &number.id)?.write(Guard::Number))
+}
+
+/// Gives a number that is past due to this operation alone, for suspending it.
+pub fn open_suspend(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
+    let update = as_read(number)?.set("open_operation_id", operation)?.when_absent("open_operation_id");
+    Ok(update.when_not_set("parked").write(Guard::Number))
+}
+
+/// Gives a suspended number that owes nothing any more to this operation alone, for resuming it.
+pub fn open_resume(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
+    let update = as_read(number)?.set("open_operation_id", operation)?.when_absent("open_operation_id");
+    Ok(update.when_not_set("parked").write(Guard::Number))
+}
+
+/// What a finished suspension writes into its number.
+#[derive(Debug)]
+pub struct Suspended<'a> {
+    /// Its dunning as it was when the suspension began.
+    pub before: &'a Dunning,
+    /// Its dunning now.
+    pub after: &'a Dunning,
+    /// When it is released, unless it is paid for.
+    pub release_at: Timestamp,
+    /// When it is looked at again.
+    pub look_at: Timestamp,
+}
+
+/// A suspension succeeded.
+pub fn suspended(
+    wallet: &WalletRef,
+    id: &NumberId,
+    operation: &OperationId,
+    news: &Suspended<'_>,
+) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&wallet.tenant_id, id))
+        .when_is("status", &NumberStatus::PastDue)?
+        .set("status", &NumberStatus::Suspended)?
+        .set("dunning", news.after)?
+        .set("release_at", &news.release_at)?;
+    let update = dunning_as_read(update, Some(news.before))?;
+    closed(due_at(update, NumberDue::Dunning, news.look_at, wallet, id)?, operation)
+}
+
+/// A suspension ended: the number serves again.
+pub fn resumed(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(tenant, id))
+        .when_is("status", &NumberStatus::Suspended)?
+        .when_absent("dunning")
+        .set("status", &NumberStatus::Active)?
+        .remove("release_at")
+        .remove(DUE_PK)
+        .remove(DUE_SK);
+    closed(update, operation)
+}
+
+/// The tenant lets a number go at the end of what is paid for.
+pub fn release_scheduled(number: &Number, at: Timestamp) -> Result<Write, StoreError> {
+    let update = as_read(number)?
+        .set("release_at", &at)?
+        .when_absent("release_at")
+        .when_absent("open_operation_id")
         .when_not_set("primary")
         .when_not_set("locked")
         .when_not_set("parked");
+    Ok(due_at(update, NumberDue::PeriodEnd, at, &number.wallet(), &number.id)?.write(Guard::Number))
+}
+
+/// The tenant keeps a number after all. When it is not paid for any more, charging it is due at `now`.
+pub fn release_unscheduled(number: &Number, now: Timestamp) -> Result<Write, StoreError> {
+    let update = as_read(number)?.when_is("release_at", &number.release_at)?.remove("release_at");
+    let unpaid = number.paid_through.is_some_and(|paid_through| paid_through <= domain::period::date_of(now));
+    let update = match unpaid {
+        true => due_at(update, NumberDue::Dunning, now, &number.wallet(), &number.id)?,
+        false => update.remove(DUE_PK).remove(DUE_SK),
+    };
     Ok(update.write(Guard::Number))
 }
 
@@ -146,17 +319,19 @@ pub struct Bought<'a> {
     pub anchor: Date,
     /// Exclusive end of the first period.
     pub paid_through: Date,
+    /// When the next period has begun already (a sale that took long to be known), charging it is due now.
+    pub due_at: Option<Timestamp>,
 }
 
 /// A purchase succeeded: the number serves, and renews on its anchor day.
 pub fn bought(
-    tenant: &TenantId,
+    wallet: &WalletRef,
     id: &NumberId,
     operation: &OperationId,
     done: &Bought<'_>,
 ) -> Result<Write, StoreError> {
-    let (anchor_pk, anchor_sk) = keys::anchor(done.anchor.day(), tenant, id);
-    let update = Update::of(keys::number(tenant, id))
+    let (anchor_pk, anchor_sk) = keys::anchor(done.anchor.day(), wallet, id);
+    let mut update = Update::of(keys::number(&wallet.tenant_id, id))
         .set("status", &NumberStatus::Active)?
         .set("carrier_ref", done.carrier)?
         .set("platform_ref", &done.platform)?
@@ -166,6 +341,9 @@ pub fn bought(
         .set("paid_through", &done.paid_through)?
         .set(ANCHOR_PK, &anchor_pk)?
         .set(ANCHOR_SK, &anchor_sk)?;
+    if let Some(at) = done.due_at {
+        update = due_at(update, NumberDue::Dunning, at, wallet, id)?;
+    }
     closed(update, operation)
 }
 

@@ -1,9 +1,12 @@
-//! The queue of operations to be driven: a hint that saves a minute, never the only trace of work (the sweep is).
+//! Queues: of operations to be driven, and of wallets to be charged. Hints that save time, never the only trace of work:
+//! the sweep finds operations, and what a daily job has sent is on record until it is worked off.
 
 use std::sync::{Arc, OnceLock};
 
 use aws_sdk_sqs::{Client, Config};
+use domain::wallet::WalletRef;
 use domain::{OperationId, TenantId};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::item::StoreError;
@@ -15,6 +18,32 @@ pub struct OperationMessage {
     pub tenant_id: TenantId,
     /// Which.
     pub operation_id: OperationId,
+}
+
+/// Please charge what this wallet pays for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeMessage {
+    /// Whose wallet.
+    pub wallet: WalletRef,
+    /// Up to which day: periods that began by then are due. The tick decides it, not the delivery.
+    pub date: Date,
+    /// What for.
+    pub cause: ChargeCause,
+}
+
+/// Why a wallet is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeCause {
+    /// Periods begin: those of anchors on days since then (all anchors when none is named).
+    Renewal {
+        /// First day whose anchors are looked at.
+        since: Option<Date>,
+    },
+    /// Numbers are overdue, and dunning is to go on.
+    Dunning,
+    /// Money came in.
+    Credit,
 }
 
 /// The queue, through the real SDK. Its client is made at the first use.
@@ -32,11 +61,11 @@ impl Queue {
         Self { config, client: Arc::default(), url: url.into() }
     }
 
-    /// Asks for an operation to be driven soon.
+    /// Asks for something to be done soon.
     ///
     /// # Errors
-    /// When the queue does not answer; the sweep will find the operation all the same.
-    pub async fn send(&self, message: &OperationMessage) -> Result<(), StoreError> {
+    /// When the queue does not answer; whatever it was will be found all the same.
+    pub async fn send<T: Serialize>(&self, message: &T) -> Result<(), StoreError> {
         let client = self.client.get_or_init(|| Client::from_conf(self.config.clone()));
         let body = serde_json::to_string(message).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let sent = client.send_message().queue_url(&self.url).message_body(body).send().await;

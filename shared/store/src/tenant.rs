@@ -55,13 +55,37 @@ impl Store {
     }
 }
 
-/// One number more, while the plan's limit is not reached.
-pub fn hold_one_more(tenant: &TenantId, limit: u32) -> Write {
-    let update = Update::of(keys::holdings(tenant)).add("numbers", 1).when_absent_or_below("numbers", i64::from(limit));
+/// One number more, while the plan's limit is not reached; with one of the plan's `places` for numbers that cost nothing,
+/// when it is to have one.
+pub fn hold_one_more(tenant: &TenantId, limit: u32, place: Option<u32>) -> Write {
+    let mut update =
+        Update::of(keys::holdings(tenant)).add("numbers", 1).when_absent_or_below("numbers", i64::from(limit));
+    if let Some(places) = place {
+        update = update.add("included", 1).when_absent_or_below("included", i64::from(places));
+    }
     update.write(Guard::Holdings)
 }
 
-/// One number less.
-pub fn hold_one_less(tenant: &TenantId) -> Write {
-    Update::of(keys::holdings(tenant)).add("numbers", -1).when_at_least("numbers", 1).write(Guard::Holdings)
+/// One number less, and the place it had.
+pub fn hold_one_less(tenant: &TenantId, included: bool) -> Write {
+    let mut update = Update::of(keys::holdings(tenant)).add("numbers", -1).when_at_least("numbers", 1);
+    if included {
+        update = update.add("included", -1);
+    }
+    update.write(Guard::Holdings)
+}
+
+/// So many more (or less) of the tenant's numbers have a place, while as many had one as were read.
+pub fn places(tenant: &TenantId, read: u32, by: i64) -> Result<Write, StoreError> {
+    let update = Update::of(keys::holdings(tenant)).add("included", by);
+    let update = match read {
+        0 => update.when_absent_or_below("included", 1),
+        read => update.when_is("included", &read)?,
+    };
+    Ok(update.write(Guard::Holdings))
+}
+
+/// The tenant's primary number is none any more.
+pub fn primary_none(tenant: &TenantId, number: &NumberId) -> Result<Write, StoreError> {
+    Ok(Update::of(keys::holdings(tenant)).remove("primary").when_is("primary", number)?.write(Guard::Holdings))
 }

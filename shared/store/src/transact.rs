@@ -1,5 +1,6 @@
 //! All-or-nothing writes, composed from what the nouns hand out, with an answer that names which condition lost.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ pub enum Guard {
     Entry,
     /// The event is new.
     Event,
+    /// The call is not paid for.
+    Call,
+    /// Nothing later stands there.
+    Work,
 }
 
 type Builder = Box<dyn Fn(&str) -> Result<TransactWriteItem, BuildError> + Send + Sync>;
@@ -108,11 +113,14 @@ impl Write {
         })
     }
 
-    /// Deletes an item under a condition.
+    /// Deletes an item under a condition, in which a name that DynamoDB keeps for itself is written `#name`.
     pub(crate) fn delete_when(guard: Guard, key: &Key, condition: &str, values: Item) -> Self {
+        let names = condition.split_whitespace().filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.into())));
+        let names: HashMap<String, String> = names.collect();
         let delete = Delete::builder()
             .set_key(Some(key_of(key)))
             .condition_expression(condition)
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
             .set_expression_attribute_values((!values.is_empty()).then_some(values));
         Self::new(guard, move |table| {
             let delete = delete.clone().table_name(table).build();

@@ -1,6 +1,6 @@
 //! Wallets, holds, ledger entries. Every change of a balance comes with its entry, in the same transaction (I4).
 
-use domain::wallet::{Entry, Hold, HoldState, Wallet};
+use domain::wallet::{Entry, Hold, HoldState, Wallet, WalletRef};
 use domain::{Currency, Money, OperationId, TenantId};
 
 use crate::Store;
@@ -86,6 +86,32 @@ pub fn adjust(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<[Write; 2
         wallet = wallet.when_at_least("available", micros.saturating_neg());
     }
     Ok([wallet.write(Guard::Wallet), insert_entry(tenant, entry, cause)?])
+}
+
+/// Takes what charges add up to out of the wallet, if it is available: wallet and entry. `overdue` numbers more (or less)
+/// are in dunning with it.
+pub fn charge(of: &WalletRef, entry: &Entry, overdue: i64) -> Result<[Write; 2], StoreError> {
+    let micros = entry.wallet_micros();
+    let mut wallet = may_be_new(of)?.add("balance", micros).add("available", micros).add("entries", 1);
+    if micros < 0 {
+        wallet = wallet.when_at_least("available", micros.saturating_neg());
+    }
+    if overdue != 0 {
+        wallet = wallet.add("overdue", overdue);
+    }
+    Ok([wallet.write(Guard::Wallet), insert_entry(&of.tenant_id, entry, entry.id.as_str())?])
+}
+
+/// So many numbers more (or less) are in dunning.
+pub fn overdue(of: &WalletRef, by: i64) -> Result<Write, StoreError> {
+    let wallet = may_be_new(of)?.add("balance", 0).add("available", 0).add("entries", 0).add("overdue", by);
+    Ok(wallet.write(Guard::Wallet))
+}
+
+/// A wallet that may not be there yet: numbers that cost nothing are charged without one.
+fn may_be_new(of: &WalletRef) -> Result<Update, StoreError> {
+    let wallet = Update::of(keys::wallet(&of.tenant_id, of.currency));
+    Ok(wallet.set_if_absent("currency", &of.currency)?.add("held", 0))
 }
 
 fn insert_entry(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<Write, StoreError> {

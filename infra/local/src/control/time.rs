@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, Surface, body};
+use crate::worker::Job;
 
 /// The year 9000. Calendars end with 9999, and whatever is begun needs months and years after it.
 const LAST: Timestamp = Timestamp::constant(221_845_392_000, 0);
@@ -59,23 +60,26 @@ async fn advance(State(surface): State<Surface>, text: String) -> Result<Json<Va
     Ok(Json(json!({ "now": surface.clock.now(), "fired": fired })))
 }
 
-async fn job(State(surface): State<Surface>, Path(job): Path<String>) -> Result<Json<Value>, Refusal> {
-    match job.as_str() {
-        "sweep" => {}
-        "renew" | "dun" | "release" | "reconcile" | "notify" => {
-            return Err(Refusal(StatusCode::NOT_IMPLEMENTED, format!("{job}: this installation has no such job yet")));
-        }
-        _ => return Err(Refusal(StatusCode::NOT_FOUND, "jobs: sweep".into())),
-    }
+async fn job(State(surface): State<Surface>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
+    let Some(job) = Job::ALL.into_iter().find(|job| job.name() == name) else {
+        let jobs = Job::ALL.map(Job::name).join(", ");
+        return Err(match name.as_str() {
+            "reconcile" | "notify" => {
+                Refusal(StatusCode::NOT_IMPLEMENTED, format!("{name}: this installation has no such job yet"))
+            }
+            _ => Refusal(StatusCode::NOT_FOUND, format!("jobs: {jobs}")),
+        });
+    };
     let before = surface.aws.dynamodb.capacity().write;
-    let (swept, worked) = surface.worker.sweep().await?;
-    let failed: Vec<Value> = (0..worked.failed).map(|_| json!({ "id": null, "code": "delivery_failed" })).collect();
+    let worked = surface.worker.tick(job).await?;
+    let undelivered = (0..worked.failed).map(|_| json!({ "id": null, "code": "delivery_failed" }));
+    let failed: Vec<Value> = worked.report.failed.iter().map(|failed| json!(failed)).chain(undelivered).collect();
     Ok(Json(json!({
-        "job": job,
+        "job": name,
         "now": surface.clock.now(),
-        "examined": swept.examined,
-        "changed": worked.messages,
-        "skipped": swept.examined.saturating_sub(worked.messages),
+        "examined": worked.report.examined,
+        "changed": worked.report.changed,
+        "skipped": worked.report.skipped,
         "failed": failed,
         "write_units": surface.aws.dynamodb.capacity().write - before,
     })))

@@ -1,0 +1,9 @@
+//! Finds wallets with overdue numbers and queues them (every hour). The work is `shared::billing`; this crate only hosts it.
+
+/// Runs on Lambda until the environment is taken away.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn run() -> Result<(), shared::serve::Error> {
+    shared::serve::schedule(shared::serve::Schedule::Dunning).await
+}

@@ -1,0 +1,171 @@
+//! The two daily jobs: find the wallets something is due for, note and send one message for each, and tell when a day is
+//! complete. They run every hour: once a day is complete, a tick costs one read.
+
+use std::collections::BTreeSet;
+
+use domain::wallet::WalletRef;
+use domain::{limits, period};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use store::StoreError;
+use store::job::{Job, JobState, Work};
+use store::keys::NumberDue;
+use store::queue::{ChargeCause, ChargeMessage};
+
+use super::{JobError, tick_time};
+use crate::App;
+
+/// Sends out what begins: every wallet that pays for a number whose anchor falls on a day since the last complete one.
+/// Answers how many messages it sent.
+///
+/// # Errors
+/// [`JobError`]. What was sent before stays sent and harms nobody; the next tick begins anew.
+pub async fn renew(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
+    let today = period::date_of(tick_time(app, tick)?);
+    let Some(state) = to_do(app, Job::Renewals, today).await? else { return Ok(0) };
+    let since = since(&state);
+    let mut seen = BTreeSet::new();
+    for day in anchor_days(since, today) {
+        for shard in 0..limits::ANCHOR_SHARDS {
+            let mut after = None;
+            loop {
+                let page = app.store.anchored_wallets(day, shard, after.as_deref()).await?;
+                for wallet in page.wallets {
+                    if seen.insert(wallet.clone()) {
+                        send(app, Job::Renewals, Work { wallet, date: today }, since).await?;
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    sent(app, Job::Renewals, today).await?;
+    Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
+}
+
+/// Sends out every wallet with numbers whose dunning is to go on, or calls that are not paid for. Answers how many messages
+/// it sent.
+///
+/// # Errors
+/// [`JobError`]. What was sent before stays sent and harms nobody; the next tick begins anew.
+pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
+    let tick = tick_time(app, tick)?;
+    let today = period::date_of(tick);
+    if to_do(app, Job::Dunning, today).await?.is_none() {
+        return Ok(0);
+    }
+    let mut seen = BTreeSet::new();
+    for shard in 0..limits::DUE_SHARDS {
+        for unpaid in [false, true] {
+            let mut after = None;
+            loop {
+                let page = match unpaid {
+                    false => app.store.due_wallets(NumberDue::Dunning, shard, tick, after.as_deref()).await?,
+                    true => app.store.unpaid_wallets(shard, after.as_deref()).await?,
+                };
+                for wallet in page.wallets {
+                    if seen.insert(wallet.clone()) {
+                        send(app, Job::Dunning, Work { wallet, date: today }, None).await?;
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    sent(app, Job::Dunning, today).await?;
+    Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
+}
+
+/// First day that is not complete; none when no day ever was.
+pub(super) fn since(state: &JobState) -> Option<Date> {
+    state.completed.last().and_then(|last| last.tomorrow().ok())
+}
+
+/// Days of the month whose anchors fall on a day from `since` to `today`.
+pub(super) fn anchor_days(since: Option<Date>, today: Date) -> BTreeSet<i8> {
+    let month_ago = today.checked_sub(jiff::Span::new().days(31)).unwrap_or(Date::MIN);
+    match since.filter(|since| *since > month_ago) {
+        None => (1..=31).collect(),
+        Some(since) => {
+            let days = since.series(jiff::Span::new().days(1)).take_while(|day| *day <= today);
+            days.flat_map(period::anchor_days).collect()
+        }
+    }
+}
+
+/// The job's state when it has something to send on this day; none when the day was sent already. Then what is not known to
+/// be worked off is sent again.
+async fn to_do(app: &App, job: Job, today: Date) -> Result<Option<JobState>, StoreError> {
+    complete_if_done(app, job).await?;
+    let state = app.store.job_get(job).await?;
+    let complete = state.completed.last().is_some_and(|last| *last >= today);
+    if complete {
+        return Ok(None);
+    }
+    if state.sent.is_some_and(|sent| sent >= today) {
+        for work in app.store.job_work_list(job, limits::PAGE_MAX).await?.items {
+            send(app, job, work, since(&state)).await?;
+        }
+        return Ok(None);
+    }
+    Ok(Some(state))
+}
+
+/// Notes work and asks for it.
+async fn send(app: &App, job: Job, work: Work, since: Option<Date>) -> Result<(), StoreError> {
+    app.store.job_work_put(job, &work).await?;
+    let cause = match job {
+        Job::Renewals => ChargeCause::Renewal { since },
+        Job::Dunning => ChargeCause::Dunning,
+    };
+    app.charges.send(&ChargeMessage { wallet: work.wallet, date: work.date, cause }).await
+}
+
+async fn sent(app: &App, job: Job, today: Date) -> Result<(), StoreError> {
+    app.store.job_sent(job, today).await?;
+    complete_if_done(app, job).await
+}
+
+/// Notes that a wallet's work of a day is done, and with the last of them that the day is complete.
+pub(super) async fn done(app: &App, job: Job, wallet: &WalletRef, date: Date) -> Result<(), StoreError> {
+    app.store.job_work_done(job, &Work { wallet: wallet.clone(), date }).await?;
+    complete_if_done(app, job).await
+}
+
+async fn complete_if_done(app: &App, job: Job) -> Result<(), StoreError> {
+    let state = app.store.job_get(job).await?;
+    let Some(sent) = state.sent.filter(|sent| !state.completed.contains(sent)) else { return Ok(()) };
+    if !app.store.job_work_list(job, 1).await?.items.is_empty() {
+        return Ok(());
+    }
+    let too_many = (state.completed.len() + 1).saturating_sub(limits::COMPLETED_DAYS_MAX);
+    let forget: Vec<Date> = state.completed.iter().take(too_many).copied().collect();
+    app.store.job_completed(job, sent, &forget).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn a_tick_looks_at_every_anchor_since_the_last_complete_day() {
+        let check = |since: Option<Date>, today: Date, days: &[i8]| {
+            assert_eq!(anchor_days(since, today).into_iter().collect::<Vec<_>>(), days, "{since:?} {today}");
+        };
+        let all: Vec<i8> = (1..=31).collect();
+        check(None, date(2027, 1, 15), &all);
+        check(Some(date(2027, 1, 15)), date(2027, 1, 15), &[15]);
+        check(Some(date(2027, 1, 30)), date(2027, 2, 1), &[1, 30, 31]);
+        check(Some(date(2027, 2, 28)), date(2027, 2, 28), &[28, 29, 30, 31]);
+        check(Some(date(2027, 2, 27)), date(2027, 3, 1), &[1, 27, 28, 29, 30, 31]);
+        check(Some(date(2026, 12, 1)), date(2027, 1, 15), &all);
+        check(Some(date(2027, 1, 16)), date(2027, 1, 15), &[]);
+    }
+}

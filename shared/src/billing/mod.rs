@@ -1,0 +1,186 @@
+//! Money over time: renewals, dunning, releases, usage. What is due and what it costs is decided in `domain::billing` and
+//! `domain::dunning`; here it is found, written, and sent on.
+//!
+//! ```text
+//! renew   (hourly)   anchors of the days since the last complete one ─┐ one message a wallet
+//! dun     (hourly)   numbers whose dunning is to go on today ─────────┤ and day
+//! credit             money came in ───────────────────────────────────┘
+//!                                    └─► charge: everything the wallet owes, oldest first, in batches
+//!                                         └─► dunning: notices, suspend, release, resume
+//! period end (hourly) numbers let go at the end of what is paid for ──► release saga
+//! ```
+//!
+//! A tick decides dates by its own time; what is due is read afresh. Whoever works may die anywhere: a charge moves a
+//! number's `paid_through` in the transaction that takes the money, work that was sent is on record until it is done, and
+//! everything else stands in the index of what is due until it is written.
+
+mod charge;
+mod daily;
+mod dun;
+mod period_end;
+mod plan;
+mod resume;
+pub mod usage;
+
+pub use charge::charge;
+pub use daily::{dun, renew};
+pub use period_end::release_ended;
+pub use plan::{Preview, preview};
+
+use domain::dunning::Dunning;
+use domain::ids::EventId;
+use domain::number::Number;
+use domain::operation::{Operation, Release, ReleaseWhy, Resume, Saga, Suspend};
+use domain::wallet::WalletRef;
+use domain::{NumberId, OperationId, TenantId, limits, period};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use store::outbox::Event;
+use store::queue::{ChargeCause, ChargeMessage};
+use store::{StoreError, TransactError, Write};
+
+use crate::App;
+use crate::saga;
+
+/// What a job did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Numbers (or calls) that were looked at.
+    pub examined: u64,
+    /// Of these, changed.
+    pub changed: u64,
+    /// Of these, left as they are for now.
+    pub skipped: u64,
+    /// Of these, such as could not be charged or released.
+    pub failed: Vec<Failed>,
+}
+
+/// What could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// To which number or call.
+    pub id: String,
+    /// Why: one of the API's codes.
+    pub code: &'static str,
+}
+
+impl Report {
+    /// Takes another one in.
+    pub fn add(&mut self, other: Self) {
+        self.examined += other.examined;
+        self.changed += other.changed;
+        self.skipped += other.skipped;
+        self.failed.extend(other.failed);
+    }
+}
+
+/// A tick that is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Its time is further ahead of the clock than clocks differ.
+    #[error("a tick of {0} is ahead of the clock")]
+    Ahead(Timestamp),
+    /// The books or the queue did not answer; the next tick begins anew.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The instant a tick stands for: its own, or now.
+fn tick_time(app: &App, tick: Option<Timestamp>) -> Result<Timestamp, JobError> {
+    let now = app.clock.now();
+    let latest = now.saturating_add(limits::TICK_AHEAD_MAX).unwrap_or(Timestamp::MAX);
+    match tick {
+        Some(tick) if tick > latest => Err(JobError::Ahead(tick)),
+        Some(tick) => Ok(tick),
+        None => Ok(now),
+    }
+}
+
+/// Money came in: what the wallet owes is charged, and what was suspended for it resumed, by whoever has the message. If
+/// it is lost, dunning finds the same tomorrow.
+pub async fn credited(app: &App, tenant: &TenantId, currency: domain::Currency) {
+    let wallet = WalletRef { tenant_id: tenant.clone(), currency };
+    let message = ChargeMessage { wallet, date: period::date_of(app.clock.now()), cause: ChargeCause::Credit };
+    if let Err(error) = app.charges.send(&message).await {
+        tracing::warn!(tenant.id = %tenant, %error, "a recovery could not be queued; dunning will do it tomorrow");
+    }
+}
+
+/// Begins the release of a number for this reason. `None` when the number is not as it was read any more, or is not to be
+/// released by now (locked, parked, worked on).
+///
+/// # Errors
+/// When the store does not answer.
+async fn begin_release(app: &App, number: &Number, why: ReleaseWhy) -> Result<Option<Operation>, StoreError> {
+    let Some(carrier) = number.carrier_ref.clone() else { return Ok(None) };
+    let release = Release {
+        e164: number.e164.clone(),
+        carrier,
+        agent_id: number.agent_id.clone(),
+        platform: number.platform_ref.clone(),
+        why,
+        included: number.included,
+    };
+    let mut op = operation(app, number, Saga::Release(Box::new(release.clone())));
+    // The queue has it next: whoever begins many releases does not wait for each.
+    (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
+    if !begun(app, saga::release::begin(&op, &release, number)?).await? {
+        return Ok(None);
+    }
+    saga::hint(app, &op).await;
+    Ok(Some(op))
+}
+
+/// Suspends a number that is past due, now.
+async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -> Result<bool, StoreError> {
+    let Some(before) = number.dunning else { return Ok(false) };
+    let release_at = period::midnight(release_on);
+    let currency = number.price.currency;
+    let suspend = Suspend { e164: number.e164.clone(), currency, before, after, release_at };
+    let op = operation(app, number, Saga::Suspend(Box::new(suspend)));
+    if !begun(app, saga::suspend::begin(&op, number)?).await? {
+        return Ok(false);
+    }
+    drive(app, op).await.map(|()| true)
+}
+
+/// Resumes a suspended number that owes nothing, now.
+async fn resume(app: &App, number: &Number) -> Result<bool, StoreError> {
+    let op = operation(app, number, Saga::Resume(Box::new(Resume { e164: number.e164.clone() })));
+    if !begun(app, saga::resume::begin(&op, number)?).await? {
+        return Ok(false);
+    }
+    drive(app, op).await.map(|()| true)
+}
+
+fn operation(app: &App, number: &Number, saga: Saga) -> Operation {
+    let id = OperationId::fresh(&*app.ids, app.clock.now());
+    Operation::begin(id, number.tenant_id.clone(), number.id.clone(), number.project_id.clone(), saga, &*app.clock)
+}
+
+/// Whether a beginning was written. When that is unknown it counts as not: the sweep finds it if it was.
+async fn begun(app: &App, writes: Vec<Write>) -> Result<bool, StoreError> {
+    match app.store.transact(writes).await {
+        Ok(()) => Ok(true),
+        Err(TransactError::Lost(_)) => Ok(false),
+        Err(TransactError::Store(error)) => Err(error),
+    }
+}
+
+async fn drive(app: &App, op: Operation) -> Result<(), StoreError> {
+    let deadline = saga::Deadline::of_a_request(app);
+    Box::pin(saga::drive(app, op, deadline)).await.map(|_| ())
+}
+
+/// An event of a number.
+fn event(app: &App, tenant: &TenantId, kind: &str, data: serde_json::Value) -> Result<Write, StoreError> {
+    let now = app.clock.now();
+    let event = Event { id: EventId::fresh(&*app.ids, now), kind: kind.to_owned(), at: now, data };
+    store::outbox::insert(tenant, &event)
+}
+
+/// The event that tells a tenant of a stage.
+fn notice(app: &App, tenant: &TenantId, number: &NumberId, day: u16) -> Result<Write, StoreError> {
+    event(app, tenant, "number.dunning_notice", serde_json::json!({ "number_id": number, "day": day }))
+}

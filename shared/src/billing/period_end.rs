@@ -1,0 +1,71 @@
+//! Releases numbers their tenants let go at the end of what is paid for, two hours before it.
+
+use domain::limits;
+use domain::number::Number;
+use domain::operation::ReleaseWhy;
+use jiff::Timestamp;
+use serde_json::json;
+use store::keys::NumberDue;
+use store::{StoreError, TransactError};
+
+use super::{Failed, JobError, Report, begin_release, event, tick_time};
+use crate::App;
+
+/// Begins every release that is due. One that cannot begin (locked since, worked on, parked) is kept or tried again.
+///
+/// # Errors
+/// [`JobError`]; the next tick goes on.
+pub async fn release_ended(app: &App, tick: Option<Timestamp>) -> Result<Report, JobError> {
+    let tick = tick_time(app, tick)?;
+    let mut report = Report::default();
+    for shard in 0..limits::DUE_SHARDS {
+        let mut after: Option<String> = None;
+        loop {
+            let due = app.store.due_numbers(NumberDue::PeriodEnd, shard, tick, after.as_deref()).await?;
+            for (tenant, id, _) in &due {
+                let number = app.store.number_get(tenant, id).await?;
+                let ends = |number: &Number| number.release_at.is_some_and(|at| at <= tick);
+                if let Some(number) = number.filter(Number::ends_with_its_period).filter(ends) {
+                    release(app, &number, &mut report).await?;
+                }
+            }
+            let full = due.len() == usize::from(limits::DUE_PAGE);
+            after = due.into_iter().last().filter(|_| full).map(|(_, _, position)| position);
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(report)
+}
+
+async fn release(app: &App, number: &Number, report: &mut Report) -> Result<(), StoreError> {
+    report.examined += 1;
+    if number.parked || number.open_operation_id.is_some() {
+        report.skipped += 1;
+        return Ok(());
+    }
+    if number.primary || number.locked {
+        keep(app, number).await?;
+        report.skipped += 1;
+        return Ok(());
+    }
+    match begin_release(app, number, ReleaseWhy::PeriodEnd).await? {
+        Some(_) => report.changed += 1,
+        None => report.failed.push(Failed { id: number.id.to_string(), code: "operation_in_progress" }),
+    }
+    Ok(())
+}
+
+/// A number that was locked or made primary after it was let go is kept: the later wish counts.
+async fn keep(app: &App, number: &Number) -> Result<(), StoreError> {
+    let data = json!({ "number_id": number.id, "why": if number.primary { "primary_number" } else { "number_locked" } });
+    let writes = vec![
+        store::number::release_unscheduled(number, app.clock.now())?,
+        event(app, &number.tenant_id, "number.release_undone", data)?,
+    ];
+    match app.store.transact(writes).await {
+        Ok(()) | Err(TransactError::Lost(_)) => Ok(()),
+        Err(TransactError::Store(error)) => Err(error),
+    }
+}

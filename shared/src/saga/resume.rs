@@ -1,0 +1,32 @@
+//! Resume: put callers of a suspended number through again, once it owes nothing.
+//!
+//! ```text
+//! begin   number ours alone, suspended and paid for · operation
+//! commit  number active · callers reach it · operation · event
+//! ```
+
+use domain::number::{Number, NumberStatus};
+use domain::operation::{Operation, Resume};
+use jiff::Timestamp;
+use serde_json::json;
+use store::{StoreError, Write};
+
+use crate::App;
+
+/// The transaction that begins the end of a suspension.
+///
+/// # Errors
+/// When an item cannot be encoded.
+pub fn begin(op: &Operation, number: &Number) -> Result<Vec<Write>, StoreError> {
+    Ok(vec![store::number::open_resume(number, &op.id)?, store::operation::insert(op)?])
+}
+
+pub(super) fn commit(app: &App, op: &Operation, resume: &Resume, now: Timestamp) -> Result<Vec<Write>, StoreError> {
+    let data = json!({ "number_id": op.number_id, "e164": resume.e164, "operation_id": op.id });
+    Ok(vec![
+        store::number::resumed(&op.tenant_id, &op.number_id, &op.id)?,
+        store::claim::restatus(&resume.e164, &op.number_id, &op.id, NumberStatus::Active)?,
+        store::operation::update(op)?,
+        super::event(app, op, "number.resumed", now, data)?,
+    ])
+}
