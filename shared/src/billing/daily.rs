@@ -82,6 +82,40 @@ pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
     Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
 }
 
+/// Wallets for which something would be due on a day, were it today: of numbers whose anchors come up to then, and of
+/// those that are overdue now.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn wallets_due(app: &App, date: Date) -> Result<BTreeSet<WalletRef>, StoreError> {
+    let mut wallets = BTreeSet::new();
+    for day in anchor_days(since(&app.store.job_get(Job::Renewals).await?), date) {
+        for shard in 0..limits::ANCHOR_SHARDS {
+            let mut after = None;
+            loop {
+                let page = app.store.anchored_wallets(day, shard, after.as_deref()).await?;
+                wallets.extend(page.wallets);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    for shard in 0..limits::DUE_SHARDS {
+        let mut after = None;
+        loop {
+            let page = app.store.due_wallets(NumberDue::Dunning, shard, Timestamp::MAX, after.as_deref()).await?;
+            wallets.extend(page.wallets);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(wallets)
+}
+
 /// First day that is not complete; none when no day ever was.
 pub(super) fn since(state: &JobState) -> Option<Date> {
     state.completed.last().and_then(|last| last.tomorrow().ok())

@@ -7,7 +7,7 @@ use domain::dunning::{self, Dunning, Stage};
 use domain::number::{Number, NumberStatus};
 use domain::operation::ReleaseWhy;
 use domain::wallet::WalletRef;
-use domain::{limits, period};
+use domain::{NumberId, limits, period};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use store::job::{Job, JobState};
@@ -85,6 +85,44 @@ async fn one(
         Some((_, Stage::Suspend)) | None => {
             let release_on = app.dunning.release_on(&before, counted, date);
             wait(app, number, before, tomorrow, release_on).await
+        }
+    }
+}
+
+/// What dunning would do with a number today, if it could not be charged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// Which number.
+    pub number_id: NumberId,
+    /// The stage that is reached, with its day in the policy; none while it only waits.
+    pub stage: Option<(u16, Stage)>,
+    /// The day of the stage that was recorded last.
+    pub day: u16,
+    /// Days that counted since.
+    pub counted: u16,
+    /// When it is released at the earliest, once that was announced.
+    pub release_at: Option<Timestamp>,
+}
+
+/// What dunning would do with each overdue number of a wallet today. Moves nothing.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn foresee(app: &App, wallet: &WalletRef, date: Date) -> Result<Vec<Foreseen>, StoreError> {
+    let completed: Vec<Date> = app.store.job_get(Job::Dunning).await?.completed.into_iter().collect();
+    let (mut foreseen, mut after) = (Vec::new(), None);
+    loop {
+        let owes = |number: &Number| number.dunning.is_some() && number.price.currency == wallet.currency;
+        let page = app.store.number_list(&wallet.tenant_id, after, limits::PAGE_MAX, owes).await?;
+        for (number, dunning) in page.items.iter().filter_map(|number| Some((number, number.dunning?))) {
+            let counted = dunning::counted(&completed, dunning.on, date);
+            let stage = app.dunning.reached(&dunning, counted);
+            let (day, release_at) = (dunning.day, number.release_at);
+            foreseen.push(Foreseen { number_id: number.id.clone(), stage, day, counted, release_at });
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(foreseen);
         }
     }
 }

@@ -23,7 +23,8 @@ mod resume;
 pub mod usage;
 
 pub use charge::charge;
-pub use daily::{dun, renew};
+pub use daily::{dun, renew, wallets_due};
+pub use dun::{Foreseen, foresee};
 pub use period_end::release_ended;
 pub use plan::{Preview, preview};
 

@@ -11,6 +11,7 @@ pub mod purchase;
 pub mod recovery;
 pub mod routing;
 pub mod search;
+pub mod statements;
 pub mod voice;
 pub mod wallet;
 

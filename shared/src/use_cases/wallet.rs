@@ -10,7 +10,7 @@ use store::keys;
 use store::page::Cursor;
 
 use super::Paging;
-use crate::api::{EntryView, Listed, WalletView, WalletsView};
+use crate::api::{EntryView, Listed, UpcomingView, WalletView, WalletsView};
 use crate::http::auth::Caller;
 use crate::{App, Error};
 
@@ -55,6 +55,25 @@ fn upcoming(number: &Number, currency: Currency) -> Option<Upcoming> {
     // A price that was announced counts from the start: it applies to all months but, at most, the first.
     let price = candidate.price_from(number.price_change.map_or(paid_through, |change| change.from));
     Some(Upcoming { anchor, next, price: price.micros })
+}
+
+/// The next charge of every number that is charged, the earliest first. Of a tenant with more numbers than
+/// [`limits::PAGE_READS_MAX`] pages, those of these pages.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::NotFound`] for a caller confined to a project.
+pub async fn upcoming_charges(app: &App, caller: &Caller, paging: &Paging) -> Result<Listed<UpcomingView>, Error> {
+    caller.sees_all()?;
+    let (limit, after) = (usize::from(paging.limit()?), paging.cursor("")?);
+    let numbers = renewing(app, &caller.tenant).await?;
+    let candidates = numbers.iter().filter_map(Candidate::of);
+    let mut items: Vec<UpcomingView> = candidates.filter_map(|candidate| UpcomingView::of(&candidate)).collect();
+    items.sort_by_key(UpcomingView::position);
+    items.retain(|item| after.as_ref().is_none_or(|after| *after.position() < *item.position()));
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = items.last().filter(|_| more).map(|last| Cursor::at(last.position()).encode());
+    Ok(Listed { items, next_cursor })
 }
 
 /// Which entries to list.

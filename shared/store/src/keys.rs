@@ -117,10 +117,12 @@ pub fn wallet(tenant: &TenantId, currency: Currency) -> Key {
     of_tenant(tenant, format!("{WALLETS}{currency}"))
 }
 
+/// Sort keys of holds begin so.
+pub const HOLDS: &str = "HOLD#";
 /// A hold, by the operation it is for.
 #[must_use]
 pub fn hold(tenant: &TenantId, operation: &OperationId) -> Key {
-    of_tenant(tenant, format!("HOLD#{operation}"))
+    of_tenant(tenant, format!("{HOLDS}{operation}"))
 }
 
 /// Sort keys of a wallet's ledger entries begin so.

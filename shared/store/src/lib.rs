@@ -18,6 +18,7 @@ pub mod claim;
 pub mod due;
 pub mod idempotency;
 pub mod job;
+pub mod ledger;
 pub mod number;
 pub mod operation;
 pub mod outbox;

@@ -1,0 +1,41 @@
+//! The ledger as a whole, for the operator's check: every wallet there is, and every hold of a tenant.
+
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::TenantId;
+use domain::wallet::{Hold, Wallet};
+
+use crate::Store;
+use crate::item::{Item, StoreError, decode, text};
+use crate::keys::{self, PK};
+use crate::page::{Cursor, Listing, Page};
+
+impl Store {
+    /// Wallets of all tenants, in no order, a page at a time. Reads the whole table: for checks that a person asks for.
+    pub async fn wallet_scan(&self, after: Option<Item>) -> Result<(Vec<(TenantId, Wallet)>, Option<Item>), StoreError> {
+        let answer = self
+            .client()
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("begins_with(sk, :wallets)")
+            .expression_attribute_values(":wallets", text(keys::WALLETS))
+            .set_exclusive_start_key(after)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::unavailable(&error))?;
+        let mut wallets = Vec::new();
+        for item in answer.items.unwrap_or_default() {
+            let pk = item.get(PK).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+            let tenant = keys::read_tenant(&pk).and_then(|tenant| tenant.parse().ok());
+            let tenant = tenant.ok_or_else(|| StoreError::Corrupt(format!("{pk} has a wallet")))?;
+            wallets.push((tenant, decode(item)?));
+        }
+        Ok((wallets, answer.last_evaluated_key))
+    }
+
+    /// Holds of a tenant.
+    pub async fn hold_list(&self, tenant: &TenantId, after: Option<Cursor>, limit: u16) -> Result<Page<Hold>, StoreError> {
+        let pk = keys::tenant_partition(tenant);
+        self.list(Listing { pk, prefix: keys::HOLDS, forward: true, after, limit }, |_| true).await
+    }
+}
