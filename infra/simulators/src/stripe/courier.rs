@@ -253,7 +253,8 @@ mod tests {
             r#""currency":"usd","payment_intent":"pi_1","client_reference_id":"tenant-1","#,
             r#""metadata":{"tenant_id":"tenant-1"}}}}"#,
         );
-        let refunded = "{\n  \"id\": \"evt_2B\",\n  \"object\": \"event\",\n  \"type\": \"charge.refunded\",\n  \"data\": {\n    \
+        let refunded = "{\n  \"id\": \"evt_2B\",\n  \"object\": \"event\",\n  \"type\": \"charge.refunded\",\n  \
+                        \"data\": {\n    \
                         \"object\": {\n      \"id\": \"ch_1\",\n      \"object\": \"charge\",\n      \
                         \"description\": \"Bakiye yükleme – 0850\"\n    }\n  }\n}\n";
         let cases = [

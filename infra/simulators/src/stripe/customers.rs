@@ -134,7 +134,12 @@ impl Object for Customer {
             "delinquent": false,
             "description": self.texts.get("description"),
             "email": self.texts.get("email"),
-            "invoice_settings": { "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null },
+            "invoice_settings": {
+                "custom_fields": null,
+                "default_payment_method": null,
+                "footer": null,
+                "rendering_options": null,
+            },
             "livemode": self.head.live,
             "metadata": self.metadata,
             "name": self.texts.get("name"),

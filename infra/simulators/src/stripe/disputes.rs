@@ -82,7 +82,8 @@ impl Object for Dispute {
     }
 
     fn wire(&self) -> Value {
-        let moved = |amount: &i64| json!({ "object": "balance_transaction", "type": "adjustment", "amount": amount, "currency": self.currency });
+        let currency = &self.currency;
+        let moved = |amount: &i64| json!({ "object": "balance_transaction", "amount": amount, "currency": currency });
         json!({
             "id": self.head.id,
             "object": "dispute",

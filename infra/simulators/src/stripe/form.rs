@@ -119,7 +119,8 @@ impl Form {
             for (key, value) in metadata {
                 if key.chars().count() > METADATA_KEY_CHARS_MAX || value.chars().count() > METADATA_VALUE_CHARS_MAX {
                     let message = format!(
-                        "Metadata keys can have up to {METADATA_KEY_CHARS_MAX} characters and values up to {METADATA_VALUE_CHARS_MAX}."
+                        "Metadata keys can have up to {METADATA_KEY_CHARS_MAX} characters and values up to \
+                         {METADATA_VALUE_CHARS_MAX}."
                     );
                     return Err(Refusal::invalid(message).with("param", format!("{name}[{key}]")));
                 }

@@ -132,7 +132,8 @@ fn usable(method: &Method, customer: Option<&str>) -> Result<(), Refusal> {
     match (&method.customer, customer) {
         (None, _) => {
             let message = format!(
-                "The provided PaymentMethod {id} was previously used without being attached to a customer and may not be used again."
+                "The provided PaymentMethod {id} was previously used without being attached to a customer and may \
+                 not be used again."
             );
             Err(Refusal::invalid(message).with("param", "payment_method"))
         }

@@ -129,7 +129,8 @@ pub(super) fn expire(account: &mut Account, call: &Call, id: &str) -> Result<Val
     let session = account.sessions.named(id)?.clone();
     if session.status != Status::Open {
         let message = format!(
-            "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of {}.",
+            "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of \
+             {}.",
             session.wire()["status"].as_str().unwrap_or_default()
         );
         return Err(Refusal::invalid(message));

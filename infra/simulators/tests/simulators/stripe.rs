@@ -30,7 +30,7 @@ async fn what_is_wrong_with_a_request_is_said_with_code_and_parameter() {
     let without = |name: &str| -> Vec<(&str, &str)> { SESSION.into_iter().filter(|(key, _)| *key != name).collect() };
     let with = |name, value| -> Vec<(&str, &str)> { [without(name), vec![(name, value)]].concat() };
     let pay = |more: &[(&'static str, &'static str)]| [&[("amount", "100"), ("currency", "usd")], more].concat();
-    let cases: Vec<(&str, Vec<(&str, &str)>, Value, &str)> = vec![
+    let cases = [
         (SESSIONS, with("payment_method_types[0]", "card"), json!("parameter_unknown"), "payment_method_types"),
         (SESSIONS, with("metadata[a][b]", "c"), json!("parameter_unknown"), "metadata[a][b]"),
         (SESSIONS, without("mode"), json!("parameter_missing"), "mode"),
