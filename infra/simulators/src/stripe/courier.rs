@@ -25,6 +25,9 @@ use crate::twilio::webhook::Routes;
 /// How long Stripe waits is not published; longer than any endpoint ought to take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Events of a request follow its answer, which may still be on its way when they are due.
+const HEAD_START: Duration = Duration::from_millis(10);
+
 #[derive(Debug)]
 pub(crate) struct Courier {
     routes: Routes,
@@ -147,6 +150,7 @@ impl Round {
         Self(tokio::spawn(async move {
             loop {
                 courier.wanted.notified().await;
+                tokio::time::sleep(HEAD_START).await;
                 courier.deliver_pending(&account).await;
             }
         }))
