@@ -104,3 +104,18 @@ pub const DIAL_TIMEOUT_S: u16 = 25;
 
 /// Largest single operator adjustment, in units of the currency.
 pub const ADJUSTMENT_UNITS_MAX: i64 = 1_000_000;
+
+/// Times one creation at the payment provider is sent under its key, the first included.
+pub const PAYMENT_TRIES_MAX: u32 = 3;
+/// Longest one of these tries may take: two fit into [`PROVIDER_TIMEOUT`], which bounds them all together.
+pub const PAYMENT_TRY_TIMEOUT: SignedDuration = SignedDuration::from_secs(14);
+/// Wait before the second of these tries; doubles after it.
+pub const PAYMENT_BACKOFF: SignedDuration = SignedDuration::from_millis(500);
+/// Items asked of the payment provider at once; it gives no more.
+pub const PAYMENT_PAGE: u16 = 100;
+/// Pages of one customer's payments looked through for one of them.
+pub const PAYMENT_PAGES_MAX: u16 = 10;
+/// Pages of undelivered notifications read at once. More means days without any delivery, which a person must see.
+pub const NOTIFICATION_PAGES_MAX: u16 = 30;
+/// A notification signed longer ago is a repeated one (the payment provider's own library: 300 s).
+pub const NOTIFICATION_AGE_MAX: SignedDuration = SignedDuration::from_secs(300);
