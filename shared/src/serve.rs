@@ -12,9 +12,9 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::billing::{self, Report};
 use crate::http::Routes;
 use crate::http::auth::Claims;
-use crate::billing::{self, Report};
 use crate::jobs::Tick;
 use crate::{App, boot, jobs};
 
@@ -139,9 +139,8 @@ pub async fn advance_batch(app: &App, event: SqsEvent) -> BatchResponse {
 pub async fn charges_queue() -> Result<(), Error> {
     logs();
     let app = boot::app()?;
-    let handle = |event: LambdaEvent<SqsEvent>| async {
-        Ok::<_, Error>(Box::pin(charge_batch(&app, event.payload)).await.0)
-    };
+    let handle =
+        |event: LambdaEvent<SqsEvent>| async { Ok::<_, Error>(Box::pin(charge_batch(&app, event.payload)).await.0) };
     lambda_runtime::run(service_fn(handle)).await
 }
 

@@ -392,7 +392,12 @@ impl Intercept for Undisturbed {
 async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str) -> io::Result<String> {
     use aws_sdk_sqs::types::QueueAttributeName as Name;
     let failed = |error: String| io::Error::other(format!("the queue cannot be made: {error}"));
-    let letters = sqs.create_queue().queue_name(format!("{name}-dead-letters")).send().await.map_err(|e| failed(format!("{e:?}")))?;
+    let letters = sqs
+        .create_queue()
+        .queue_name(format!("{name}-dead-letters"))
+        .send()
+        .await
+        .map_err(|e| failed(format!("{e:?}")))?;
     let url = letters.queue_url.unwrap_or_default();
     let attributes = sqs.get_queue_attributes().queue_url(&url).attribute_names(Name::QueueArn).send().await;
     let attributes = attributes.map_err(|e| failed(format!("{e:?}")))?.attributes.unwrap_or_default();

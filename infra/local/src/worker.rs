@@ -256,7 +256,8 @@ impl Worker {
     pub async fn tick_what_is_due(&self, ticked: &mut BTreeMap<Job, Timestamp>) {
         for job in Job::ALL {
             let now = self.clock.now();
-            let next = ticked.get(&job).map(|last| job.tick_from(last.saturating_add(1.nanoseconds()).unwrap_or(*last)));
+            let next =
+                ticked.get(&job).map(|last| job.tick_from(last.saturating_add(1.nanoseconds()).unwrap_or(*last)));
             if next.is_some_and(|next| next > now) {
                 continue;
             }
@@ -339,7 +340,8 @@ impl Worker {
     async fn index(&self, index: &str, pk: &str, sk: &str) -> Result<Vec<(String, String)>, WorkError> {
         let (mut keys, mut start) = (Vec::new(), None);
         loop {
-            let page = self.table.scan().table_name(TABLE).index_name(index).set_exclusive_start_key(start).send().await;
+            let page =
+                self.table.scan().table_name(TABLE).index_name(index).set_exclusive_start_key(start).send().await;
             let page = page.map_err(|error| StoreError::Unavailable(format!("{error:?}")))?;
             let text = |item: &store::Item, name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
             let items = page.items.unwrap_or_default();

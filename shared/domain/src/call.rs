@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::{Claim, ClaimState};
 use crate::ids::{AgentId, TenantId};
-use crate::number::PlatformRef;
 use crate::money::Money;
+use crate::number::PlatformRef;
 use crate::numbering::E164;
 use crate::tenant::Tenant;
 

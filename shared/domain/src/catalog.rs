@@ -258,7 +258,8 @@ mod tests {
     #[test]
     fn every_minute_that_was_begun_counts() {
         let minutes = PriceBook::read(PRICE_BOOK).unwrap().minutes;
-        let check = |seconds: u32, price: &str| assert_eq!(minutes.price_of(seconds).to_string(), format!("{price} USD"));
+        let check =
+            |seconds: u32, price: &str| assert_eq!(minutes.price_of(seconds).to_string(), format!("{price} USD"));
         check(0, "0.00");
         check(1, "0.02");
         check(60, "0.02");

@@ -46,7 +46,7 @@ pub async fn charge(app: &App, message: &ChargeMessage) -> Result<Report, StoreE
     let mut report = Report::default();
     let mut done = charge_due(app, message, until, &mut report).await?;
     if done {
-        done = resume::ready(app, wallet, *date, *cause, until).await?;
+        done = resume::ready(app, wallet, *date, cause, until).await?;
     }
     if done && *cause == ChargeCause::Dunning {
         done = dun::go_on(app, wallet, *date, until, &mut report).await?;
@@ -77,7 +77,7 @@ async fn charge_due(
     let mut asked_for_money = false;
     let mut charged = BTreeSet::new();
     for _ in 0..limits::CHARGE_PLANS_MAX {
-        let mut plan = plan::read(app, wallet, *date, *cause).await?;
+        let mut plan = plan::read(app, wallet, *date, cause).await?;
         let covered = plan.covered();
         if covered < plan.charges.len() && !asked_for_money {
             asked_for_money = true;

@@ -1,7 +1,7 @@
 //! The two daily jobs: find the wallets something is due for, note and send one message for each, and tell when a day is
 //! complete. They run every hour: once a day is complete, a tick costs one read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::wallet::WalletRef;
 use domain::{limits, period};
@@ -23,27 +23,35 @@ use crate::App;
 pub async fn renew(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
     let today = period::date_of(tick_time(app, tick)?);
     let Some(state) = to_do(app, Job::Renewals, today).await? else { return Ok(0) };
-    let since = since(&state);
-    let mut seen = BTreeSet::new();
-    for day in anchor_days(since, today) {
-        for shard in 0..limits::ANCHOR_SHARDS {
-            let mut after = None;
-            loop {
-                let page = app.store.anchored_wallets(day, shard, after.as_deref()).await?;
-                for wallet in page.wallets {
-                    if seen.insert(wallet.clone()) {
-                        send(app, Job::Renewals, Work { wallet, date: today }, since).await?;
-                    }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+    let mut wallets: BTreeMap<WalletRef, Vec<i8>> = BTreeMap::new();
+    for day in anchor_days(since(&state), today) {
+        for wallet in anchored(app, day).await? {
+            wallets.entry(wallet).or_default().push(day);
+        }
+    }
+    let found = wallets.len();
+    for (wallet, days) in wallets {
+        send(app, Job::Renewals, Work { wallet, date: today, days }).await?;
+    }
+    sent(app, Job::Renewals, today).await?;
+    Ok(u64::try_from(found).unwrap_or(u64::MAX))
+}
+
+/// Wallets that pay for numbers of an anchor day.
+async fn anchored(app: &App, day: i8) -> Result<BTreeSet<WalletRef>, StoreError> {
+    let mut wallets = BTreeSet::new();
+    for shard in 0..limits::ANCHOR_SHARDS {
+        let mut after = None;
+        loop {
+            let page = app.store.anchored_wallets(day, shard, after.as_deref()).await?;
+            wallets.extend(page.wallets);
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
     }
-    sent(app, Job::Renewals, today).await?;
-    Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
+    Ok(wallets)
 }
 
 /// Sends out every wallet with numbers whose dunning is to go on, or calls that are not paid for. Answers how many messages
@@ -68,7 +76,7 @@ pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
                 };
                 for wallet in page.wallets {
                     if seen.insert(wallet.clone()) {
-                        send(app, Job::Dunning, Work { wallet, date: today }, None).await?;
+                        send(app, Job::Dunning, Work { wallet, date: today, days: Vec::new() }).await?;
                     }
                 }
                 after = page.next;
@@ -90,17 +98,7 @@ pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
 pub async fn wallets_due(app: &App, date: Date) -> Result<BTreeSet<WalletRef>, StoreError> {
     let mut wallets = BTreeSet::new();
     for day in anchor_days(since(&app.store.job_get(Job::Renewals).await?), date) {
-        for shard in 0..limits::ANCHOR_SHARDS {
-            let mut after = None;
-            loop {
-                let page = app.store.anchored_wallets(day, shard, after.as_deref()).await?;
-                wallets.extend(page.wallets);
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-        }
+        wallets.extend(anchored(app, day).await?);
     }
     for shard in 0..limits::DUE_SHARDS {
         let mut after = None;
@@ -117,12 +115,12 @@ pub async fn wallets_due(app: &App, date: Date) -> Result<BTreeSet<WalletRef>, S
 }
 
 /// First day that is not complete; none when no day ever was.
-pub(super) fn since(state: &JobState) -> Option<Date> {
+fn since(state: &JobState) -> Option<Date> {
     state.completed.last().and_then(|last| last.tomorrow().ok())
 }
 
 /// Days of the month whose anchors fall on a day from `since` to `today`.
-pub(super) fn anchor_days(since: Option<Date>, today: Date) -> BTreeSet<i8> {
+fn anchor_days(since: Option<Date>, today: Date) -> BTreeSet<i8> {
     let month_ago = today.checked_sub(jiff::Span::new().days(31)).unwrap_or(Date::MIN);
     match since.filter(|since| *since > month_ago) {
         None => (1..=31).collect(),
@@ -144,7 +142,7 @@ async fn to_do(app: &App, job: Job, today: Date) -> Result<Option<JobState>, Sto
     }
     if state.sent.is_some_and(|sent| sent >= today) {
         for work in app.store.job_work_list(job, limits::PAGE_MAX).await?.items {
-            send(app, job, work, since(&state)).await?;
+            send(app, job, work).await?;
         }
         return Ok(None);
     }
@@ -152,10 +150,10 @@ async fn to_do(app: &App, job: Job, today: Date) -> Result<Option<JobState>, Sto
 }
 
 /// Notes work and asks for it.
-async fn send(app: &App, job: Job, work: Work, since: Option<Date>) -> Result<(), StoreError> {
+async fn send(app: &App, job: Job, work: Work) -> Result<(), StoreError> {
     app.store.job_work_put(job, &work).await?;
     let cause = match job {
-        Job::Renewals => ChargeCause::Renewal { since },
+        Job::Renewals => ChargeCause::Renewal { days: work.days },
         Job::Dunning => ChargeCause::Dunning,
     };
     app.charges.send(&ChargeMessage { wallet: work.wallet, date: work.date, cause }).await
@@ -168,7 +166,7 @@ async fn sent(app: &App, job: Job, today: Date) -> Result<(), StoreError> {
 
 /// Notes that a wallet's work of a day is done, and with the last of them that the day is complete.
 pub(super) async fn done(app: &App, job: Job, wallet: &WalletRef, date: Date) -> Result<(), StoreError> {
-    app.store.job_work_done(job, &Work { wallet: wallet.clone(), date }).await?;
+    app.store.job_work_done(job, wallet, date).await?;
     complete_if_done(app, job).await
 }
 

@@ -151,13 +151,7 @@ async fn told(app: &App, number: &Number, after: Dunning) -> Result<(), StoreErr
 }
 
 /// Looks again tomorrow. A release only ever moves later.
-async fn wait(
-    app: &App,
-    number: &Number,
-    before: Dunning,
-    tomorrow: Date,
-    release_on: Date,
-) -> Result<(), StoreError> {
+async fn wait(app: &App, number: &Number, before: Dunning, tomorrow: Date, release_on: Date) -> Result<(), StoreError> {
     let after = Dunning { look_on: tomorrow, ..before };
     let release_at = number.release_at.map(|announced| announced.max(period::midnight(release_on)));
     let mut writes = vec![store::number::dunned(number, &after, release_at, period::midnight(tomorrow))?];

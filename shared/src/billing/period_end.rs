@@ -59,7 +59,8 @@ async fn release(app: &App, number: &Number, report: &mut Report) -> Result<(), 
 
 /// A number that was locked or made primary after it was let go is kept: the later wish counts.
 async fn keep(app: &App, number: &Number) -> Result<(), StoreError> {
-    let data = json!({ "number_id": number.id, "why": if number.primary { "primary_number" } else { "number_locked" } });
+    let data =
+        json!({ "number_id": number.id, "why": if number.primary { "primary_number" } else { "number_locked" } });
     let writes = vec![
         store::number::release_unscheduled(number, app.clock.now())?,
         event(app, &number.tenant_id, "number.release_undone", data)?,

@@ -8,7 +8,6 @@ use jiff::civil::Date;
 use store::StoreError;
 use store::queue::ChargeCause;
 
-use super::daily;
 use crate::App;
 
 /// What a wallet owes.
@@ -35,7 +34,7 @@ impl Plan {
 ///
 /// Renewals of a wallet that owes nothing else read only the numbers whose anchors are due; overdue numbers have a claim on
 /// the money that comes first, so with them everything the tenant holds is read.
-pub(super) async fn read(app: &App, wallet: &WalletRef, date: Date, cause: ChargeCause) -> Result<Plan, StoreError> {
+pub(super) async fn read(app: &App, wallet: &WalletRef, date: Date, cause: &ChargeCause) -> Result<Plan, StoreError> {
     let tenant = &wallet.tenant_id;
     let (money, standing, holdings) = tokio::try_join!(
         app.store.wallet_get(tenant, wallet.currency),
@@ -44,7 +43,7 @@ pub(super) async fn read(app: &App, wallet: &WalletRef, date: Date, cause: Charg
     )?;
     let overdue = money.is_some_and(|money| money.overdue > 0);
     let mut candidates = match cause {
-        ChargeCause::Renewal { since } if !overdue => anchored(app, wallet, since, date).await?,
+        ChargeCause::Renewal { days } if !overdue => anchored(app, wallet, days, date).await?,
         ChargeCause::Credit if !overdue => Vec::new(),
         ChargeCause::Renewal { .. } | ChargeCause::Credit | ChargeCause::Dunning => held(app, wallet, date).await?,
     };
@@ -54,15 +53,10 @@ pub(super) async fn read(app: &App, wallet: &WalletRef, date: Date, cause: Charg
     Ok(Plan { candidates, charges, available, places_taken: holdings.included })
 }
 
-/// Numbers with something due among those whose anchors fall on days from `since` on.
-async fn anchored(
-    app: &App,
-    wallet: &WalletRef,
-    since: Option<Date>,
-    date: Date,
-) -> Result<Vec<Candidate>, StoreError> {
+/// Numbers with something due among those of these anchor days.
+async fn anchored(app: &App, wallet: &WalletRef, days: &[i8], date: Date) -> Result<Vec<Candidate>, StoreError> {
     let mut candidates = Vec::new();
-    for day in daily::anchor_days(since, date) {
+    for day in days.iter().copied() {
         for shard in 0..limits::ANCHOR_SHARDS {
             let mut after = None;
             loop {
@@ -123,7 +117,7 @@ pub struct Preview {
 /// # Errors
 /// When the store does not answer.
 pub async fn preview(app: &App, wallet: &WalletRef, date: Date) -> Result<Preview, StoreError> {
-    let plan = read(app, wallet, date, ChargeCause::Dunning).await?;
+    let plan = read(app, wallet, date, &ChargeCause::Dunning).await?;
     let covered = plan.covered();
     let money = |micros: i64| Money::from_micros(micros, wallet.currency);
     let failing = plan.charges.iter().skip(covered).map(|charge| charge.candidate);

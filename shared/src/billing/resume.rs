@@ -15,7 +15,7 @@ pub(super) async fn ready(
     app: &App,
     wallet: &WalletRef,
     date: Date,
-    cause: ChargeCause,
+    cause: &ChargeCause,
     until: Timestamp,
 ) -> Result<bool, StoreError> {
     if let ChargeCause::Renewal { .. } = cause {

@@ -121,10 +121,8 @@ async fn schedule(app: &App, caller: &Caller, number: Number) -> Result<NumberAn
     let at = end.saturating_sub(limits::PERIOD_END_RELEASES_BEFORE).unwrap_or(Timestamp::MIN);
     let data = json!({ "number_id": number.id, "e164": number.e164, "release_at": at });
     let event = outbox_event(app, "number.release_scheduled", data);
-    let writes = vec![
-        store::number::release_scheduled(&number, at)?,
-        store::outbox::insert(&number.tenant_id, &event)?,
-    ];
+    let writes =
+        vec![store::number::release_scheduled(&number, at)?, store::outbox::insert(&number.tenant_id, &event)?];
     match app.store.transact(writes).await {
         Ok(()) => {}
         Err(TransactError::Lost(_)) => {

@@ -42,7 +42,8 @@ pub async fn preview(app: &App, request: &PreviewRequest) -> Result<Listed<Billi
     let (limit, after) = (usize::from(paging.limit()?), paging.cursor(PREVIEWS)?);
     let name = |wallet: &WalletRef| format!("{PREVIEWS}{}#{}", wallet.tenant_id, wallet.currency);
     let wallets = billing::wallets_due(app, date).await?;
-    let rest = wallets.into_iter().filter(|wallet| after.as_ref().is_none_or(|after| *after.position() < *name(wallet)));
+    let rest =
+        wallets.into_iter().filter(|wallet| after.as_ref().is_none_or(|after| *after.position() < *name(wallet)));
     let mut rest: Vec<WalletRef> = rest.take(limit + 1).collect();
     let more = rest.len() > limit;
     rest.truncate(limit);

@@ -53,6 +53,9 @@ pub struct Work {
     pub wallet: WalletRef,
     /// On which day.
     pub date: Date,
+    /// Days of the month whose anchors it is about; none for dunning.
+    #[serde(default)]
+    pub days: Vec<i8>,
 }
 
 impl Store {
@@ -74,10 +77,10 @@ impl Store {
         self.list(Listing { pk, prefix: keys::WORK, forward: true, after: None, limit }, |_| true).await
     }
 
-    /// Notes that work is done; work of a later day stays.
-    pub async fn job_work_done(&self, job: Job, work: &Work) -> Result<(), StoreError> {
-        let key = keys::job_work(job.name(), &work.wallet);
-        let values = Item::from([(":date".to_owned(), text(work.date.to_string()))]);
+    /// Notes that a wallet's work of a day is done; work of a later day stays.
+    pub async fn job_work_done(&self, job: Job, wallet: &WalletRef, date: Date) -> Result<(), StoreError> {
+        let key = keys::job_work(job.name(), wallet);
+        let values = Item::from([(":date".to_owned(), text(date.to_string()))]);
         let delete = Write::delete_when(Guard::Work, &key, "attribute_not_exists(pk) OR #date <= :date", values);
         match self.transact(vec![delete]).await {
             Ok(()) | Err(TransactError::Lost(_)) => Ok(()),

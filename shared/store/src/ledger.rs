@@ -11,7 +11,10 @@ use crate::page::{Cursor, Listing, Page};
 
 impl Store {
     /// Wallets of all tenants, in no order, a page at a time. Reads the whole table: for checks that a person asks for.
-    pub async fn wallet_scan(&self, after: Option<Item>) -> Result<(Vec<(TenantId, Wallet)>, Option<Item>), StoreError> {
+    pub async fn wallet_scan(
+        &self,
+        after: Option<Item>,
+    ) -> Result<(Vec<(TenantId, Wallet)>, Option<Item>), StoreError> {
         let answer = self
             .client()
             .scan()
@@ -34,7 +37,12 @@ impl Store {
     }
 
     /// Holds of a tenant.
-    pub async fn hold_list(&self, tenant: &TenantId, after: Option<Cursor>, limit: u16) -> Result<Page<Hold>, StoreError> {
+    pub async fn hold_list(
+        &self,
+        tenant: &TenantId,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Page<Hold>, StoreError> {
         let pk = keys::tenant_partition(tenant);
         self.list(Listing { pk, prefix: keys::HOLDS, forward: true, after, limit }, |_| true).await
     }

@@ -155,7 +155,13 @@ fn dunning_as_read(update: Update, dunning: Option<&Dunning>) -> Result<Update, 
     })
 }
 
-fn due_at(update: Update, what: NumberDue, at: Timestamp, wallet: &WalletRef, id: &NumberId) -> Result<Update, StoreError> {
+fn due_at(
+    update: Update,
+    what: NumberDue,
+    at: Timestamp,
+    wallet: &WalletRef,
+    id: &NumberId,
+) -> Result<Update, StoreError> {
     let (pk, sk) = keys::number_due(what, at, wallet, id);
     update.set(DUE_PK, &pk)?.set(DUE_SK, &sk)
 }

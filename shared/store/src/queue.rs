@@ -32,13 +32,13 @@ pub struct ChargeMessage {
 }
 
 /// Why a wallet is charged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChargeCause {
-    /// Periods begin: those of anchors on days since then (all anchors when none is named).
+    /// Periods begin.
     Renewal {
-        /// First day whose anchors are looked at.
-        since: Option<Date>,
+        /// Days of the month whose anchors this wallet pays for and which have come.
+        days: Vec<i8>,
     },
     /// Numbers are overdue, and dunning is to go on.
     Dunning,

@@ -115,7 +115,8 @@ impl Write {
 
     /// Deletes an item under a condition, in which a name that DynamoDB keeps for itself is written `#name`.
     pub(crate) fn delete_when(guard: Guard, key: &Key, condition: &str, values: Item) -> Self {
-        let names = condition.split_whitespace().filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.into())));
+        let names =
+            condition.split_whitespace().filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.into())));
         let names: HashMap<String, String> = names.collect();
         let delete = Delete::builder()
             .set_key(Some(key_of(key)))

@@ -87,7 +87,8 @@ fn the_oldest_comes_first_then_the_primary_number_then_the_id() {
         Candidate { primary: true, ..candidate(3, late, date(2027, 3, 10)) },
         Candidate { included: true, ..candidate(4, late, date(2027, 3, 10)) },
     ];
-    let order: Vec<_> = in_order(&candidates, today).iter().map(|charge| (charge.candidate, charge.period.start)).collect();
+    let order: Vec<_> =
+        in_order(&candidates, today).iter().map(|charge| (charge.candidate, charge.period.start)).collect();
     let march = date(2027, 3, 10);
     assert_eq!(order, [(3, march), (1, date(2027, 2, 5)), (1, date(2027, 3, 5)), (2, march), (0, march)]);
 }

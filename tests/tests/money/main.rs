@@ -1,0 +1,7 @@
+//! Money over time, over HTTP on a movable clock: renewals, catching up, running dry, dunning, recovery, release. Every
+//! story ends with every invariant held.
+
+mod kit;
+
+mod dunning;
+mod renewals;
