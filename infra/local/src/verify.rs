@@ -308,7 +308,7 @@ fn dunning(books: &Books, found: &mut Vec<Violation>) {
             let status = number.status.as_str();
             violation(found, "I4", number.id.as_str(), format!("is {status} with dunning {:?}", number.dunning));
         }
-        if number.dunning.is_some() {
+        if number.status.overdue() {
             *overdue.entry((number.tenant_id.to_string(), number.price.currency.to_string())).or_default() += 1;
         }
     }

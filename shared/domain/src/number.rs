@@ -78,6 +78,15 @@ impl NumberStatus {
         }
     }
 
+    /// Whether it waits for money.
+    #[must_use]
+    pub const fn overdue(self) -> bool {
+        match self {
+            Self::PastDue | Self::Suspended => true,
+            Self::Pending | Self::Active | Self::Releasing | Self::Released | Self::Failed => false,
+        }
+    }
+
     /// Whether callers are put through.
     #[must_use]
     pub const fn serves(self) -> bool {

@@ -369,6 +369,8 @@ pub struct Suspend {
 pub struct Resume {
     /// Of which number.
     pub e164: E164,
+    /// Of the wallet that pays for it.
+    pub currency: Currency,
 }
 
 /// Which saga, with its parameters.

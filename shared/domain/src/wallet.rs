@@ -36,7 +36,7 @@ pub struct Wallet {
     /// Ledger entries so far.
     #[serde(default)]
     pub entries: u64,
-    /// Numbers in dunning that are charged from here; money that comes in is theirs first.
+    /// Numbers charged from here that are past due or suspended; money that comes in is theirs first.
     #[serde(default)]
     pub overdue: u32,
 }

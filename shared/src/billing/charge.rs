@@ -46,7 +46,7 @@ pub async fn charge(app: &App, message: &ChargeMessage) -> Result<Report, StoreE
     let mut report = Report::default();
     let mut done = charge_due(app, message, until, &mut report).await?;
     if done {
-        done = resume::ready(app, wallet, *date, cause, until).await?;
+        done = resume::ready(app, wallet, *date, until).await?;
     }
     if done && *cause == ChargeCause::Dunning {
         done = dun::go_on(app, wallet, *date, until, &mut report).await?;
@@ -191,7 +191,10 @@ impl Work<'_> {
             explain: format!("Renewal of {}", numbers(batch.settled.len())),
             lines,
         };
-        let recovered = batch.settled.iter().filter(|(_, settled)| settled.recovered).count();
+        // A suspended number counts as overdue until it is resumed.
+        let active =
+            |(n, settled): &&(usize, Settled)| settled.recovered && plan.candidates[*n].status == NumberStatus::PastDue;
+        let recovered = batch.settled.iter().filter(active).count();
         let mut writes = Vec::from(store::wallet::charge(wallet, &entry, -i64::try_from(recovered).unwrap_or(0))?);
         let data = json!({ "entry_id": entry.id, "amount": amount, "numbers": batch.settled.len() });
         writes.push(event(app, &wallet.tenant_id, "wallet.charged", data)?);

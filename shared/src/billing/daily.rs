@@ -134,8 +134,7 @@ fn anchor_days(since: Option<Date>, today: Date) -> BTreeSet<i8> {
 /// The job's state when it has something to send on this day; none when the day was sent already. Then what is not known to
 /// be worked off is sent again.
 async fn to_do(app: &App, job: Job, today: Date) -> Result<Option<JobState>, StoreError> {
-    complete_if_done(app, job).await?;
-    let state = app.store.job_get(job).await?;
+    let state = complete_if_done(app, job).await?;
     let complete = state.completed.last().is_some_and(|last| *last >= today);
     if complete {
         return Ok(None);
@@ -161,24 +160,27 @@ async fn send(app: &App, job: Job, work: Work) -> Result<(), StoreError> {
 
 async fn sent(app: &App, job: Job, today: Date) -> Result<(), StoreError> {
     app.store.job_sent(job, today).await?;
-    complete_if_done(app, job).await
+    complete_if_done(app, job).await.map(|_| ())
 }
 
 /// Notes that a wallet's work of a day is done, and with the last of them that the day is complete.
 pub(super) async fn done(app: &App, job: Job, wallet: &WalletRef, date: Date) -> Result<(), StoreError> {
     app.store.job_work_done(job, wallet, date).await?;
-    complete_if_done(app, job).await
+    complete_if_done(app, job).await.map(|_| ())
 }
 
-async fn complete_if_done(app: &App, job: Job) -> Result<(), StoreError> {
-    let state = app.store.job_get(job).await?;
-    let Some(sent) = state.sent.filter(|sent| !state.completed.contains(sent)) else { return Ok(()) };
+/// The job's state, in which the day that was sent is complete if nothing of it is left.
+async fn complete_if_done(app: &App, job: Job) -> Result<JobState, StoreError> {
+    let mut state = app.store.job_get(job).await?;
+    let Some(sent) = state.sent.filter(|sent| !state.completed.contains(sent)) else { return Ok(state) };
     if !app.store.job_work_list(job, 1).await?.items.is_empty() {
-        return Ok(());
+        return Ok(state);
     }
     let too_many = (state.completed.len() + 1).saturating_sub(limits::COMPLETED_DAYS_MAX);
     let forget: Vec<Date> = state.completed.iter().take(too_many).copied().collect();
-    app.store.job_completed(job, sent, &forget).await
+    app.store.job_completed(job, sent, &forget).await?;
+    state.completed.insert(sent);
+    Ok(state)
 }
 
 #[cfg(test)]

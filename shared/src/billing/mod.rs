@@ -148,7 +148,11 @@ async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -
 
 /// Resumes a suspended number that owes nothing, now.
 async fn resume(app: &App, number: &Number) -> Result<bool, StoreError> {
-    let op = operation(app, number, Saga::Resume(Box::new(Resume { e164: number.e164.clone() })));
+    let op = operation(
+        app,
+        number,
+        Saga::Resume(Box::new(Resume { e164: number.e164.clone(), currency: number.price.currency })),
+    );
     if !begun(app, saga::resume::begin(&op, number)?).await? {
         return Ok(false);
     }

@@ -5,21 +5,14 @@ use domain::wallet::WalletRef;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use store::StoreError;
-use store::queue::ChargeCause;
 
 use super::plan;
 use crate::App;
 
 /// Resumes every number of a wallet that waits for it. `false` when there was not enough time.
-pub(super) async fn ready(
-    app: &App,
-    wallet: &WalletRef,
-    date: Date,
-    cause: &ChargeCause,
-    until: Timestamp,
-) -> Result<bool, StoreError> {
-    if let ChargeCause::Renewal { .. } = cause {
-        // Whoever owes nothing has nothing suspended; a renewal that found overdue numbers leaves resuming to dunning.
+pub(super) async fn ready(app: &App, wallet: &WalletRef, date: Date, until: Timestamp) -> Result<bool, StoreError> {
+    let money = app.store.wallet_get(&wallet.tenant_id, wallet.currency).await?;
+    if money.is_none_or(|money| money.overdue == 0) {
         return Ok(true);
     }
     let mut after = None;

@@ -26,7 +26,7 @@ pub fn begin(op: &Operation, release: &Release, number: &Number) -> Result<Vec<W
         store::claim::restatus(&release.e164, &op.number_id, &op.id, NumberStatus::Releasing)?,
         store::operation::insert(op)?,
     ];
-    if number.dunning.is_some() {
+    if number.status.overdue() {
         writes.push(store::wallet::overdue(&number.wallet(), -1)?);
     }
     if number.primary && release.why == ReleaseWhy::Unpaid {

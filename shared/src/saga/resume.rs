@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! begin   number ours alone, suspended and paid for · operation
-//! commit  number active · callers reach it · operation · event
+//! commit  number active · callers reach it · wallet · operation · event
 //! ```
 
 use domain::number::{Number, NumberStatus};
 use domain::operation::{Operation, Resume};
+use domain::wallet::WalletRef;
 use jiff::Timestamp;
 use serde_json::json;
 use store::{StoreError, Write};
@@ -22,8 +23,10 @@ pub fn begin(op: &Operation, number: &Number) -> Result<Vec<Write>, StoreError> 
 }
 
 pub(super) fn commit(app: &App, op: &Operation, resume: &Resume, now: Timestamp) -> Result<Vec<Write>, StoreError> {
+    let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency: resume.currency };
     let data = json!({ "number_id": op.number_id, "e164": resume.e164, "operation_id": op.id });
     Ok(vec![
+        store::wallet::overdue(&wallet, -1)?,
         store::number::resumed(&op.tenant_id, &op.number_id, &op.id)?,
         store::claim::restatus(&resume.e164, &op.number_id, &op.id, NumberStatus::Active)?,
         store::operation::update(op)?,

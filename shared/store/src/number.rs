@@ -195,16 +195,11 @@ pub fn charged(wallet: &WalletRef, number: &Candidate, settled: &Settled, now: T
             update = update.set("status", &NumberStatus::Active)?.remove("dunning").remove(DUE_PK).remove(DUE_SK);
             update = update.when_absent("release_at");
         }
-        // A charge that was found by the index of what is due (a sale dated long ago) is done with.
+        // Found by the index of what is due, if at all, because it was sold or kept long after its period had ended.
+        (NumberStatus::Active, false) => update = update.when_absent("release_at").remove(DUE_PK).remove(DUE_SK),
         (_, false) => update = update.when_absent("release_at"),
     }
     Ok(update.write(Guard::Number))
-}
-
-/// A number that was charged is looked for in the index of what is due no more.
-pub fn not_due(wallet: &WalletRef, id: &NumberId) -> Write {
-    let update = Update::of(keys::number(&wallet.tenant_id, id)).remove(DUE_PK).remove(DUE_SK);
-    update.when_absent("dunning").when_absent("release_at").write(Guard::Number)
 }
 
 /// A number could not be charged for the first time: it is past due, and looked at again at `at`.

@@ -89,7 +89,7 @@ pub fn adjust(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<[Write; 2
 }
 
 /// Takes what charges add up to out of the wallet, if it is available: wallet and entry. `overdue` numbers more (or less)
-/// are in dunning with it.
+/// are overdue with it.
 pub fn charge(of: &WalletRef, entry: &Entry, overdue: i64) -> Result<[Write; 2], StoreError> {
     let micros = entry.wallet_micros();
     let mut wallet = may_be_new(of)?.add("balance", micros).add("available", micros).add("entries", 1);
@@ -102,7 +102,7 @@ pub fn charge(of: &WalletRef, entry: &Entry, overdue: i64) -> Result<[Write; 2],
     Ok([wallet.write(Guard::Wallet), insert_entry(&of.tenant_id, entry, entry.id.as_str())?])
 }
 
-/// So many numbers more (or less) are in dunning.
+/// So many numbers more (or less) are overdue.
 pub fn overdue(of: &WalletRef, by: i64) -> Result<Write, StoreError> {
     let wallet = may_be_new(of)?.add("balance", 0).add("available", 0).add("entries", 0).add("overdue", by);
     Ok(wallet.write(Guard::Wallet))
