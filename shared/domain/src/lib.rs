@@ -26,6 +26,8 @@ pub mod runway;
 pub mod wallet;
 
 pub mod payment;
+pub mod reversal;
+pub mod top_up;
 
 pub mod operation;
 pub mod what_next;

@@ -43,7 +43,7 @@ pub struct Beginning<'a> {
 pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
     let Beginning { number, op, purchase, limit, idempotency } = beginning;
     let tenant = &op.tenant_id;
-    let hold = Hold { operation_id: op.id.clone(), amount: purchase.price, state: HoldState::Held };
+    let hold = Hold { cause: op.id.to_string(), amount: purchase.price, state: HoldState::Held };
     let claim = claim(tenant, &op.id, number, &purchase.e164);
     let mut writes = Vec::from(store::wallet::hold(tenant, &hold)?);
     writes.push(store::tenant::hold_one_more(tenant, *limit));

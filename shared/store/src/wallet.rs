@@ -44,7 +44,7 @@ pub fn hold(tenant: &TenantId, hold: &Hold) -> Result<[Write; 2], StoreError> {
         .add("held", micros)
         .add("available", -micros)
         .when_at_least("available", micros);
-    let item = with_key(encode(hold)?, &keys::hold(tenant, &hold.operation_id));
+    let item = with_key(encode(hold)?, &keys::hold(tenant, &hold.cause));
     Ok([wallet.write(Guard::Wallet), Write::insert(Guard::Hold, item)])
 }
 
@@ -88,12 +88,12 @@ pub fn adjust(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<[Write; 2
     Ok([wallet.write(Guard::Wallet), insert_entry(tenant, entry, cause)?])
 }
 
-fn insert_entry(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<Write, StoreError> {
+pub(crate) fn insert_entry(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<Write, StoreError> {
     let key = keys::entry(tenant, entry.currency, entry.effective_at, cause);
     Ok(Write::insert(Guard::Entry, with_key(encode(entry)?, &key)))
 }
 
 fn resolve(tenant: &TenantId, operation: &OperationId, state: HoldState) -> Result<Write, StoreError> {
-    let update = Update::of(keys::hold(tenant, operation)).set("state", &state)?.when_is("state", &HoldState::Held)?;
+    let update = Update::of(keys::hold(tenant, operation.as_str())).set("state", &state)?.when_is("state", &HoldState::Held)?;
     Ok(update.write(Guard::Hold))
 }
