@@ -40,6 +40,8 @@ pub struct TopUp {
     pub look_at: Option<Timestamp>,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// Counts its changes: each is made to what was read, or not at all.
+    pub revision: u32,
 }
 
 /// How a top-up stands. It only moves forward, and money that is there comes before everything else.
@@ -286,6 +288,8 @@ pub struct AutoTopUp {
     pub retry_at: Option<Timestamp>,
     /// Why it was switched off by us; the tenant switches it on again.
     pub disabled: Option<AutoDisabled>,
+    /// Counts its changes: each is made to what was read, or not at all. None has been written with 0.
+    pub revision: u32,
 }
 
 /// When and how much.
@@ -325,7 +329,7 @@ impl AutoTopUp {
     /// One that was never set.
     #[must_use]
     pub const fn none(currency: Currency) -> Self {
-        Self { currency, rule: None, open: None, declines: 0, retry_at: None, disabled: None }
+        Self { currency, rule: None, open: None, declines: 0, retry_at: None, disabled: None, revision: 0 }
     }
 
     /// What to add now, if anything, with this much available (micro-units).

@@ -61,7 +61,7 @@ pub fn capture(
         .add("entries", 1)
         .when_at_least("held", amount.micros);
     let write = insert_entry(tenant, entry, operation.as_str())?;
-    Ok([resolve(tenant, operation, HoldState::Captured)?, wallet.write(Guard::Wallet), write])
+    Ok([resolve(tenant, operation.as_str(), HoldState::Captured)?, wallet.write(Guard::Wallet), write])
 }
 
 /// Gives back what was promised: hold and wallet.
@@ -70,7 +70,7 @@ pub fn void(tenant: &TenantId, operation: &OperationId, amount: Money) -> Result
         .add("held", -amount.micros)
         .add("available", amount.micros)
         .when_at_least("held", amount.micros);
-    Ok([resolve(tenant, operation, HoldState::Voided)?, wallet.write(Guard::Wallet)])
+    Ok([resolve(tenant, operation.as_str(), HoldState::Voided)?, wallet.write(Guard::Wallet)])
 }
 
 /// Moves money into the wallet, or (negative) out of what is available: wallet and entry.
@@ -93,7 +93,7 @@ pub(crate) fn insert_entry(tenant: &TenantId, entry: &Entry, cause: &str) -> Res
     Ok(Write::insert(Guard::Entry, with_key(encode(entry)?, &key)))
 }
 
-fn resolve(tenant: &TenantId, operation: &OperationId, state: HoldState) -> Result<Write, StoreError> {
-    let update = Update::of(keys::hold(tenant, operation.as_str())).set("state", &state)?.when_is("state", &HoldState::Held)?;
+pub(crate) fn resolve(tenant: &TenantId, cause: &str, state: HoldState) -> Result<Write, StoreError> {
+    let update = Update::of(keys::hold(tenant, cause)).set("state", &state)?.when_is("state", &HoldState::Held)?;
     Ok(update.write(Guard::Hold))
 }

@@ -30,6 +30,7 @@ fn top_up(auto: bool, status: TopUpStatus) -> TopUp {
         review: None,
         look_at: None,
         created_at: NOW,
+        revision: 0,
     }
 }
 
