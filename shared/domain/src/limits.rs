@@ -113,3 +113,18 @@ pub const BOOKING_TRIES_MAX: u8 = 4;
 pub const NOTIFICATIONS_FIRST_LOOK: SignedDuration = SignedDuration::from_hours(24);
 /// Each look for missed notifications begins this long before the last one, for those that were still being delivered.
 pub const NOTIFICATIONS_OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+
+/// Times one creation at the payment provider is sent under its key, the first included.
+pub const PAYMENT_TRIES_MAX: u32 = 3;
+/// Longest one of these tries may take: two fit into [`PROVIDER_TIMEOUT`], which bounds them all together.
+pub const PAYMENT_TRY_TIMEOUT: SignedDuration = SignedDuration::from_secs(14);
+/// Wait before the second of these tries; doubles after it.
+pub const PAYMENT_BACKOFF: SignedDuration = SignedDuration::from_millis(500);
+/// Items asked of the payment provider at once; it gives no more.
+pub const PAYMENT_PAGE: u16 = 100;
+/// Pages of one customer's payments looked through for one of them.
+pub const PAYMENT_PAGES_MAX: u16 = 10;
+/// Pages of undelivered notifications read at once. More means days without any delivery, which a person must see.
+pub const NOTIFICATION_PAGES_MAX: u16 = 30;
+/// A notification signed longer ago is a repeated one (the payment provider's own library: 300 s).
+pub const NOTIFICATION_AGE_MAX: SignedDuration = SignedDuration::from_secs(300);

@@ -4,14 +4,15 @@
 //! Knows no third party: status codes, JSON and error texts are read in the `wire.rs` of each.
 //!
 //! A write is sent once. It is sent again only after a 429, which all third parties document as "not processed". A read
-//! changes nothing, so it may be repeated and its failure is never in doubt.
+//! changes nothing, so it may be repeated and its failure is never in doubt. Where a third party makes writes repeatable by a
+//! key, its client sends with [`Http::send_once`] and repeats by that third party's own rules.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use domain::ports::{ProviderError, ProviderErrorKind};
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Request, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -28,7 +29,7 @@ const READ_RETRIES: u32 = 1;
 /// First wait before sending again; doubles each time.
 const BACKOFF: Duration = Duration::from_millis(200);
 /// Longest `Retry-After` waited for; a caller is better served by an error than by a longer wait.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
 /// Largest answer read. A full page of assistants with long prompts is some megabytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Characters of an error's detail.
@@ -45,9 +46,17 @@ pub(crate) struct Http {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     /// The kind of failure to report when this answer is of no use.
     pub(crate) doubt: ProviderErrorKind,
+}
+
+impl Answer {
+    /// A header's text, if it is there once and readable.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// When a whole port call, repetitions and pages included, must be over.
@@ -55,7 +64,8 @@ pub(crate) struct Answer {
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
-    fn left(self) -> Option<Duration> {
+    /// Time left, if any.
+    pub(crate) fn left(self) -> Option<Duration> {
         let left = self.0.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
@@ -83,17 +93,11 @@ impl Http {
 
     /// Sends, repeats what may be repeated, and returns the last answer.
     pub(crate) async fn send(&self, request: Request, until: Deadline) -> Result<Answer, ProviderError> {
-        let client = self.client()?;
         let reads = request.method() == Method::GET;
         let mut tries = Tries::default();
         loop {
             let left = until.left().ok_or_else(|| out_of_time(reads))?;
-            // Bodies are buffered, so a request can always be cloned; an error here would be a mistake of ours.
-            let mut attempt = request
-                .try_clone()
-                .ok_or_else(|| ProviderError::new(ProviderErrorKind::Misconfigured, "a request cannot be repeated"))?;
-            *attempt.timeout_mut() = Some(left);
-            let outcome = exchange(client, attempt, reads).await;
+            let outcome = self.send_once(&request, left).await;
             let Some(wait) = tries.again(reads, &outcome) else {
                 return outcome.result;
             };
@@ -103,6 +107,21 @@ impl Http {
             tracing::debug!(provider.wait_ms = wait.as_millis(), "sending a request to a third party again");
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Sends and repeats nothing.
+    pub(crate) async fn send_once(&self, request: &Request, timeout: Duration) -> Outcome {
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(error) => return Outcome { result: Err(error), timed_out: false, retry_after: None },
+        };
+        // Bodies are buffered, so a request can always be cloned; an error here would be a mistake of ours.
+        let Some(mut attempt) = request.try_clone() else {
+            let error = ProviderError::new(ProviderErrorKind::Misconfigured, "a request cannot be repeated");
+            return Outcome { result: Err(error), timed_out: false, retry_after: None };
+        };
+        *attempt.timeout_mut() = Some(timeout);
+        exchange(client, attempt, request.method() == Method::GET).await
     }
 }
 
@@ -136,12 +155,12 @@ fn build() -> Result<Client, String> {
 }
 
 /// What one exchange came to.
-struct Outcome {
-    result: Result<Answer, ProviderError>,
+pub(crate) struct Outcome {
+    pub(crate) result: Result<Answer, ProviderError>,
     /// The whole of our time was used up.
     timed_out: bool,
     /// How long the third party asks us to wait, in whole seconds; the form with a date is not used by any of them.
-    retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 async fn exchange(client: &Client, request: Request, reads: bool) -> Outcome {
@@ -161,6 +180,7 @@ async fn exchange(client: &Client, request: Request, reads: bool) -> Outcome {
         .and_then(|value| value.to_str().ok())
         .and_then(|seconds| seconds.trim().parse().ok())
         .map(Duration::from_secs);
+    let headers = response.headers().clone();
     let doubt = doubt(reads);
     let mut body = Vec::new();
     loop {
@@ -170,11 +190,13 @@ async fn exchange(client: &Client, request: Request, reads: bool) -> Outcome {
                 let result = Err(ProviderError::new(doubt, "the answer is larger than any expected"));
                 return Outcome { result, timed_out: false, retry_after };
             }
-            Ok(None) => return Outcome { result: Ok(Answer { status, body, doubt }), timed_out: false, retry_after },
+            Ok(None) => {
+                return Outcome { result: Ok(Answer { status, headers, body, doubt }), timed_out: false, retry_after };
+            }
             // Only the status of a broken refusal counts, and it says that nothing happened; it need not be in doubt.
             Err(_) if status.is_client_error() => {
                 return Outcome {
-                    result: Ok(Answer { status, body: Vec::new(), doubt }),
+                    result: Ok(Answer { status, headers, body: Vec::new(), doubt }),
                     timed_out: false,
                     retry_after,
                 };
@@ -256,9 +278,9 @@ pub(crate) fn built(request: reqwest::RequestBuilder) -> Result<Request, Provide
         .map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, transport_text(&error).to_owned()))
 }
 
-/// Whether a third party's id can stand in a path as it is.
+/// Whether a third party's id can stand in a path as it is. Stripe's may have up to 255 characters.
 pub(crate) fn is_path_safe(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// What a third party said, made fit for a log: one bounded line, without our secrets, numbers shown by their last digits.
@@ -306,7 +328,12 @@ mod tests {
     fn answered(status: u16, retry_after: Option<u64>) -> Outcome {
         let status = StatusCode::from_u16(status).unwrap();
         Outcome {
-            result: Ok(Answer { status, body: Vec::new(), doubt: ProviderErrorKind::Unknown }),
+            result: Ok(Answer {
+                status,
+                headers: HeaderMap::new(),
+                body: Vec::new(),
+                doubt: ProviderErrorKind::Unknown,
+            }),
             timed_out: false,
             retry_after: retry_after.map(Duration::from_secs),
         }
@@ -369,7 +396,8 @@ mod tests {
         check("a/b", false);
         check("a%2Fb", false);
         check("a?b", false);
-        check(&"a".repeat(65), false);
+        check(&"a".repeat(255), true);
+        check(&"a".repeat(256), false);
     }
 
     /// A server that reads one request a connection, writes the next of these answers and closes; `None` never answers.

@@ -8,8 +8,10 @@
 
 mod http;
 
+pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 
+pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
 pub use vapi::{Vapi, VapiConfig};

@@ -306,7 +306,9 @@ mod tests {
             api_base_url: "https://api.twilio.com".to_owned(),
         });
         let body = br#"{"code":21422,"message":"+15005550000 is not available to the-token."}"#.to_vec();
-        let answer = Answer { status: reqwest::StatusCode::BAD_REQUEST, body, doubt: ProviderErrorKind::Unknown };
+        let headers = reqwest::header::HeaderMap::new();
+        let answer =
+            Answer { status: reqwest::StatusCode::BAD_REQUEST, headers, body, doubt: ProviderErrorKind::Unknown };
         let error = twilio.refused(&answer);
         assert_eq!(error.kind, ProviderErrorKind::Rejected(Reason::Taken));
         assert_eq!(error.detail, "Twilio 400, 21422: …0000 is not available to ….");

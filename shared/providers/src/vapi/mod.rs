@@ -294,7 +294,9 @@ mod tests {
     #[test]
     fn a_refusal_keeps_key_and_password_to_itself() {
         let body = br#"{"message":["password hunter22 is weak","the-key"],"statusCode":400}"#.to_vec();
-        let answer = Answer { status: reqwest::StatusCode::BAD_REQUEST, body, doubt: ProviderErrorKind::Unknown };
+        let headers = reqwest::header::HeaderMap::new();
+        let answer =
+            Answer { status: reqwest::StatusCode::BAD_REQUEST, headers, body, doubt: ProviderErrorKind::Unknown };
         let error = vapi().refused(&answer, &[&SecretString::from("hunter22")]);
         assert_eq!(error.detail, "Vapi 400: password … is weak; …");
         assert!(!format!("{:?}", vapi()).contains("the-key"));

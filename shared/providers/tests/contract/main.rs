@@ -12,10 +12,13 @@ mod recorder;
 use std::path::{Path, PathBuf};
 
 use domain::numbering::{CountryCode, NumberKind};
-use domain::ports::{BuyOrder, Carrier, ConnectOrder, SearchFilter, VoicePlatform, Webhooks};
+use domain::ports::{
+    BuyOrder, Carrier, CheckoutOrder, ConnectOrder, PaymentOrder, Payments, SearchFilter, VoicePlatform, Webhooks,
+};
+use domain::{Money, TopUpId};
 use openapi::OpenApi;
 use providers::twilio::Credentials;
-use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
+use providers::{Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig};
 use recorder::Recorder;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -25,6 +28,8 @@ const NUMBER: &str = "PN0123456789abcdef0123456789abcdef";
 const UUID: &str = "0f2b6f6e-1c2d-4e3f-8a9b-0123456789ab";
 /// As long as tags are: a deployment's id and an operation's.
 const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
+
+const TOP_UP: &str = "top_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
 
 /// The document, or none where it may be absent.
 fn document(name: &str) -> Option<OpenApi> {
@@ -209,4 +214,115 @@ async fn vapi_would_understand_a_second_page() {
     vapi.agent_find("agt-1").await.unwrap_err();
     check(&document, &recorder, &["AssistantController_findAll"; 20]);
     assert!(recorder.requests()[19].query.contains("createdAtLt=2026-01-02T03%3A04%3A05.679Z"));
+}
+
+fn stripe_answer(method: &str, path: &str) -> (u16, Value) {
+    let list = |data: Value| json!({"object": "list", "url": path, "has_more": false, "data": data});
+    let intent = json!({
+        "id": "pi_1", "object": "payment_intent", "status": "processing", "amount": 2_500, "currency": "usd", "livemode": false,
+        "metadata": {"topup_id": TOP_UP}
+    });
+    let session = json!({
+        "id": "cs_test_1", "object": "checkout.session", "mode": "payment", "status": "open", "payment_status": "unpaid",
+        "client_reference_id": TOP_UP, "amount_total": 2_500, "currency": "usd", "expires_at": 1_790_086_400, "livemode": false
+    });
+    let moved = json!({"id": "re_1", "amount": 700, "currency": "usd", "status": "pending"});
+    match (method, path) {
+        ("POST", "/v1/customers") => (200, json!({"id": "cus_1", "object": "customer"})),
+        ("GET", "/v1/events") => (200, list(json!([]))),
+        ("GET", "/v1/payment_intents") => (200, list(json!([intent]))),
+        (_, path) if path.starts_with("/v1/checkout/sessions") => (200, session),
+        (_, path) if path.starts_with("/v1/payment_intents") => (200, intent),
+        _ => (200, moved),
+    }
+}
+
+#[tokio::test]
+async fn stripe_would_understand_every_request() {
+    let Some(document) = document("stripe/openapi.json") else { return };
+    let recorder = Recorder::start(stripe_answer).await;
+    let stripe = Stripe::new(StripeConfig { api_key: SecretString::from("key"), base_url: recorder.url.clone() });
+    let top_up_id: TopUpId = TOP_UP.parse().unwrap();
+    let tenant_id = "acme_1".parse().unwrap();
+    let amount = Money::parse("25.00", "USD".parse().unwrap()).unwrap();
+    stripe.customer_create(&tenant_id, "key-1").await.unwrap();
+    let order = CheckoutOrder {
+        top_up_id: top_up_id.clone(),
+        tenant_id: tenant_id.clone(),
+        customer: "cus_1".to_owned(),
+        amount,
+        save_card: true,
+        success_url: "https://app.example/paid?sid={CHECKOUT_SESSION_ID}&a=b".to_owned(),
+        cancel_url: "https://app.example/wallet".to_owned(),
+    };
+    stripe.checkout_create(&order, "key-2").await.unwrap();
+    stripe.checkout_create(&CheckoutOrder { save_card: false, ..order }, "key-3").await.unwrap();
+    stripe.checkout_get("cs_test_1").await.unwrap();
+    let order = PaymentOrder {
+        top_up_id: top_up_id.clone(),
+        tenant_id,
+        customer: "cus_1".to_owned(),
+        payment_method: "pm_1".to_owned(),
+        amount,
+    };
+    stripe.payment_create(&order, "key-4").await.unwrap();
+    stripe.payment_get("pi_1").await.unwrap();
+    stripe.payment_find("cus_1", &top_up_id).await.unwrap().unwrap();
+    stripe.refund_get("re_1").await.unwrap();
+    stripe.dispute_get("dp_1").await.unwrap();
+    stripe.notifications_missed("2026-11-01T00:00:00Z".parse().unwrap()).await.unwrap();
+
+    check(
+        &document,
+        &recorder,
+        &[
+            "PostCustomers",
+            "PostCheckoutSessions",
+            "PostCheckoutSessions",
+            "GetCheckoutSession",
+            "PostPaymentIntents",
+            "GetPaymentIntent",
+            "GetPaymentIntents",
+            "GetRefund",
+            "GetDispute",
+            "GetEvents",
+        ],
+    );
+    let requests = recorder.requests();
+    assert!(requests.iter().all(|request| request.authorization == "Bearer key"));
+    let form = |n: usize| -> Vec<(String, String)> { form_urlencoded::parse(&requests[n].body).into_owned().collect() };
+    let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let page = [
+        ("mode", "payment"),
+        ("customer", "cus_1"),
+        ("client_reference_id", TOP_UP),
+        ("success_url", "https://app.example/paid?sid={CHECKOUT_SESSION_ID}&a=b"),
+        ("cancel_url", "https://app.example/wallet"),
+        ("line_items[0][quantity]", "1"),
+        ("line_items[0][price_data][currency]", "usd"),
+        ("line_items[0][price_data][unit_amount]", "2500"),
+        ("line_items[0][price_data][product_data][name]", "Wallet top-up"),
+        ("metadata[topup_id]", TOP_UP),
+        ("metadata[tenant_id]", "acme_1"),
+        ("payment_intent_data[metadata][topup_id]", TOP_UP),
+        ("payment_intent_data[metadata][tenant_id]", "acme_1"),
+        ("payment_intent_data[setup_future_usage]", "off_session"),
+    ];
+    assert_eq!(form(0), owned(&[("metadata[tenant_id]", "acme_1")]));
+    assert_eq!(form(1), owned(&page));
+    // The card is kept only when the tenant asked for it.
+    assert_eq!(form(2), owned(&page[..page.len() - 1]));
+    let payment = [
+        ("amount", "2500"),
+        ("currency", "usd"),
+        ("customer", "cus_1"),
+        ("payment_method", "pm_1"),
+        ("off_session", "true"),
+        ("confirm", "true"),
+        ("metadata[topup_id]", TOP_UP),
+        ("metadata[tenant_id]", "acme_1"),
+    ];
+    assert_eq!(form(4), owned(&payment));
 }

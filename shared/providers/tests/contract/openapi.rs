@@ -16,8 +16,18 @@ pub(crate) struct OpenApi(Value);
 type Faults = Vec<String>;
 
 /// Keywords that state no rule about what is sent.
-const WORDS: &[&str] =
-    &["description", "title", "default", "example", "examples", "deprecated", "nullable", "readOnly", "writeOnly"];
+const WORDS: &[&str] = &[
+    "description",
+    "title",
+    "default",
+    "example",
+    "examples",
+    "deprecated",
+    "nullable",
+    "readOnly",
+    "writeOnly",
+    "x-open-enum",
+];
 
 impl OpenApi {
     pub(crate) fn new(document: Value) -> Self {
@@ -44,19 +54,20 @@ impl OpenApi {
     }
 
     fn judge_parameters(&self, operation: &Value, sent: &Sent, path: &[(String, String)], faults: &mut Faults) {
-        let query: Vec<(String, String)> = form_urlencoded::parse(sent.query.as_bytes()).into_owned().collect();
+        let query = nested(sent.query.as_bytes(), faults);
+        let path: Map<String, Value> = path.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         let declared = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for (place, given) in [("path", path), ("query", &query)] {
+        for (place, given) in [("path", &path), ("query", &query)] {
             let declared = || declared.iter().filter(|parameter| text(parameter, "in") == place);
             for (name, value) in given {
                 match declared().find(|parameter| text(parameter, "name") == name) {
                     None => faults.push(format!("{place} has no `{name}`")),
-                    Some(parameter) => self.judge_text(&parameter["schema"], value, name, faults),
+                    Some(parameter) => self.judge_texts(&parameter["schema"], value, name, faults),
                 }
             }
             for parameter in declared().filter(|parameter| parameter["required"] == true) {
                 let name = text(parameter, "name");
-                if !given.iter().any(|(given, _)| given == name) {
+                if !given.contains_key(name) {
                     faults.push(format!("{place} needs `{name}`"));
                 }
             }
@@ -86,26 +97,51 @@ impl OpenApi {
     }
 
     fn judge_form(&self, schema: &Value, body: &[u8], faults: &mut Faults) {
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-        for (name, value) in &pairs {
+        let fields = nested(body, faults);
+        for (name, value) in &fields {
             match schema["properties"].get(name) {
                 None => faults.push(format!("the form has no `{name}`")),
-                Some(schema) => self.judge_text(schema, value, name, faults),
+                Some(schema) => self.judge_texts(schema, value, name, faults),
             }
         }
-        for name in required(schema).filter(|name| !pairs.iter().any(|(given, _)| given == name)) {
+        for name in required(schema).filter(|name| !fields.contains_key(*name)) {
             faults.push(format!("the form needs `{name}`"));
         }
     }
 
-    /// A value written as text: what a form, a query or a path can hold.
-    fn judge_text(&self, schema: &Value, value: &str, at: &str, faults: &mut Faults) {
+    /// A value written as texts: what a form, a query or a path can hold.
+    fn judge_texts(&self, schema: &Value, value: &Value, at: &str, faults: &mut Faults) {
+        self.judge_value(schema, &self.typed(schema, value), at, faults);
+    }
+
+    /// Texts as what the schema says they are; what cannot be that is left as it is.
+    fn typed(&self, schema: &Value, value: &Value) -> Value {
         let schema = self.resolved(schema);
-        let typed = match text(schema, "type") {
-            "integer" | "number" | "boolean" => serde_json::from_str(value).unwrap_or(Value::from(value)),
-            _ => Value::from(value),
-        };
-        self.judge_value(schema, &typed, at, faults);
+        if let Some(variants) = schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array) {
+            let typed = variants.iter().map(|variant| (variant, self.typed(variant, value)));
+            let fits = |(variant, typed): &(&Value, Value)| {
+                let mut faults = Faults::new();
+                self.judge_value(variant, typed, "", &mut faults);
+                faults.is_empty()
+            };
+            return typed.into_iter().find(fits).map_or(value.clone(), |(_, typed)| typed);
+        }
+        match (text(schema, "type"), value) {
+            ("integer" | "number" | "boolean", Value::String(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+            }
+            ("array", Value::Object(entries)) => {
+                let entries = (0..entries.len()).map(|n| entries.get(&n.to_string()));
+                let typed = entries.map(|entry| Some(self.typed(&schema["items"], entry?)));
+                typed.collect::<Option<Vec<_>>>().map_or(value.clone(), Value::Array)
+            }
+            ("object", Value::Object(fields)) => {
+                let typed =
+                    |(name, value): (&String, &Value)| (name.clone(), self.typed(&schema["properties"][name], value));
+                fields.iter().map(typed).collect()
+            }
+            _ => value.clone(),
+        }
     }
 
     fn judge_value(&self, schema: &Value, value: &Value, at: &str, faults: &mut Faults) {
@@ -135,7 +171,22 @@ impl OpenApi {
                     self.judge_variants(rule.as_array().unwrap(), schema, value, at, faults);
                     true
                 }
-                "discriminator" | "additionalProperties" => true,
+                "items" => {
+                    for (n, value) in value.as_array().into_iter().flatten().enumerate() {
+                        self.judge_value(rule, value, &format!("{at}[{n}]"), faults);
+                    }
+                    true
+                }
+                "additionalProperties" => {
+                    let known = &schema["properties"];
+                    let others = value.as_object().into_iter().flatten().filter(|(name, _)| known.get(name).is_none());
+                    let others: Vec<_> = others.filter(|_| rule.is_object()).collect();
+                    for (name, value) in others {
+                        self.judge_value(rule, value, &format!("{at}.{name}"), faults);
+                    }
+                    true
+                }
+                "discriminator" => true,
                 word if WORDS.contains(&word) => true,
                 unknown => panic!("`{unknown}` at {at} cannot be judged"),
             };
@@ -156,7 +207,7 @@ impl OpenApi {
         for (name, value) in value.as_object().into_iter().flatten() {
             match known.get(name) {
                 Some(schema) => self.judge_value(schema, value, &format!("{at}.{name}"), faults),
-                None if schema["additionalProperties"] == true => {}
+                None if schema["additionalProperties"] == true || schema["additionalProperties"].is_object() => {}
                 None => faults.push(format!("{at} has no `{name}`")),
             }
         }
@@ -189,6 +240,27 @@ impl OpenApi {
     fn referred(&self, reference: &str) -> &Value {
         self.0.pointer(reference.strip_prefix('#').unwrap()).unwrap()
     }
+}
+
+/// A form's or a query's texts as its brackets nest them: `a[b][0]=c`, and `a[]=c` for the next of a list. Lists are objects
+/// with numbers for names.
+fn nested(encoded: &[u8], faults: &mut Faults) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (name, value) in form_urlencoded::parse(encoded) {
+        let parts: Vec<&str> = name.split('[').map(|part| part.strip_suffix(']').unwrap_or(part)).collect();
+        let (last, outer) = parts.split_last().unwrap();
+        let place = outer.iter().try_fold(&mut fields, |fields, part| {
+            fields.entry(*part).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+        });
+        let taken = place.is_none_or(|place| {
+            let last = if last.is_empty() { place.len().to_string() } else { (*last).to_owned() };
+            place.insert(last, value.as_ref().into()).is_some()
+        });
+        if taken {
+            faults.push(format!("`{name}` is given twice"));
+        }
+    }
+    fields
 }
 
 /// The values of a template's `{names}`, when the path fits it. A part may go on after its name: `{Sid}.json`.
@@ -257,7 +329,12 @@ mod tests {
                     "requestBody": {"content": {
                         "application/x-www-form-urlencoded": {"schema": {
                             "type": "object", "required": ["Name"],
-                            "properties": {"Name": {"type": "string", "maxLength": 3}, "Number": {"type": "string", "format": "phone-number"}}
+                            "properties": {
+                                "Name": {"type": "string", "maxLength": 3}, "Number": {"type": "string", "format": "phone-number"},
+                                "Lines": {"type": "array", "items": {"type": "object", "required": ["N"], "properties": {"N": {"type": "integer"}}}},
+                                "Marks": {"type": "object", "additionalProperties": {"type": "string"}},
+                                "When": {"anyOf": [{"type": "object", "properties": {"From": {"type": "integer"}}}, {"type": "boolean"}]}
+                            }
                         }},
                         "application/json": {"schema": {
                             "oneOf": [{"$ref": "#/components/A"}],
@@ -308,6 +385,17 @@ mod tests {
         check("POST", "/things/T1.json", form, "Name=abcd", Err("maxLength"));
         check("POST", "/things/T1.json", form, "Name=abc&name=abc", Err("the form has no `name`"));
         check("POST", "/things/T1.json", form, "Name=abc&Number=+14155550123", Err("format"));
+        check("POST", "/things/T1.json", form, "Name=abc&Name=abc", Err("given twice"));
+        check("POST", "/things/T1.json", form, "Name=a&Lines[0][N]=1&Lines%5B1%5D%5BN%5D=2&Marks[x]=y", Ok("change"));
+        check("POST", "/things/T1.json", form, "Name=a&Lines[][N]=1", Err("Lines"));
+        check("POST", "/things/T1.json", form, "Name=a&Lines[0][N]=x", Err("Lines[0].N is \"x\", against type"));
+        check("POST", "/things/T1.json", form, "Name=a&Lines[0][M]=1", Err("Lines[0] has no `M`"));
+        check("POST", "/things/T1.json", form, "Name=a&Lines[1][N]=1", Err("Lines"));
+        check("POST", "/things/T1.json", form, "Name=a&Lines=1", Err("Lines"));
+        check("POST", "/things/T1.json", form, "Name=a&Marks[x][y]=1", Err("Marks.x"));
+        check("POST", "/things/T1.json", form, "Name=a&When[From]=1", Ok("change"));
+        check("POST", "/things/T1.json", form, "Name=a&When=true", Ok("change"));
+        check("POST", "/things/T1.json", form, "Name=a&When[To]=1", Err("fits no variant"));
         check("POST", "/things/T1.json", Some("text/plain"), "Name=abc", Err("text/plain"));
         check("POST", "/things/T1.json", json, r#"{"kind":"a","list":{"free":1}}"#, Ok("change"));
         check("POST", "/things/T1.json", json, r#"{"kind":"b","list":{}}"#, Err("no variant"));
