@@ -89,8 +89,7 @@ pub const DIAL_TIMEOUT_S: u16 = 25;
 pub const ADJUSTMENT_UNITS_MAX: i64 = 1_000_000;
 
 /// Top-ups taken: currency, least and most of one, in units. Other currencies have no top-ups.
-pub const TOP_UP_UNITS: [(Currency, i64, i64); 2] =
-    [(Currency::USD, 5, 10_000), (Currency::TRY, 200, 400_000)];
+pub const TOP_UP_UNITS: [(Currency, i64, i64); 2] = [(Currency::USD, 5, 10_000), (Currency::TRY, 200, 400_000)];
 /// The payment provider forgets an idempotency key after a day; an hour less, so that no repeat ever meets that.
 pub const PAYMENT_KEY_GOOD_FOR: SignedDuration = SignedDuration::from_hours(23);
 /// A top-up that waits for its payer is looked at this often, in case the notification never arrives.

@@ -226,7 +226,11 @@ mod tests {
     #[test]
     fn a_refund_is_booked_once_and_returned_once_and_never_beyond_its_payment() {
         let check = |before: Option<RefundRecord>, stands: bool, amount: i64, left: i64, expected: RefundMove| {
-            assert_eq!(refund_told(before.as_ref(), stands, amount, left), expected, "{before:?} {stands} {amount} {left}");
+            assert_eq!(
+                refund_told(before.as_ref(), stands, amount, left),
+                expected,
+                "{before:?} {stands} {amount} {left}"
+            );
         };
         check(None, true, 10, 25, RefundMove::Book { micros: 10, short: false });
         check(None, true, 25, 25, RefundMove::Book { micros: 25, short: false });
@@ -261,11 +265,12 @@ mod tests {
         use DisputeState::{Debited, Held, Released};
         use DisputeStep::{Closed, Reinstated, Told, Withdrawn};
         type Expected = Option<(DisputeState, DisputeMoney)>;
-        let check = |state: Option<DisputeState>, step: DisputeStep, outcome: Option<DisputeOutcome>, expected: Expected| {
-            let before = state.map(|state| dispute(state, None));
-            let got = dispute_told(before.as_ref(), step, outcome).map(|told| (told.to, told.money));
-            assert_eq!(got, expected, "{state:?} {step:?} {outcome:?}");
-        };
+        let check =
+            |state: Option<DisputeState>, step: DisputeStep, outcome: Option<DisputeOutcome>, expected: Expected| {
+                let before = state.map(|state| dispute(state, None));
+                let got = dispute_told(before.as_ref(), step, outcome).map(|told| (told.to, told.money));
+                assert_eq!(got, expected, "{state:?} {step:?} {outcome:?}");
+            };
         check(None, Told, None, Some((Held, Hold)));
         check(None, Withdrawn, None, Some((Debited, Debit)));
         check(None, Reinstated, None, Some((Released, Stay)));

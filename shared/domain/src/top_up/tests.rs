@@ -112,7 +112,8 @@ fn a_top_up_has_a_least_and_a_most() {
 fn a_card_is_tried_again_where_that_may_help() {
     let rule = AutoRule { below: usd(10), amount: usd(25) };
     let open = Some(top_up(true, TopUpStatus::Open).id);
-    let auto = |declines: u8| AutoTopUp { rule: Some(rule), open: open.clone(), declines, ..AutoTopUp::none(Currency::USD) };
+    let auto =
+        |declines: u8| AutoTopUp { rule: Some(rule), open: open.clone(), declines, ..AutoTopUp::none(Currency::USD) };
     let check = |declines: u8, then: AfterDecline, disabled: Option<AutoDisabled>| {
         let after = auto(declines).after_decline(then, NOW);
         assert_eq!((after.open.clone(), after.disabled), (None, disabled), "{declines} {then:?}");
