@@ -101,7 +101,8 @@ async fn page(State(surface): State<Surface>) -> Html<String> {
 }
 
 async fn health(State(surface): State<Surface>) -> Json<Value> {
-    let (twilio, vapi, aws) = (&surface.simulators.twilio, &surface.simulators.vapi, &surface.aws);
+    let Simulators { twilio, vapi, stripe, .. } = &*surface.simulators;
+    let aws = &surface.aws;
     Json(json!({
         "ready": true,
         "public_base_url": surface.url,
@@ -112,6 +113,7 @@ async fn health(State(surface): State<Surface>) -> Json<Value> {
                 "account_sid": twilio.account_sid, "auth_token": twilio.auth_token,
             },
             "vapi": { "url": vapi.url, "api_key": vapi.api_key },
+            "stripe": { "url": stripe.url, "api_key": stripe.api_key, "webhook_secret": stripe.webhook_secret },
         },
         "aws": { "dynamodb": aws.dynamodb.url(), "sqs": aws.sqs.url(), "secretsmanager": aws.secrets.url() },
     }))

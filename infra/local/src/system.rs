@@ -161,6 +161,7 @@ pub async fn start(config: Config) -> io::Result<System> {
     for former in &bases {
         simulators.route_public(former, &url);
     }
+    simulators.stripe.set_endpoint(format!("{url}/webhooks/stripe"));
 
     let clients = Clients::of(&aws);
     seed_secrets(&aws, &simulators);

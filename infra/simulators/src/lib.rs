@@ -14,6 +14,7 @@ mod gate;
 mod places;
 mod server;
 pub mod stock;
+pub mod stripe;
 mod time;
 pub mod twilio;
 pub mod vapi;
@@ -57,7 +58,9 @@ pub struct Simulators {
     pub faults: Arc<Faults>,
     pub twilio: twilio::Handle,
     pub vapi: vapi::Handle,
+    pub stripe: stripe::Handle,
     routes: Routes,
+    _round: stripe::Round,
     _listening: Vec<Listening>,
 }
 
@@ -79,13 +82,20 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let vapi = open(config.bind, "api", &gate, &org)?;
 
     let routes = Routes::default();
+    let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
+    let courier = Arc::new(stripe::Courier::new(routes.clone()));
+    let front = stripe::Front::new(gate, payments.clone(), courier.clone());
+    let stripe = listen(config.bind, "api", move |call| front.clone().pass(call))?;
+
     let urls = [&api.url, &trunking.url, &numbers.url];
     Ok(Simulators {
         faults,
         twilio: twilio::Handle::new(urls, account, org.clone(), routes.clone()),
         vapi: vapi::Handle::new(&vapi.url, org),
+        stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
         routes,
-        _listening: vec![api, trunking, numbers, vapi],
+        _round: stripe::Round::begin(payments, courier),
+        _listening: vec![api, trunking, numbers, vapi, stripe],
     })
 }
 
@@ -117,7 +127,8 @@ impl fmt::Debug for Config {
 impl fmt::Debug for Simulators {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = formatter.debug_struct("Simulators");
-        fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("faults", &self.faults);
+        fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("stripe", &self.stripe);
+        fields.field("faults", &self.faults);
         fields.finish_non_exhaustive()
     }
 }

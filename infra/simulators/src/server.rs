@@ -29,7 +29,7 @@ const BACKLOG: u32 = 1024;
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// A request, read whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// Which of a third party's hosts was asked; Twilio has several.
     pub(crate) host: &'static str,

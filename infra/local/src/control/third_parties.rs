@@ -1,4 +1,5 @@
-//! The simulated third parties: their state, their stock, their faults, and calls that come in through them.
+//! The simulated third parties: their state, their stock, their faults, and what the outside world does through them:
+//! calls that come in, customers who pay.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,6 +17,11 @@ pub(super) fn routes() -> Router<Surface> {
         .route("/_local/simulators/{party}/stock", post(stock))
         .route("/_local/simulators/twilio/call", post(call))
         .route("/_local/simulators/twilio/sms", post(sms))
+        .route("/_local/simulators/stripe/pay", post(pay))
+        .route("/_local/simulators/stripe/refund", post(refund))
+        .route("/_local/simulators/stripe/dispute", post(dispute))
+        .route("/_local/simulators/stripe/card", post(card))
+        .route("/_local/simulators/stripe/deliver", post(deliver))
 }
 
 async fn add_fault(State(surface): State<Surface>, text: String) -> Result<Response, Refusal> {
@@ -34,13 +40,14 @@ async fn clear_faults(State(surface): State<Surface>) -> Json<Value> {
 }
 
 fn unknown(party: &str) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, format!("{party}: there are twilio and vapi"))
+    Refusal(StatusCode::NOT_FOUND, format!("{party}: there are twilio, vapi and stripe, and the last has no stock"))
 }
 
 async fn state(State(surface): State<Surface>, Path(party): Path<String>) -> Result<Json<Value>, Refusal> {
     match party.as_str() {
         "twilio" => Ok(Json(surface.simulators.twilio.state())),
         "vapi" => Ok(Json(surface.simulators.vapi.state())),
+        "stripe" => Ok(Json(surface.simulators.stripe.state())),
         _ => Err(unknown(&party)),
     }
 }
@@ -67,4 +74,24 @@ async fn call(State(surface): State<Surface>, text: String) -> Result<Json<Value
 async fn sms(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
     let request = body(&text)?;
     surface.simulators.twilio.sms(request).await.map(Json).map_err(Refusal::bad)
+}
+
+async fn pay(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    surface.simulators.stripe.pay(body(&text)?).await.map(Json).map_err(Refusal::bad)
+}
+
+async fn refund(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    surface.simulators.stripe.refund(body(&text)?).await.map(Json).map_err(Refusal::bad)
+}
+
+async fn dispute(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    surface.simulators.stripe.dispute(body(&text)?).await.map(Json).map_err(Refusal::bad)
+}
+
+async fn card(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    surface.simulators.stripe.set_card(&body(&text)?).map(Json).map_err(Refusal::bad)
+}
+
+async fn deliver(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    surface.simulators.stripe.deliver(body(&text)?).await.map(Json).map_err(Refusal::bad)
 }

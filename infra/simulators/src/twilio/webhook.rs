@@ -41,7 +41,7 @@ impl Routes {
     }
 
     /// The longest base wins, and a base ends where a path, a query or a fragment begins.
-    fn actual(&self, url: &str) -> String {
+    pub(crate) fn actual(&self, url: &str) -> String {
         let routes = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let rests = routes.iter().filter_map(|(public, actual)| Some((public, actual, url.strip_prefix(public)?)));
         let ends = |rest: &str| rest.is_empty() || rest.starts_with(['/', '?', '#']);

@@ -120,6 +120,26 @@ impl World {
         created["id"].as_str().expect("an id").to_owned()
     }
 
+    pub(crate) fn stripe(&self, method: Method, path: &str) -> RequestBuilder {
+        let stripe = &self.sims.stripe;
+        self.client.request(method, format!("{}{path}", stripe.url)).bearer_auth(&stripe.api_key)
+    }
+
+    pub(crate) async fn stripe_get(&self, path: &str) -> (u16, Value) {
+        answer(self.stripe(Method::GET, path)).await
+    }
+
+    pub(crate) async fn stripe_post(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
+        answer(self.stripe(Method::POST, path).form(form)).await
+    }
+
+    /// Answers what was made.
+    pub(crate) async fn stripe_made(&self, path: &str, form: &[(&str, &str)]) -> Value {
+        let (status, made) = self.stripe_post(path, form).await;
+        assert_eq!(status, 200, "{made}");
+        made
+    }
+
     pub(crate) fn client(&self) -> &reqwest::Client {
         &self.client
     }

@@ -3,6 +3,10 @@
 mod faults;
 mod kept;
 mod kit;
+mod stripe;
+mod stripe_events;
+mod stripe_keys;
+mod stripe_kit;
 mod twilio;
 mod vapi;
 mod webhooks;
