@@ -10,6 +10,7 @@ pub mod clock;
 pub mod functions;
 pub mod ids;
 pub mod tokens;
+mod top_ups;
 pub mod worker;
 
 pub mod control;

@@ -182,6 +182,7 @@ pub async fn start(config: Config) -> io::Result<System> {
                 deployment: DEPLOYMENT.into(),
                 public_base_url: url.clone(),
                 former_base_urls: bases.clone(),
+                console_url: url.clone(),
             },
             store: Store::new(config, TABLE),
             queue: Queue::new(clients.sqs.clone(), &queue_url),
@@ -286,9 +287,9 @@ async fn to_the_end(request: Request, next: Next) -> Response {
     }
 }
 
-/// The queue's poller and the schedule of the sweep.
-fn background(system: &System) -> [JoinHandle<()>; 2] {
-    let (polling, ticking) = (system.worker.clone(), system.worker.clone());
+/// The queue's poller, the schedule of the sweep, and that of the pass over unfinished top-ups.
+fn background(system: &System) -> [JoinHandle<()>; 3] {
+    let (polling, ticking, looking) = (system.worker.clone(), system.worker.clone(), system.worker.clone());
     let poll = async move {
         let mut often = tokio::time::interval(Duration::from_millis(250));
         loop {
@@ -307,7 +308,16 @@ fn background(system: &System) -> [JoinHandle<()>; 2] {
             }
         }
     };
-    [tokio::spawn(poll), tokio::spawn(tick)]
+    let look = async move {
+        let mut hours = tokio::time::interval(Duration::from_secs(3600));
+        loop {
+            hours.tick().await;
+            if let Err(error) = looking.top_ups().await {
+                tracing::warn!(%error, "unfinished top-ups were not looked at");
+            }
+        }
+    };
+    [tokio::spawn(poll), tokio::spawn(tick), tokio::spawn(look)]
 }
 
 /// Addresses that numbers in kept data were configured with; this run's address among them.
@@ -405,6 +415,7 @@ async fn create_queues(sqs: &aws_sdk_sqs::Client) -> io::Result<String> {
 const TWILIO_SECRET: &str = "trunkline/local/twilio";
 const VAPI_SECRET: &str = "trunkline/local/vapi";
 const SIP_SECRET: &str = "trunkline/local/sip";
+const STRIPE_SECRET: &str = "trunkline/local/stripe";
 
 fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     let (twilio, vapi) = (&simulators.twilio, &simulators.vapi);
@@ -413,6 +424,8 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key }).to_string());
     let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
     aws.secrets.put(SIP_SECRET, &sip.to_string());
+    let stripe = json!({ "api_key": simulators.stripe.api_key, "webhook_secret": simulators.stripe.webhook_secret });
+    aws.secrets.put(STRIPE_SECRET, &stripe.to_string());
 }
 
 /// The simulators, unless the environment names other addresses.
@@ -422,9 +435,11 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
         twilio_secret: TWILIO_SECRET.into(),
         vapi_secret: VAPI_SECRET.into(),
         sip_secret: SIP_SECRET.into(),
+        stripe_secret: STRIPE_SECRET.into(),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
         vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
+        stripe_base_url: or("STRIPE_BASE_URL", &simulators.stripe.url),
     }
 }
 

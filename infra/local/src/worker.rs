@@ -185,11 +185,19 @@ impl Worker {
         let mut fired = Vec::new();
         if run_jobs {
             self.drain(Duration::from_secs(30)).await?;
-            while let Some(at) = self.next_tick(target).await? {
+            loop {
+                let (sweep, hour) = (self.next_tick(target).await?, self.next_hour(target).await?);
+                let Some(at) = [sweep, hour].into_iter().flatten().min() else { break };
                 self.clock.move_to(at)?;
-                self.sweep().await?;
-                self.drain(Duration::from_secs(30)).await?;
-                fired.push(Fired { job: "sweep", at });
+                if sweep == Some(at) {
+                    self.sweep().await?;
+                    self.drain(Duration::from_secs(30)).await?;
+                    fired.push(Fired { job: "sweep", at });
+                }
+                if hour == Some(at) {
+                    self.top_ups().await?;
+                    fired.push(Fired { job: "top_ups", at });
+                }
             }
         }
         self.clock.move_to(target)?;

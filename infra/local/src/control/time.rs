@@ -62,10 +62,11 @@ async fn advance(State(surface): State<Surface>, text: String) -> Result<Json<Va
 async fn job(State(surface): State<Surface>, Path(job): Path<String>) -> Result<Json<Value>, Refusal> {
     match job.as_str() {
         "sweep" => {}
+        "top_ups" => return top_ups(&surface).await,
         "renew" | "dun" | "release" | "reconcile" | "notify" => {
             return Err(Refusal(StatusCode::NOT_IMPLEMENTED, format!("{job}: this installation has no such job yet")));
         }
-        _ => return Err(Refusal(StatusCode::NOT_FOUND, "jobs: sweep".into())),
+        _ => return Err(Refusal(StatusCode::NOT_FOUND, "jobs: sweep, top_ups".into())),
     }
     let before = surface.aws.dynamodb.capacity().write;
     let (swept, worked) = surface.worker.sweep().await?;
@@ -76,6 +77,22 @@ async fn job(State(surface): State<Surface>, Path(job): Path<String>) -> Result<
         "examined": swept.examined,
         "changed": worked.messages,
         "skipped": swept.examined.saturating_sub(worked.messages),
+        "failed": failed,
+        "write_units": surface.aws.dynamodb.capacity().write - before,
+    })))
+}
+
+/// The pass over unfinished top-ups and missed notifications.
+async fn top_ups(surface: &Surface) -> Result<Json<Value>, Refusal> {
+    let before = surface.aws.dynamodb.capacity().write;
+    let report = surface.worker.top_ups().await?;
+    let failed: Vec<Value> = (0..report.failed).map(|_| json!({ "id": null, "code": "not_now" })).collect();
+    Ok(Json(json!({
+        "job": "top_ups",
+        "now": surface.clock.now(),
+        "examined": report.examined,
+        "changed": report.changed,
+        "skipped": report.examined.saturating_sub(report.changed + report.failed),
         "failed": failed,
         "write_units": surface.aws.dynamodb.capacity().write - before,
     })))
