@@ -89,3 +89,16 @@ async fn a_tick_queues_what_is_due_and_the_queue_brings_it_to_its_end() {
     world::end(&app, function).await;
     app.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pass_over_top_ups_looks_at_what_is_due_and_at_what_was_missed() {
+    let app = world::at(Stage::ToppingUp).await;
+    let mut function = world::function(&app, "reconcile-top-ups").await;
+    for tick in [world::event("reconcile-top-ups"), json!({}), json!(null)] {
+        let outcome = function.invoke(&tick).await;
+        assert_eq!(outcome, Outcome::Answer(json!({ "examined": 0, "changed": 0, "failed": 0 })), "{tick}");
+    }
+    world::end(&app, function).await;
+    assert_eq!(app.asked("stripe", "events.list").await, 3);
+    app.verify().await;
+}

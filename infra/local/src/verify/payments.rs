@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::Money;
 use domain::reversal::{DisputeState, RefundState};
 use domain::top_up::TopUpStatus;
 use domain::wallet::{Entry, EntryKind};
@@ -93,11 +94,12 @@ fn from_outside(entry: &Entry) -> bool {
     }
 }
 
-/// Whether the provider says that this payment succeeded with this amount, in its smallest units.
-fn received(provider: &Value, id: &str, amount: domain::Money) -> bool {
+/// Whether the provider says that it received this amount by this payment.
+fn received(provider: &Value, id: &str, amount: Money) -> bool {
     let payments = provider["payments"].as_array().into_iter().flatten();
     payments.filter(|payment| payment["id"] == id).any(|payment| {
-        let minor = amount.micros / 10_000;
-        payment["status"] == "succeeded" && payment["amount"].as_i64() == Some(minor)
+        let text = payment["amount_received"].as_str().unwrap_or_default();
+        let same_currency = payment["currency"] == amount.currency.as_str();
+        payment["status"] == "succeeded" && same_currency && Money::parse(text, amount.currency) == Ok(amount)
     })
 }
