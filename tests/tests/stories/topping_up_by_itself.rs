@@ -65,6 +65,9 @@ async fn it_takes_a_kept_card_and_can_be_switched_off() {
         json!({ "currency": "USD", "below": "-1", "amount": "25.00" }),
         json!({ "currency": "USD", "below": "10001", "amount": "25.00" }),
         json!({ "currency": "EUR", "below": "1", "amount": "25.00" }),
+        json!({ "currency": "USD", "below": "1", "amount": "25.00", "more": 1 }),
+        json!(["USD", "1", "25.00"]),
+        json!("null"),
     ] {
         assert_eq!(set(&payer, wrong.clone()).await.expect(400).code(), "invalid_request", "{wrong}");
     }
