@@ -413,6 +413,71 @@ pub struct WalletsView {
     pub wallets: Vec<WalletView>,
 }
 
+/// Money on its way into a wallet.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = TopUp))]
+pub struct TopUpView {
+    id: String,
+    /// `checkout` or `auto`.
+    kind: &'static str,
+    /// `open`, `processing`, `paid`, `failed` or `expired`.
+    status: &'static str,
+    amount: Money,
+    /// The page to pay on, at the payment provider.
+    session: Option<String>,
+    /// Where to pay.
+    checkout_url: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    expires_at: Option<Timestamp>,
+    /// Why it failed.
+    error: Option<TopUpError>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created_at: Timestamp,
+}
+
+/// Why a top-up failed.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TopUpError {
+    code: String,
+    detail: String,
+}
+
+impl From<domain::top_up::TopUp> for TopUpView {
+    fn from(top_up: domain::top_up::TopUp) -> Self {
+        Self {
+            id: top_up.id.into(),
+            kind: top_up.by.as_str(),
+            status: top_up.status.as_str(),
+            amount: top_up.amount,
+            session: top_up.session,
+            checkout_url: top_up.checkout_url.filter(|_| top_up.status.unfinished()),
+            expires_at: top_up.expires_at,
+            error: top_up.failure.map(|failure| TopUpError { code: failure.code, detail: failure.detail }),
+            created_at: top_up.created_at,
+        }
+    }
+}
+
+/// The automatic top-up of a wallet.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AutoTopUp))]
+pub struct AutoTopUpView {
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    currency: domain::Currency,
+    /// When less than this is available.
+    below: Option<Money>,
+    /// Add this.
+    amount: Option<Money>,
+}
+
+impl From<domain::top_up::AutoTopUp> for AutoTopUpView {
+    fn from(auto: domain::top_up::AutoTopUp) -> Self {
+        let (below, amount) = (auto.rule.map(|rule| rule.below), auto.rule.map(|rule| rule.amount));
+        Self { currency: auto.currency, below, amount }
+    }
+}
+
 /// A period: `[start, end)`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Period))]
@@ -428,7 +493,8 @@ pub struct PeriodView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Entry))]
 pub struct EntryView {
     id: String,
-    /// `number_charge`, `usage_charge` or `adjustment`.
+    /// `number_charge`, `usage_charge`, `adjustment`, `top_up`, `refund`, `refund_returned`, `dispute` or
+    /// `dispute_returned`.
     kind: &'static str,
     /// Signed.
     amount: Money,

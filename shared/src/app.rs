@@ -12,6 +12,7 @@ use domain::number::Carrier;
 use domain::ports::{self, ProviderError, Webhooks};
 use domain::tenant::Tenant;
 use domain::{Clock, Ids, TenantId};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{Queue, Store};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub public_base_url: String,
     /// Earlier public addresses that numbers may still be configured with; signatures over them are accepted.
     pub former_base_urls: Vec<String>,
+    /// Where tenants come back to from a page to pay on, without a trailing slash.
+    pub console_url: String,
 }
 
 /// The third parties and what is shared with them. Implemented by [`crate::boot`], which reads secrets when they are
@@ -44,6 +47,12 @@ pub trait Providers: Send + Sync + fmt::Debug {
     /// The password for a SIP address of ours: derived from our key and the tag, so that it is stored nowhere. Without a
     /// key id the current key is used; the key's id comes back.
     async fn sip_password(&self, tag: &str, key_id: Option<&str>) -> Result<(String, SecretString), ProviderError>;
+    /// Who takes money from tenants, with credentials. `Misconfigured` when there are none.
+    async fn payments(&self) -> Result<Arc<dyn ports::Payments>, ProviderError>;
+    /// Whether real money moves there; what does not agree with it is not believed.
+    async fn payments_are_live(&self) -> Result<bool, ProviderError>;
+    /// Whether the payment provider signed this body, in this header, lately.
+    async fn notification_is_good(&self, header: &str, body: &[u8], now: Timestamp) -> Result<bool, ProviderError>;
     /// A third party refused our credentials: they are read again before the next use.
     fn credentials_refused(&self);
 }

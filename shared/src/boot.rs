@@ -149,9 +149,12 @@ fn settings() -> Result<Settings, BadSetting> {
     }
     let url = |text: &str| text.trim().trim_end_matches('/').to_owned();
     let former = env::var("FORMER_BASE_URLS").unwrap_or_default();
+    let public_base_url = env::var("PUBLIC_BASE_URL").map(|text| url(&text)).unwrap_or_default();
+    let console = env::var("CONSOLE_URL").map(|text| url(&text)).ok().filter(|text| !text.is_empty());
     Ok(Settings {
         deployment,
-        public_base_url: env::var("PUBLIC_BASE_URL").map(|text| url(&text)).unwrap_or_default(),
+        console_url: console.unwrap_or_else(|| public_base_url.clone()),
+        public_base_url,
         former_base_urls: former.split(',').map(url).filter(|text| !text.is_empty()).collect(),
     })
 }
@@ -167,8 +170,10 @@ pub fn provider_settings() -> ProviderSettings {
         twilio_secret: or("TWILIO_SECRET", "trunkline/dev/twilio"),
         vapi_secret: or("VAPI_SECRET", "trunkline/dev/vapi"),
         sip_secret: or("SIP_SECRET", "trunkline/dev/sip"),
+        stripe_secret: or("STRIPE_SECRET", "trunkline/dev/stripe"),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", "https://api.twilio.com"),
         vapi_base_url: or("VAPI_BASE_URL", "https://api.vapi.ai"),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
+        stripe_base_url: or("STRIPE_BASE_URL", "https://api.stripe.com"),
     }
 }

@@ -100,6 +100,23 @@ pub enum Error {
     /// The voice platform cannot be reached or refuses.
     #[error("the voice platform is unavailable: {0}")]
     Platform(ProviderError),
+    /// A top-up is too small, too large, or finer than the currency.
+    #[error("the amount is out of range")]
+    AmountOutOfRange {
+        /// The least.
+        min: Money,
+        /// The most.
+        max: Money,
+    },
+    /// There is no card to charge without the tenant being there.
+    #[error("no saved card")]
+    NoSavedCard,
+    /// The top-up of this key came to nothing.
+    #[error("the top-up failed: {0}")]
+    TopUpFailed(String),
+    /// The payment provider cannot be reached or refuses.
+    #[error("the payment provider is unavailable: {0}")]
+    Payments(ProviderError),
     /// The store did not answer; whether a write happened is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -111,8 +128,8 @@ impl Error {
         Self::Invalid { field, why: why.into() }
     }
 
-    /// Whether a carrier's refusal is about our own set-up.
-    pub(crate) fn carrier_misconfigured(error: &ProviderError) -> bool {
+    /// Whether a third party's refusal is about our own set-up.
+    pub(crate) fn misconfigured(error: &ProviderError) -> bool {
         matches!(error.kind, ProviderErrorKind::Misconfigured)
     }
 }

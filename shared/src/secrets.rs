@@ -14,9 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::agent::Platform;
 use domain::number::Carrier;
 use domain::ports::{self, ProviderError, ProviderErrorKind};
+use jiff::Timestamp;
 use providers::twilio::{Credentials, signature};
-use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
-use secrecy::SecretString;
+use providers::{Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, stripe};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -37,12 +38,16 @@ pub struct ProviderSettings {
     pub vapi_secret: String,
     /// `{"current":"k1","keys":{"k1":"…"}}`: what SIP passwords are derived from.
     pub sip_secret: String,
+    /// `{"api_key","webhook_secret","previous_webhook_secret"?}`
+    pub stripe_secret: String,
     /// Base URL of Twilio's v2010 API.
     pub twilio_api_base_url: String,
     /// Base URL of Vapi's API.
     pub vapi_base_url: String,
     /// Host of Vapi's SIP addresses; goes with the region of its API.
     pub vapi_sip_domain: String,
+    /// Base URL of Stripe's API.
+    pub stripe_base_url: String,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +68,13 @@ struct SipSecret {
     keys: BTreeMap<String, SecretString>,
 }
 
+#[derive(Deserialize)]
+struct StripeSecret {
+    api_key: SecretString,
+    webhook_secret: SecretString,
+    previous_webhook_secret: Option<SecretString>,
+}
+
 /// Third parties whose credentials are in Secrets Manager.
 #[derive(Debug)]
 pub struct SecretProviders {
@@ -72,6 +84,14 @@ pub struct SecretProviders {
     twilio: Slot<TwilioKeys>,
     vapi: Slot<Vapi>,
     sip: Slot<SipKeys>,
+    stripe: Slot<StripeKeys>,
+}
+
+#[derive(Debug)]
+struct StripeKeys {
+    client: Arc<Stripe>,
+    live: bool,
+    webhook_secrets: Vec<SecretString>,
 }
 
 #[derive(Debug)]
@@ -108,8 +128,15 @@ impl SecretProviders {
     /// Providers whose secrets are read through this configuration.
     #[must_use]
     pub fn new(config: Config, settings: ProviderSettings) -> Self {
-        let client = OnceLock::new();
-        Self { settings, config, client, twilio: Slot::empty(), vapi: Slot::empty(), sip: Slot::empty() }
+        Self {
+            settings,
+            config,
+            client: OnceLock::new(),
+            twilio: Slot::empty(),
+            vapi: Slot::empty(),
+            sip: Slot::empty(),
+            stripe: Slot::empty(),
+        }
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, ProviderError> {
@@ -159,6 +186,19 @@ impl SecretProviders {
         };
         self.slot(&self.twilio, &self.settings.twilio_secret, make).await
     }
+
+    async fn stripe(&self) -> Result<Arc<StripeKeys>, ProviderError> {
+        let make = |secret: StripeSecret| {
+            let key = secret.api_key.expose_secret();
+            // Secret and restricted keys say themselves which mode they are of.
+            let live = key.starts_with("sk_live_") || key.starts_with("rk_live_");
+            let mut webhook_secrets = vec![secret.webhook_secret];
+            webhook_secrets.extend(secret.previous_webhook_secret);
+            let config = StripeConfig { api_key: secret.api_key, base_url: self.settings.stripe_base_url.clone() };
+            StripeKeys { client: Arc::new(Stripe::new(config)), live, webhook_secrets }
+        };
+        self.slot(&self.stripe, &self.settings.stripe_secret, make).await
+    }
 }
 
 #[async_trait]
@@ -207,6 +247,23 @@ impl Providers for SecretProviders {
         Ok((key_id.to_owned(), derive(key, tag)))
     }
 
+    async fn payments(&self) -> Result<Arc<dyn ports::Payments>, ProviderError> {
+        Ok(self.stripe().await?.client.clone())
+    }
+
+    async fn payments_are_live(&self) -> Result<bool, ProviderError> {
+        Ok(self.stripe().await?.live)
+    }
+
+    async fn notification_is_good(&self, header: &str, body: &[u8], now: Timestamp) -> Result<bool, ProviderError> {
+        if stripe::signature::verify(&self.stripe().await?.webhook_secrets, header, body, now) {
+            return Ok(true);
+        }
+        // The secret may have been rotated since it was read.
+        self.stripe.forget(REREAD_EVERY).await;
+        Ok(stripe::signature::verify(&self.stripe().await?.webhook_secrets, header, body, now))
+    }
+
     fn credentials_refused(&self) {
         // Whoever holds a slot is reading it afresh already.
         if let Ok(mut slot) = self.twilio.0.try_lock() {
@@ -215,12 +272,14 @@ impl Providers for SecretProviders {
         if let Ok(mut slot) = self.vapi.0.try_lock() {
             *slot = None;
         }
+        if let Ok(mut slot) = self.stripe.0.try_lock() {
+            *slot = None;
+        }
     }
 }
 
 /// HMAC-SHA-256 of the tag under the key: 30 bytes of it, 40 characters of URL-safe base64, the most Vapi takes.
 fn derive(key: &SecretString, tag: &str) -> SecretString {
-    use secrecy::ExposeSecret;
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose_secret().as_bytes());
     let signed = hmac::sign(&key, tag.as_bytes());
     URL_SAFE_NO_PAD.encode(signed.as_ref().get(..30).unwrap_or_default()).into()

@@ -16,6 +16,7 @@ use crate::billing::{self, Report};
 use crate::http::Routes;
 use crate::http::auth::Claims;
 use crate::jobs::Tick;
+use crate::use_cases::reconcile_top_ups::reconcile_top_ups;
 use crate::{App, boot, jobs};
 
 /// Why a process ends.
@@ -207,6 +208,20 @@ pub async fn sweep_schedule() -> Result<(), Error> {
     logs();
     let app = boot::app()?;
     let handle = |_: LambdaEvent<serde_json::Value>| async { jobs::sweep(&app).await.map_err(Error::from) };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// Serves the schedule of the pass over unfinished top-ups.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn top_ups_schedule() -> Result<(), Error> {
+    logs();
+    let app = boot::app()?;
+    let handle = |_: LambdaEvent<serde_json::Value>| async {
+        // Boxed: the compiler gives up on computing the size of a future nested this deep.
+        Box::pin(reconcile_top_ups(&app)).await.map_err(Error::from)
+    };
     lambda_runtime::run(service_fn(handle)).await
 }
 

@@ -185,6 +185,7 @@ pub async fn start(config: Config) -> io::Result<System> {
                 deployment: DEPLOYMENT.into(),
                 public_base_url: url.clone(),
                 former_base_urls: bases.clone(),
+                console_url: url.clone(),
             },
             store: Store::new(config, TABLE),
             queue: Queue::new(clients.sqs.clone(), &operations_url),
@@ -417,6 +418,7 @@ async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str) -> io::Result<Strin
 const TWILIO_SECRET: &str = "trunkline/local/twilio";
 const VAPI_SECRET: &str = "trunkline/local/vapi";
 const SIP_SECRET: &str = "trunkline/local/sip";
+const STRIPE_SECRET: &str = "trunkline/local/stripe";
 
 fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     let (twilio, vapi) = (&simulators.twilio, &simulators.vapi);
@@ -425,6 +427,8 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key }).to_string());
     let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
     aws.secrets.put(SIP_SECRET, &sip.to_string());
+    let stripe = json!({ "api_key": simulators.stripe.api_key, "webhook_secret": simulators.stripe.webhook_secret });
+    aws.secrets.put(STRIPE_SECRET, &stripe.to_string());
 }
 
 /// The simulators, unless the environment names other addresses.
@@ -434,9 +438,11 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
         twilio_secret: TWILIO_SECRET.into(),
         vapi_secret: VAPI_SECRET.into(),
         sip_secret: SIP_SECRET.into(),
+        stripe_secret: STRIPE_SECRET.into(),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
         vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
+        stripe_base_url: or("STRIPE_BASE_URL", &simulators.stripe.url),
     }
 }
 

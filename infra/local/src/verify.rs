@@ -3,6 +3,8 @@
 //! Resources without our tag belong to the operator and are no violation; what an open operation is working on may be
 //! half-done.
 
+mod payments;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -10,7 +12,9 @@ use domain::agent::Agent;
 use domain::claim::{Claim, ClaimState};
 use domain::number::{Number, NumberStatus};
 use domain::operation::{Operation, Saga};
+use domain::reversal::{DisputeRecord, DisputeState, PaymentRecord, RefundRecord};
 use domain::tenant::{Holdings, Project};
+use domain::top_up::TopUp;
 use domain::wallet::{Entry, EntryKind, Hold, HoldState, Wallet};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,6 +52,10 @@ struct Books {
     wallets: BTreeMap<(String, String), Wallet>,
     holds: Vec<(String, Hold)>,
     entries: Vec<(String, Entry)>,
+    top_ups: Vec<TopUp>,
+    payments: Vec<PaymentRecord>,
+    refunds: Vec<RefundRecord>,
+    disputes: Vec<DisputeRecord>,
 }
 
 /// What a third party has under our tag: id, tag.
@@ -66,6 +74,7 @@ pub async fn run(table: &aws_sdk_dynamodb::Client, simulators: &Simulators) -> R
     money_adds_up(&books, &mut found);
     charged_once(&books, &mut found);
     dunning(&books, &mut found);
+    payments::paid_in_once(&books, &simulators.stripe.state(), &mut found);
     counts(&books, &mut found);
     Ok(found)
 }
@@ -111,6 +120,10 @@ impl Books {
             }
             "HOLD" => self.holds.push((tenant, decode(item)?)),
             "LED" => self.entries.push((tenant, decode(item)?)),
+            "TOPUP" => self.top_ups.push(decode(item)?),
+            "META" if pk.starts_with(keys::PAYMENTS) => self.payments.push(decode(item)?),
+            "REF" => self.refunds.push(decode(item)?),
+            "DSP" => self.disputes.push(decode(item)?),
             _ => {}
         }
         Ok(())
@@ -201,14 +214,17 @@ fn refs<'a>(books: &'a Books, of: impl Fn(&'a Number) -> Option<&'a str>) -> BTr
     books.numbers.iter().filter(|number| number.status.held()).filter_map(of).collect()
 }
 
-/// I3: a hold is held exactly while its operation is open.
+/// I3: a hold is held exactly while its operation is open, or its dispute neither withdrawn nor over.
 fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
     for (_, hold) in &books.holds {
-        let op = books.operations.get(hold.operation_id.as_str());
-        let open = op.is_some_and(Operation::open);
+        let contested = books.disputes.iter().any(|dispute| {
+            let held = dispute.state == DisputeState::Held && hold.amount.micros == dispute.booked;
+            dispute.dispute == hold.cause && held
+        });
+        let open = contested || books.operations.get(hold.cause.as_str()).is_some_and(Operation::open);
         if (hold.state == HoldState::Held) != open {
             let state = format!("{:?}", hold.state).to_lowercase();
-            violation(found, "I3", hold.operation_id.as_str(), format!("its hold is {state}"));
+            violation(found, "I3", &hold.cause, format!("its hold is {state}"));
         }
     }
     let costs = |op: &&Operation| match &op.saga {
@@ -216,8 +232,13 @@ fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
         Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
     };
     for op in books.operations.values().filter(costs) {
-        if !books.holds.iter().any(|(_, hold)| hold.operation_id == op.id) {
+        if !books.holds.iter().any(|(_, hold)| hold.cause == op.id.as_str()) {
             violation(found, "I3", op.id.as_str(), "a purchase without a hold");
+        }
+    }
+    for dispute in books.disputes.iter().filter(|dispute| dispute.state == DisputeState::Held && dispute.booked > 0) {
+        if !books.holds.iter().any(|(_, hold)| hold.cause == dispute.dispute && hold.state == HoldState::Held) {
+            violation(found, "I3", &dispute.dispute, "an open dispute without a hold");
         }
     }
 }
@@ -250,7 +271,8 @@ fn money_adds_up(books: &Books, found: &mut Vec<Violation>) {
             let detail = format!("{currency}: (balance, entries, held, available) is {says:?} and must be {must:?}");
             violation(found, "I4", tenant, detail);
         }
-        if wallet.available < 0 {
+        // Money that went back at the payment provider may leave less than nothing; nothing else may.
+        if wallet.available.saturating_add(payments::went_back(books, tenant, currency)) < 0 {
             violation(found, "I4", tenant, format!("{currency}: available is below zero"));
         }
     }

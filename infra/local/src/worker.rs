@@ -9,9 +9,10 @@ use domain::{Clock, limits, period};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
-use shared::billing::{self, JobError, Report};
+use shared::billing::{self, Failed, JobError, Report};
 use shared::serve::{SqsEvent, SqsRecord};
 use shared::store::{self, StoreError, keys};
+use shared::use_cases::reconcile_top_ups::reconcile_top_ups;
 use shared::{App, jobs, serve};
 
 use crate::clock::MovableClock;
@@ -52,11 +53,13 @@ pub enum Job {
     Dun,
     /// Releases numbers at the end of what is paid for, every hour.
     Release,
+    /// Looks at unfinished top-ups and missed notifications, every hour.
+    TopUps,
 }
 
 impl Job {
     /// All of them, in the order in which they tick at one instant.
-    pub const ALL: [Self; 4] = [Self::Sweep, Self::Renew, Self::Dun, Self::Release];
+    pub const ALL: [Self; 5] = [Self::Sweep, Self::TopUps, Self::Renew, Self::Dun, Self::Release];
 
     /// As the control surface calls it.
     #[must_use]
@@ -66,6 +69,7 @@ impl Job {
             Self::Renew => "renew",
             Self::Dun => "dun",
             Self::Release => "release",
+            Self::TopUps => "top_ups",
         }
     }
 
@@ -73,7 +77,7 @@ impl Job {
     const fn every(self) -> i64 {
         match self {
             Self::Sweep => 60,
-            Self::Renew | Self::Dun | Self::Release => 3_600,
+            Self::Renew | Self::Dun | Self::Release | Self::TopUps => 3_600,
         }
     }
 
@@ -240,6 +244,16 @@ impl Worker {
             Job::Dun => {
                 billing::dun(&self.app, Some(self.clock.now())).await?;
             }
+            Job::TopUps => {
+                let looked = Box::pin(reconcile_top_ups(&self.app)).await?;
+                let failed = (0..looked.failed).map(|_| Failed { id: String::new(), code: "payments_unavailable" });
+                worked.report = Report {
+                    examined: looked.examined,
+                    changed: looked.changed,
+                    skipped: looked.examined.saturating_sub(looked.changed + looked.failed),
+                    failed: failed.collect(),
+                };
+            }
             Job::Release => worked.report = billing::release_ended(&self.app, Some(self.clock.now())).await?,
         }
         let off = self.work_off(Instant::now() + TICK_WORKS_FOR).await?;
@@ -303,6 +317,7 @@ impl Worker {
                 Job::Renew => self.renewal_due(&due.anchors, target).await?,
                 Job::Dun => self.dunning_due(due.dunning).await?,
                 Job::Release => due.period_end,
+                Job::TopUps => due.top_ups,
             };
             let Some(at) = at else { continue };
             let after = done.get(&job).map(|at| at.saturating_add(1.nanoseconds()).unwrap_or(Timestamp::MAX));
@@ -325,6 +340,7 @@ impl Worker {
             match pk.split_once('#').map(|(kind, _)| kind) {
                 Some("DUE") => due.operations = earlier(due.operations, &sk),
                 Some("DUNNING") => due.dunning = earlier(due.dunning, &sk),
+                Some("TOPUPS") => due.top_ups = earlier(due.top_ups, &sk),
                 Some("PERIOD-END") => due.period_end = earlier(due.period_end, &sk),
                 Some("UNPAID-CALLS") => due.dunning = due.dunning.or(Some(Timestamp::MIN)),
                 Some(_) | None => {}
@@ -381,6 +397,7 @@ struct Due {
     operations: Option<Timestamp>,
     dunning: Option<Timestamp>,
     period_end: Option<Timestamp>,
+    top_ups: Option<Timestamp>,
     /// Days of the month on which numbers renew.
     anchors: BTreeSet<i8>,
 }

@@ -28,6 +28,8 @@ pub mod wallet;
 pub mod billing;
 pub mod dunning;
 pub mod payment;
+pub mod reversal;
+pub mod top_up;
 
 pub mod operation;
 pub mod what_next;

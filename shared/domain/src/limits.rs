@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use crate::money::Currency;
+
 /// Largest request body in bytes; API Gateway would allow 10 MB, nothing here needs more than a few kilobytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest `Idempotency-Key` in characters (API.md).
@@ -105,6 +107,33 @@ pub const DIAL_TIMEOUT_S: u16 = 25;
 
 /// Largest single operator adjustment, in units of the currency.
 pub const ADJUSTMENT_UNITS_MAX: i64 = 1_000_000;
+
+/// Top-ups taken: currency, least and most of one, in units. Other currencies have no top-ups.
+pub const TOP_UP_UNITS: [(Currency, i64, i64); 2] = [(Currency::USD, 5, 10_000), (Currency::TRY, 200, 400_000)];
+/// The payment provider forgets an idempotency key after a day; an hour less, so that no repeat ever meets that.
+pub const PAYMENT_KEY_GOOD_FOR: SignedDuration = SignedDuration::from_hours(23);
+/// A top-up that waits for its payer is looked at this often, in case the notification never arrives.
+pub const TOP_UP_LOOK_OPEN: SignedDuration = SignedDuration::from_mins(55);
+/// Money under way takes days; it is asked for this often.
+pub const TOP_UP_LOOK_PROCESSING: SignedDuration = SignedDuration::from_hours(6);
+/// Top-ups one reconciling pass takes from each shard at once.
+pub const TOP_UP_BATCH: u16 = 100;
+/// Pages one reconciling pass reads of each shard.
+pub const TOP_UP_PAGES_MAX: u16 = 20;
+/// Declines in a row after which an automatic top-up is switched off.
+pub const AUTO_DECLINES_MAX: u8 = 3;
+/// From a decline until the card is tried again.
+pub const AUTO_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// From one automatic top-up that succeeded to the next of the same wallet.
+pub const AUTO_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// Largest notification of the payment provider read, in bytes.
+pub const NOTIFICATION_BYTES_MAX: usize = 256 * 1024;
+/// Tries of a booking whose wallet, payment or automatic top-up changed between reading and writing.
+pub const BOOKING_TRIES_MAX: u8 = 4;
+/// How far back the first look for missed notifications goes.
+pub const NOTIFICATIONS_FIRST_LOOK: SignedDuration = SignedDuration::from_hours(24);
+/// Each look for missed notifications begins this long before the last one, for those that were still being delivered.
+pub const NOTIFICATIONS_OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 
 /// Times one creation at the payment provider is sent under its key, the first included.
 pub const PAYMENT_TRIES_MAX: u32 = 3;

@@ -4,6 +4,7 @@
 //! a payment never exceed what was credited for it.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::TopUpId;
 use crate::money::Money;
@@ -125,7 +126,8 @@ pub struct Dispute {
 }
 
 /// How a dispute ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DisputeOutcome {
     /// For us: the money stays, or comes back.
     Won,

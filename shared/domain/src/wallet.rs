@@ -41,11 +41,12 @@ pub struct Wallet {
     pub overdue: u32,
 }
 
-/// A sum promised to an open operation.
+/// A sum promised to an open operation, or contested in an open dispute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// For what.
-    pub operation_id: OperationId,
+    /// For what: the operation's id, or the dispute's at the payment provider.
+    #[serde(alias = "operation_id")]
+    pub cause: String,
     /// How much.
     pub amount: Money,
     /// What became of it.
@@ -74,6 +75,16 @@ pub enum EntryKind {
     UsageCharge,
     /// The operator put money in or took it out.
     Adjustment,
+    /// The tenant paid money in.
+    TopUp,
+    /// Paid-in money went back to the tenant.
+    Refund,
+    /// A refund failed; its money is here again.
+    RefundReturned,
+    /// A card's holder contested a payment, and its money was taken.
+    Dispute,
+    /// Contested money came back.
+    DisputeReturned,
 }
 
 impl EntryKind {
@@ -84,6 +95,11 @@ impl EntryKind {
             Self::NumberCharge => "number_charge",
             Self::UsageCharge => "usage_charge",
             Self::Adjustment => "adjustment",
+            Self::TopUp => "top_up",
+            Self::Refund => "refund",
+            Self::RefundReturned => "refund_returned",
+            Self::Dispute => "dispute",
+            Self::DisputeReturned => "dispute_returned",
         }
     }
 }
@@ -98,6 +114,8 @@ pub enum Account {
     Revenue,
     /// What the operator gave or took by hand.
     Adjustments,
+    /// What the payment provider has of ours.
+    Payments,
 }
 
 /// An amount on one account, in micro-units; postings of an entry add up to zero.

@@ -24,6 +24,7 @@ use store::{StoreError, TransactError, Write};
 use super::plan::{self, Plan};
 use super::{Failed, Report, daily, dun, event, notice, resume, usage};
 use crate::App;
+use crate::use_cases::recovery;
 
 /// How far a message was worked off.
 enum Reached {
@@ -58,6 +59,7 @@ pub async fn charge(app: &App, message: &ChargeMessage) -> Result<Report, StoreE
         app.charges.send(message).await?;
         return Ok(report);
     }
+    recovery::top_up(app, wallet, 0).await;
     match cause {
         ChargeCause::Renewal { .. } => daily::done(app, Job::Renewals, wallet, *date).await?,
         ChargeCause::Dunning => daily::done(app, Job::Dunning, wallet, *date).await?,
@@ -81,7 +83,8 @@ async fn charge_due(
         let covered = plan.covered();
         if covered < plan.charges.len() && !asked_for_money {
             asked_for_money = true;
-            if crate::use_cases::recovery::top_up(app, wallet).await {
+            let owed = plan.charges.iter().fold(0i64, |sum, charge| sum.saturating_add(charge.micros));
+            if recovery::top_up(app, wallet, owed).await {
                 continue;
             }
         }

@@ -11,6 +11,7 @@ use store::outbox::Event;
 use store::{Guard, StoreError, TransactError};
 
 use crate::App;
+use crate::use_cases::recovery;
 
 /// What became of charging a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,10 @@ pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
     writes.push(store::call::paid(&call.call_sid)?);
     writes.push(store::outbox::insert(&wallet.tenant_id, &event)?);
     match app.store.transact(writes).await {
-        Ok(()) => Ok(Charged::Paid),
+        Ok(()) => {
+            recovery::spent(app, &wallet).await;
+            Ok(Charged::Paid)
+        }
         Err(error) if error.lost(Guard::Call) => Ok(Charged::Paid),
         Err(TransactError::Lost(_)) => Ok(Charged::NotCovered),
         Err(TransactError::Store(error)) => Err(error),

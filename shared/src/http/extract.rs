@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use aws_lc_rs::digest;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use domain::limits;
 use http::request::Parts;
@@ -19,31 +20,51 @@ use crate::Error;
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
+/// A JSON body that may be `null`.
+#[derive(Debug)]
+pub struct NullableBody<T>(pub Option<T>);
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::unsupported_media_type());
-        }
-        let limited = http_body_util::Limited::new(request.into_body(), limits::BODY_BYTES_MAX);
-        let bytes = match limited.collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(Problem::too_large()),
-            Err(_) => return Err(Problem::invalid("body", "The body could not be read to its end.")),
-        };
-        // Serde would read an array as the fields of a struct in their order.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Problem::invalid("body", "`body`: a JSON object is expected."));
-        }
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { "body".to_owned() } else { path };
-            Problem::invalid(field.clone(), format!("`{field}`: {}", error.inner()))
-        })?;
-        json.end().map_err(|error| Problem::invalid("body", format!("`body`: {error}")))?;
-        Ok(Self(value))
+        object(&json_bytes(request).await?).map(Self)
     }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for NullableBody<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = json_bytes(request).await?;
+        if bytes.trim_ascii() == b"null" { Ok(Self(None)) } else { object(&bytes).map(|value| Self(Some(value))) }
+    }
+}
+
+/// A body that says it is JSON, and is not too large.
+async fn json_bytes(request: Request) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::unsupported_media_type());
+    }
+    let limited = http_body_util::Limited::new(request.into_body(), limits::BODY_BYTES_MAX);
+    match limited.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::too_large()),
+        Err(_) => Err(Problem::invalid("body", "The body could not be read to its end.")),
+    }
+}
+
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would read an array as the fields of a struct in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("body", "`body`: a JSON object is expected."));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { "body".to_owned() } else { path };
+        Problem::invalid(field.clone(), format!("`{field}`: {}", error.inner()))
+    })?;
+    json.end().map_err(|error| Problem::invalid("body", format!("`body`: {error}")))?;
+    Ok(value)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

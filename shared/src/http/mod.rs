@@ -7,9 +7,10 @@ pub mod extract;
 pub mod paths;
 pub mod problem;
 pub mod routes;
+pub mod stripe;
 pub mod twilio;
 
 pub use auth::Caller;
-pub use extract::{Body, IdempotencyKey, PathId, Query, RespondAsync};
+pub use extract::{Body, IdempotencyKey, NullableBody, PathId, Query, RespondAsync};
 pub use problem::Problem;
 pub use routes::{Access, Routes};

@@ -6,5 +6,7 @@ pub const VOICE: &str = "/webhooks/twilio/voice";
 pub const DIAL_RESULT: &str = "/webhooks/twilio/voice/dial-result";
 /// Twilio asks when the first did not answer.
 pub const VOICE_FALLBACK: &str = "/webhooks/twilio/voice/fallback";
+/// Stripe says what became of payments.
+pub const STRIPE: &str = "/webhooks/stripe";
 /// Twilio says how a call stands.
 pub const CALL_STATUS: &str = "/webhooks/twilio/status";

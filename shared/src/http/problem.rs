@@ -86,6 +86,15 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large", detail)
     }
 
+    pub(crate) fn bad_signature() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_signature",
+            "The signature is not good",
+            "Nothing is believed without a good signature over the bytes that came.",
+        )
+    }
+
     pub(crate) fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -119,6 +128,7 @@ impl From<Error> for Problem {
             Error::Store(error) => tracing::error!(%error, "the store did not answer a request"),
             Error::Carrier(error) => tracing::warn!(%error, "a carrier did not answer a request"),
             Error::Platform(error) => tracing::warn!(%error, "a voice platform did not answer a request"),
+            Error::Payments(error) => tracing::warn!(%error, "the payment provider did not answer a request"),
             _ => {}
         }
         problem
@@ -175,11 +185,20 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
             }
             FailureCode::NeedsOperator => (S::SERVICE_UNAVAILABLE, "needs_operator", "An operator has to look at it"),
         },
-        Error::Carrier(error) if Error::carrier_misconfigured(error) => {
+        Error::Carrier(error) if Error::misconfigured(error) => {
             (S::SERVICE_UNAVAILABLE, "carrier_not_configured", "The carrier is not set up")
         }
         Error::Carrier(_) => (S::SERVICE_UNAVAILABLE, "carrier_unavailable", "The carrier cannot do it now"),
         Error::Platform(_) => (S::SERVICE_UNAVAILABLE, "platform_unavailable", "The voice platform cannot do it now"),
+        Error::AmountOutOfRange { .. } => {
+            (S::UNPROCESSABLE_ENTITY, "amount_out_of_range", "Too little or too much for one top-up")
+        }
+        Error::NoSavedCard => (S::CONFLICT, "no_saved_card", "No card is saved"),
+        Error::TopUpFailed(_) => (S::CONFLICT, "top_up_failed", "The top-up came to nothing"),
+        Error::Payments(error) if Error::misconfigured(error) => {
+            (S::SERVICE_UNAVAILABLE, "payments_not_configured", "Payments are not set up")
+        }
+        Error::Payments(_) => (S::SERVICE_UNAVAILABLE, "payments_unavailable", "The payment provider cannot do it now"),
         Error::Store(_) => (S::SERVICE_UNAVAILABLE, "service_unavailable", "The service cannot do it now"),
     }
 }
@@ -216,11 +235,16 @@ fn detail(error: &Error) -> String {
         Error::NotStuck(status) => return format!("It is {}; only a stuck operation is resumed.", status.as_str()),
         Error::Forbidden => "Your role does not allow this.",
         Error::Operation(_, failure) => return failure.detail.clone(),
-        Error::Carrier(error) if Error::carrier_misconfigured(error) => {
-            "The operator has no working account at the carrier."
-        }
+        Error::Carrier(error) if Error::misconfigured(error) => "The operator has no working account at the carrier.",
         Error::Carrier(_) => "The carrier did not answer as it should. Try again in a minute.",
         Error::Platform(error) => return format!("The voice platform said: {}", error.detail),
+        Error::AmountOutOfRange { min, max } => {
+            return format!("One top-up is from {min} to {max}, in whole hundredths.");
+        }
+        Error::NoSavedCard => "Top up once by hand and let the card be saved.",
+        Error::TopUpFailed(why) => return format!("{why} Start another one, with an `Idempotency-Key` of its own."),
+        Error::Payments(error) if Error::misconfigured(error) => "The operator takes no payments here.",
+        Error::Payments(_) => "Try again in a minute, with the same `Idempotency-Key`.",
         Error::Store(_) => "Try again in a moment, with the same `Idempotency-Key`.",
     };
     fixed.to_owned()

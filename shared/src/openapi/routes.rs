@@ -11,11 +11,11 @@ use utoipa::openapi::{Content, Object, Required, Response, ResponseBuilder};
 
 use super::Section;
 use super::endpoint::{Endpoint, operator, public, tenant};
-use super::webhook::twilio;
+use super::webhook::{stripe, twilio};
 use crate::Error;
 use crate::api::{
-    AgentCreated, AgentView, CallView, CountryView, EntryView, NumberAndOperation, NumberView, OfferView,
-    OperationView, OperatorOperationView, ProjectView, PurchasePreview, TenantView, WalletsView,
+    AgentCreated, AgentView, AutoTopUpView, CallView, CountryView, EntryView, NumberAndOperation, NumberView,
+    OfferView, OperationView, OperatorOperationView, ProjectView, PurchasePreview, TenantView, TopUpView, WalletsView,
 };
 use crate::http::paths;
 use crate::use_cases::{self, Paging};
@@ -37,7 +37,7 @@ pub(super) fn sections() -> Vec<Section> {
         section("Wallet", "What a tenant has, and the ledger that explains it.", money()),
         section("Projects", "Numbers and agents by business or site.", projects()),
         section("Operator", "For the people who run this deployment.", operators()),
-        section("Webhooks", "Called by the carrier, never by clients.", webhooks()),
+        section("Webhooks", "Called by the carrier and the payment provider, never by clients.", webhooks()),
         section("About", "This document.", about()),
     ]
 }
@@ -147,6 +147,28 @@ fn money() -> Vec<Endpoint> {
             .query::<use_cases::wallet::EntriesRequest>()
             .lists::<EntryView>("Newest first, each with what the wallet had after it.")
             .refuses([Error::NotFound]),
+        tenant(Admin, POST, "/v1/wallet/top-ups", "start-top-up", "Put money into a wallet")
+            .says(
+                "Answers where to pay. The wallet is credited when the payment provider says that the money is there, not \
+                 when the browser comes back.",
+            )
+            .repeatable(Required::True)
+            .body::<use_cases::top_ups::StartRequest>()
+            .answers::<TopUpView>(201, "The top-up and its page to pay on.")
+            .refuses([amount_out_of_range(), Error::TopUpFailed(String::new())])
+            .refuses([Error::NotFound, Error::OperationInProgress(None)])
+            .refuses(payments()),
+        tenant(Viewer, GET, "/v1/wallet/top-ups/{id}", "get-top-up", "How a top-up stands")
+            .answers::<TopUpView>(200, "The top-up."),
+        tenant(Admin, PUT, "/v1/wallet/auto-top-up", "set-auto-top-up", "Let a wallet top itself up")
+            .says(
+                "With the card that was kept at an earlier top-up, as soon as less than `below` is available. `null` in \
+                 place of a body switches it off for all wallets, and is the answer then.",
+            )
+            .body::<use_cases::top_ups::AutoRequest>()
+            .answers::<AutoTopUpView>(200, "As it is set now.")
+            .refuses([amount_out_of_range(), Error::NoSavedCard])
+            .refuses([Error::NotFound, Error::OperationInProgress(None)]),
     ]
 }
 
@@ -223,6 +245,7 @@ fn webhooks() -> Vec<Endpoint> {
             &[],
             &call_and("CallDuration", "Seconds, once it is over."),
         ),
+        stripe(paths::STRIPE, "stripe-webhook", "What became of a payment"),
     ]
 }
 
@@ -241,6 +264,15 @@ fn insufficient_balance() -> Error {
 fn failed(code: FailureCode) -> Error {
     let id = format!("op_{:032}", 0).parse::<OperationId>().expect("an id as it is written");
     Error::Operation(id, Failure::new(code, ""))
+}
+
+fn amount_out_of_range() -> Error {
+    Error::AmountOutOfRange { min: Money::zero(Currency::USD), max: Money::zero(Currency::USD) }
+}
+
+fn payments() -> [Error; 2] {
+    let kinds = [ProviderErrorKind::Unavailable, ProviderErrorKind::Misconfigured];
+    kinds.map(|kind| Error::Payments(ProviderError::new(kind, "")))
 }
 
 fn platform() -> Error {

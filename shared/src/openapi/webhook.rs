@@ -1,4 +1,4 @@
-//! What a carrier sends and is answered: signed forms, and documents in its own XML.
+//! What a carrier sends and is answered: signed forms, and documents in its own XML; and what the payment provider sends.
 
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -26,6 +26,18 @@ pub(super) fn twilio(
         .answers_as(200, twiml())
         .answers_as(403, Response::new("The signature is not good; nothing was done."))
         .answers_as(503, Response::new("Not now; it may be sent again."))
+}
+
+/// The webhook of Stripe's.
+pub(super) fn stripe(path: &'static str, function: &str, summary: &str) -> Endpoint {
+    let signature = "Over the bytes of the body; nothing is believed without it.";
+    public(http::Method::POST, path, function, summary)
+        .says("A snapshot event. What does not concern us is answered like what was dealt with.")
+        .parameter(header("Stripe-Signature", signature).required(Required::True))
+        .answers_as(200, Response::new("Dealt with."))
+        .answers_as(400, Response::new("`bad_signature`: The signature is not good; nothing was done."))
+        .answers_as(413, Response::new("`too_large`: The request is too large."))
+        .answers_as(503, Response::new("Not now; it is to be sent again."))
 }
 
 fn header(name: &str, description: &str) -> utoipa::openapi::path::ParameterBuilder {

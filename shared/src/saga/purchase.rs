@@ -44,7 +44,7 @@ pub struct Beginning<'a> {
 pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
     let Beginning { number, op, purchase, plan, idempotency } = beginning;
     let tenant = &op.tenant_id;
-    let hold = Hold { operation_id: op.id.clone(), amount: purchase.cost(), state: HoldState::Held };
+    let hold = Hold { cause: op.id.to_string(), amount: purchase.cost(), state: HoldState::Held };
     let claim = claim(tenant, &op.id, number, &purchase.e164);
     let mut writes = Vec::new();
     if hold.amount.micros > 0 {

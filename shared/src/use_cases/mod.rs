@@ -6,12 +6,16 @@ pub mod calls;
 pub mod numbers;
 pub mod operations;
 pub mod operator;
+pub mod payments;
 pub mod projects;
 pub mod purchase;
+pub mod reconcile_top_ups;
 pub mod recovery;
+mod reversals;
 pub mod routing;
 pub mod search;
 pub mod statements;
+pub mod top_ups;
 pub mod voice;
 pub mod wallet;
 

@@ -426,6 +426,7 @@ async fn outcome(app: &App, op: Operation) -> Result<Outcome, Error> {
         OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => Ok(Outcome::Running(op)),
         OperationStatus::Succeeded => {
             let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
+            super::recovery::spent(app, &number.wallet()).await;
             Ok(Outcome::Bought(Box::new(number), op))
         }
         OperationStatus::Failed => Err(failed(op)),

@@ -1,6 +1,6 @@
 //! Idempotency records: permanent, written in the transaction of what they stand for (invariant I6).
 
-use domain::{AgentId, OperationId, ProjectId, TenantId};
+use domain::{AgentId, OperationId, ProjectId, TenantId, TopUpId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub enum Made {
     Project(ProjectId),
     /// An operator's adjustment, by its entry's id.
     Adjustment(domain::ids::EntryId),
+    /// A top-up.
+    TopUp(TopUpId),
 }
 
 impl Store {

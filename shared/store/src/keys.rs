@@ -4,7 +4,7 @@
 
 use domain::number::NumberStatus;
 use domain::wallet::WalletRef;
-use domain::{AgentId, Currency, E164, NumberId, OperationId, ProjectId, TenantId, limits};
+use domain::{AgentId, Currency, E164, NumberId, OperationId, ProjectId, TenantId, TopUpId, limits};
 use jiff::Timestamp;
 
 /// Partition key's attribute.
@@ -119,10 +119,83 @@ pub fn wallet(tenant: &TenantId, currency: Currency) -> Key {
 
 /// Sort keys of holds begin so.
 pub const HOLDS: &str = "HOLD#";
-/// A hold, by the operation it is for.
+/// A hold, by the operation or the dispute it is for.
 #[must_use]
-pub fn hold(tenant: &TenantId, operation: &OperationId) -> Key {
-    of_tenant(tenant, format!("{HOLDS}{operation}"))
+pub fn hold(tenant: &TenantId, cause: &str) -> Key {
+    of_tenant(tenant, format!("{HOLDS}{cause}"))
+}
+
+/// Sort keys of top-ups begin so.
+pub const TOP_UPS: &str = "TOPUP#";
+/// A top-up.
+#[must_use]
+pub fn top_up(tenant: &TenantId, id: &TopUpId) -> Key {
+    of_tenant(tenant, format!("{TOP_UPS}{id}"))
+}
+
+/// Where a top-up that a third party names leads to its tenant.
+#[must_use]
+pub fn top_up_reference(id: &TopUpId) -> Key {
+    Key { pk: format!("TOPUPREF#{id}"), sk: "META".into() }
+}
+
+/// What the payment provider knows a tenant by.
+#[must_use]
+pub fn payer(tenant: &TenantId) -> Key {
+    of_tenant(tenant, "PAYER".into())
+}
+
+/// The automatic top-up of a tenant's wallet of one currency.
+#[must_use]
+pub fn auto_top_up(tenant: &TenantId, currency: Currency) -> Key {
+    of_tenant(tenant, format!("AUTO#{currency}"))
+}
+
+/// Partitions of payments begin so. What follows is the provider's id, and ends the key.
+pub const PAYMENTS: &str = "PAY#";
+/// A payment that was credited, by the provider's id of it.
+#[must_use]
+pub fn payment(payment: &str) -> Key {
+    Key { pk: format!("{PAYMENTS}{payment}"), sk: "META".into() }
+}
+
+/// A refund of a payment.
+#[must_use]
+pub fn refund(payment: &str, refund: &str) -> Key {
+    Key { pk: format!("{PAYMENTS}{payment}"), sk: format!("REF#{refund}") }
+}
+
+/// A dispute over a payment.
+#[must_use]
+pub fn dispute(payment: &str, dispute: &str) -> Key {
+    Key { pk: format!("{PAYMENTS}{payment}"), sk: format!("DSP#{dispute}") }
+}
+
+/// How far the payment provider's notifications have been looked through for missed ones.
+#[must_use]
+pub fn notifications() -> Key {
+    Key { pk: "STATE".into(), sk: "NOTIFICATIONS".into() }
+}
+
+/// Index partition of unfinished top-ups, one of [`limits::DUE_SHARDS`], and where in it this one is at an instant.
+#[must_use]
+pub fn due_top_up(at: Timestamp, tenant: &TenantId, id: &TopUpId) -> (String, String) {
+    let partition = top_ups_partition(shard(id.as_str(), limits::DUE_SHARDS));
+    (partition, format!("{}#{tenant}#{id}", instant(at)))
+}
+
+/// Index partition of unfinished top-ups.
+#[must_use]
+pub fn top_ups_partition(shard: u8) -> String {
+    format!("TOPUPS#{shard}")
+}
+
+/// Tenant and top-up of a due key.
+#[must_use]
+pub fn read_due_top_up(sk: &str) -> Option<(TenantId, TopUpId)> {
+    let mut parts = sk.splitn(3, '#');
+    let _ = parts.next()?;
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// Sort keys of a wallet's ledger entries begin so.
@@ -352,6 +425,15 @@ mod tests {
         let (_, key) = anchor(31, &wallet, &id);
         assert_eq!(read_wallet(&key), Some((wallet.clone(), id.as_str())));
         assert!(key < after_wallet(&wallet) && key > wallet_prefix(&wallet));
+    }
+
+    #[test]
+    fn a_due_key_leads_back_to_its_top_up() {
+        let tenant: TenantId = "ten_1".parse().unwrap();
+        let id: TopUpId = "top_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
+        let (_, key) = due_top_up("2027-01-01T00:00:00Z".parse().unwrap(), &tenant, &id);
+        assert_eq!(read_due_top_up(&key), Some((tenant, id)));
+        assert_eq!(read_due_top_up("2027#a"), None);
     }
 
     #[test]

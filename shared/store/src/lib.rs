@@ -22,8 +22,10 @@ pub mod ledger;
 pub mod number;
 pub mod operation;
 pub mod outbox;
+pub mod payment;
 pub mod project;
 pub mod tenant;
+pub mod top_up;
 pub mod wallet;
 
 pub mod queue;

@@ -109,6 +109,21 @@ impl Store {
         after: Option<&Cursor>,
         limit: u16,
     ) -> Result<Vec<DueOperation>, StoreError> {
+        let due = self.due_keys(partition, until, after, limit).await?.into_iter().filter_map(|sk| {
+            let (tenant_id, operation_id) = keys::read_due_operation(&sk)?;
+            Some(DueOperation { tenant_id, operation_id, cursor: Cursor::at(sk) })
+        });
+        Ok(due.collect())
+    }
+
+    /// Sort keys of a partition of the index of next actions, up to one.
+    pub(crate) async fn due_keys(
+        &self,
+        partition: &str,
+        until: &str,
+        after: Option<&Cursor>,
+        limit: u16,
+    ) -> Result<Vec<String>, StoreError> {
         let from = after.map_or_else(|| " ".to_owned(), |cursor| format!("{}!", cursor.position()));
         let answer = self
             .client()
@@ -125,11 +140,7 @@ impl Store {
             .await
             .map_err(|error| StoreError::unavailable(&error))?;
         let keys = answer.items.unwrap_or_default();
-        let due = keys.iter().filter_map(|item| item.get(DUE_SK)?.as_s().ok()).filter_map(|sk| {
-            let (tenant_id, operation_id) = keys::read_due_operation(sk)?;
-            Some(DueOperation { tenant_id, operation_id, cursor: Cursor::at(sk.clone()) })
-        });
-        Ok(due.collect())
+        Ok(keys.iter().filter_map(|item| item.get(DUE_SK)?.as_s().ok().cloned()).collect())
     }
 }
 

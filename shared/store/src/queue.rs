@@ -42,7 +42,7 @@ pub enum ChargeCause {
     },
     /// Numbers are overdue, and dunning is to go on.
     Dunning,
-    /// Money came in.
+    /// Money came in, or ran low.
     Credit,
 }
 

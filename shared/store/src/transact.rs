@@ -50,6 +50,18 @@ pub enum Guard {
     Call,
     /// Nothing later stands there.
     Work,
+    /// The top-up is as it was read, or not there yet.
+    TopUp,
+    /// The tenant's automatic top-up is as it was read.
+    AutoTopUp,
+    /// The payment was not credited before, or has as much left as was read.
+    Payment,
+    /// The refund is as it was read, or not heard of yet.
+    Refund,
+    /// The dispute is as it was read, or not heard of yet.
+    Dispute,
+    /// The payment provider does not know the tenant yet.
+    Payer,
 }
 
 type Builder = Box<dyn Fn(&str) -> Result<TransactWriteItem, BuildError> + Send + Sync>;

@@ -44,7 +44,7 @@ pub fn hold(tenant: &TenantId, hold: &Hold) -> Result<[Write; 2], StoreError> {
         .add("held", micros)
         .add("available", -micros)
         .when_at_least("available", micros);
-    let item = with_key(encode(hold)?, &keys::hold(tenant, &hold.operation_id));
+    let item = with_key(encode(hold)?, &keys::hold(tenant, &hold.cause));
     Ok([wallet.write(Guard::Wallet), Write::insert(Guard::Hold, item)])
 }
 
@@ -61,7 +61,7 @@ pub fn capture(
         .add("entries", 1)
         .when_at_least("held", amount.micros);
     let write = insert_entry(tenant, entry, operation.as_str())?;
-    Ok([resolve(tenant, operation, HoldState::Captured)?, wallet.write(Guard::Wallet), write])
+    Ok([resolve(tenant, operation.as_str(), HoldState::Captured)?, wallet.write(Guard::Wallet), write])
 }
 
 /// Gives back what was promised: hold and wallet.
@@ -70,7 +70,7 @@ pub fn void(tenant: &TenantId, operation: &OperationId, amount: Money) -> Result
         .add("held", -amount.micros)
         .add("available", amount.micros)
         .when_at_least("held", amount.micros);
-    Ok([resolve(tenant, operation, HoldState::Voided)?, wallet.write(Guard::Wallet)])
+    Ok([resolve(tenant, operation.as_str(), HoldState::Voided)?, wallet.write(Guard::Wallet)])
 }
 
 /// Moves money into the wallet, or (negative) out of what is available: wallet and entry.
@@ -114,12 +114,12 @@ fn may_be_new(of: &WalletRef) -> Result<Update, StoreError> {
     Ok(wallet.set_if_absent("currency", &of.currency)?.add("held", 0))
 }
 
-fn insert_entry(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<Write, StoreError> {
+pub(crate) fn insert_entry(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<Write, StoreError> {
     let key = keys::entry(tenant, entry.currency, entry.effective_at, cause);
     Ok(Write::insert(Guard::Entry, with_key(encode(entry)?, &key)))
 }
 
-fn resolve(tenant: &TenantId, operation: &OperationId, state: HoldState) -> Result<Write, StoreError> {
-    let update = Update::of(keys::hold(tenant, operation)).set("state", &state)?.when_is("state", &HoldState::Held)?;
+pub(crate) fn resolve(tenant: &TenantId, cause: &str, state: HoldState) -> Result<Write, StoreError> {
+    let update = Update::of(keys::hold(tenant, cause)).set("state", &state)?.when_is("state", &HoldState::Held)?;
     Ok(update.write(Guard::Hold))
 }

@@ -56,6 +56,7 @@ impl Environment {
             "ChargesQueue" => system.worker.charges_url.clone(),
             "TwilioSecret" => format!("trunkline/{DEPLOYMENT}/twilio"),
             "VapiSecret" => format!("trunkline/{DEPLOYMENT}/vapi"),
+            "StripeSecret" => format!("trunkline/{DEPLOYMENT}/stripe"),
             "SipSecret" => format!("trunkline/{DEPLOYMENT}/sip"),
             name => template::parameter(name).unwrap_or_else(|| panic!("the template refers to {name}")),
         };
@@ -72,6 +73,7 @@ impl Environment {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", system.aws.secrets.url()),
             ("TWILIO_API_BASE_URL", twilio.url.as_str()),
             ("VAPI_BASE_URL", vapi.url.as_str()),
+            ("STRIPE_BASE_URL", system.simulators.stripe.url.as_str()),
         ];
         let here = here.map(|(name, value)| (name.to_owned(), value.to_owned()));
         // A file of Lambda's own system, which this machine need not have.

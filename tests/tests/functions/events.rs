@@ -13,7 +13,7 @@ type Row = (&'static str, Stage, u16, Vec<(&'static str, Value)>);
 
 /// Functions that serve HTTP. A pointer leads into a JSON body; without one, the text is part of a TwiML answer.
 fn rows() -> Vec<Row> {
-    use Stage::{Linked, OnOffer, Stuck, Unlinked};
+    use Stage::{Linked, OnOffer, Stuck, ToppingUp, Unlinked};
     let (number, agent, op, project) = (id("num"), id("agt"), id("op"), id("prj"));
     vec![
         (
@@ -43,6 +43,12 @@ fn rows() -> Vec<Row> {
         ("get-openapi", OnOffer, 200, vec![("/openapi", json!("3.1.0"))]),
         ("get-operation", Linked, 200, vec![("/id", json!(op)), ("/status", json!("succeeded"))]),
         ("get-project", OnOffer, 200, vec![("/id", json!(project)), ("/name", json!("Downtown"))]),
+        (
+            "get-top-up",
+            ToppingUp,
+            200,
+            vec![("/id", json!(id("top"))), ("/status", json!("open")), ("/session", json!("cs_test_demo"))],
+        ),
         ("get-wallet", Linked, 200, vec![("/wallets/0/held/amount", json!("0.00"))]),
         (
             "incoming-call",
@@ -84,6 +90,14 @@ fn rows() -> Vec<Row> {
             vec![("/items/0/country", json!("US")), ("/items/0/carrier", json!("twilio"))],
         ),
         (
+            "set-auto-top-up",
+            ToppingUp,
+            200,
+            vec![("/amount/amount", json!("25.00")), ("/below/amount", json!("10.00"))],
+        ),
+        ("start-top-up", OnOffer, 201, vec![("/amount/amount", json!("25.00")), ("/status", json!("open"))]),
+        ("stripe-webhook", ToppingUp, 200, vec![]),
+        (
             "unlink-number",
             Linked,
             200,
@@ -97,7 +111,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// Functions without HTTP; `workers` has their events.
-const OTHERS: [&str; 2] = ["advance-operations", "sweep-operations"];
+const OTHERS: [&str; 3] = ["advance-operations", "reconcile-top-ups", "sweep-operations"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_function_answers_its_event() {

@@ -70,7 +70,7 @@ async fn a_tick_queues_what_is_due_and_the_queue_brings_it_to_its_end() {
     assert_eq!(outcome, Outcome::Answer(json!({ "examined": 1, "changed": 1 })));
     world::end(&app, function).await;
     let worker = &app.system.worker;
-    let queued = worker.sqs.receive_message().queue_url(&worker.queue_url).max_number_of_messages(10).send().await;
+    let queued = worker.sqs.receive_message().queue_url(&worker.operations_url).max_number_of_messages(10).send().await;
     let queued = queued.unwrap().messages.unwrap_or_default();
     let bodies: Vec<&str> = queued.iter().filter_map(|message| message.body.as_deref()).collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
@@ -87,5 +87,18 @@ async fn a_tick_queues_what_is_due_and_the_queue_brings_it_to_its_end() {
         assert_eq!(outcome, Outcome::Answer(json!({ "examined": 0, "changed": 0 })), "{tick}");
     }
     world::end(&app, function).await;
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pass_over_top_ups_looks_at_what_is_due_and_at_what_was_missed() {
+    let app = world::at(Stage::ToppingUp).await;
+    let mut function = world::function(&app, "reconcile-top-ups").await;
+    for tick in [world::event("reconcile-top-ups"), json!({}), json!(null)] {
+        let outcome = function.invoke(&tick).await;
+        assert_eq!(outcome, Outcome::Answer(json!({ "examined": 0, "changed": 0, "failed": 0 })), "{tick}");
+    }
+    world::end(&app, function).await;
+    assert_eq!(app.asked("stripe", "events.list").await, 3);
     app.verify().await;
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use domain::agent::{Agent, AgentStatus, Platform};
+use domain::catalog::Plan;
 use domain::number::{Capabilities, Carrier, Number, NumberStatus};
 use domain::numbering::NumberKind;
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
 use domain::tenant::Project;
-use domain::{CountryCode, TenantId};
+use domain::top_up::{PaidBy, Payer, TopUp, TopUpStatus};
+use domain::{CountryCode, Currency, Money, TenantId};
 use jiff::SignedDuration;
 use local::system::DEPLOYMENT;
 use serde_json::{Value, json};
@@ -36,6 +38,8 @@ pub(crate) enum Stage {
     Unlinked,
     /// In service, with the agent.
     Linked,
+    /// On offer, while the tenant, whose card is kept, is about to pay for the top-up of the events.
+    ToppingUp,
 }
 
 /// An id of the events.
@@ -70,6 +74,7 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::Stuck => drop(begin(&system.undisturbed, OperationStatus::Stuck, None).await),
         Stage::Unlinked => buy(&system.undisturbed, None).await,
         Stage::Linked => buy(&system.undisturbed, Some(agent)).await,
+        Stage::ToppingUp => top_up(&system.undisturbed).await,
     }
     system.aws.dynamodb.reset_counts();
     app
@@ -122,6 +127,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         capabilities,
         price,
         candidates: Vec::new(),
+        included: false,
         attempt: 1,
         doubt: false,
         previous_claim: None,
@@ -168,9 +174,36 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         open_operation_id: Some(op.id.clone()),
         created_at: now,
     };
-    let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, limit: 25, idempotency: None };
+    let plan = Plan { numbers: 25, calls: 20, included: 0 };
+    let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, plan, idempotency: None };
     app.store.transact(purchase::begin(&beginning).unwrap()).await.unwrap();
     op
+}
+
+/// The top-up of the events, and a customer with a card as they name them.
+async fn top_up(app: &App) {
+    let now = app.clock.now();
+    let by = PaidBy::Checkout { save_card: true, success_url: String::new(), cancel_url: String::new() };
+    let top_up = TopUp {
+        id: id("top").parse().unwrap(),
+        tenant_id: tenant(),
+        amount: Money::parse("25.00", Currency::USD).unwrap(),
+        status: TopUpStatus::Open,
+        by,
+        session: Some("cs_test_demo".into()),
+        checkout_url: Some("https://checkout.example.test/cs_test_demo".into()),
+        payment: None,
+        expires_at: None,
+        failure: None,
+        review: None,
+        look_at: Some(now + SignedDuration::from_hours(1)),
+        created_at: now,
+        revision: 1,
+    };
+    app.store.transact(store::top_up::insert(&top_up).unwrap().into()).await.unwrap();
+    let payer = Payer { customer: "cus_demo".into(), payment_method: None, method_at: None, created_at: now };
+    app.store.payer_insert(&tenant(), &payer).await.unwrap();
+    app.store.payer_card(&tenant(), "pm_demo", now).await.unwrap();
 }
 
 fn tenant() -> TenantId {
@@ -194,8 +227,9 @@ pub(crate) async fn function(app: &TestApp, name: &str) -> Function {
 /// What it wrote, which must tell neither of a panic nor whom somebody calls, nor any secret.
 pub(crate) async fn end(app: &TestApp, function: Function) {
     let log = function.end().await.join("\n");
-    let (twilio, vapi) = (&app.system.simulators.twilio, &app.system.simulators.vapi);
-    for never in ["panicked", E164, "+14155550199", AUTH_TOKEN, twilio.auth_token.as_str(), vapi.api_key.as_str()] {
+    let simulators::Simulators { twilio, vapi, stripe, .. } = &*app.system.simulators;
+    let secrets = [&twilio.auth_token, &vapi.api_key, &stripe.api_key, &stripe.webhook_secret].map(String::as_str);
+    for never in ["panicked", E164, "+14155550199", AUTH_TOKEN].into_iter().chain(secrets) {
         assert!(!log.contains(never), "{never} in the log:\n{log}");
     }
 }

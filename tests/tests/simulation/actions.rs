@@ -411,7 +411,7 @@ impl Play {
             // Whoever had a lease has lost it by now.
             self.app.restart_workers().await;
             let worker = self.app.system.worker.clone();
-            let _ = self.app.mortal(async move { worker.sweep().await.is_ok() }).await;
+            let _ = self.app.mortal(async move { worker.tick(local::worker::Job::Sweep).await.is_ok() }).await;
             self.pass("PT1M").await;
         }
         self.pass(span).await;

@@ -28,6 +28,7 @@ enum Of {
     Agent,
     Project,
     Operation,
+    TopUp,
     /// Only the operator names these.
     Tenant,
 }
@@ -44,6 +45,8 @@ fn rows() -> Vec<Row> {
     let get = |path, of| row(Method::GET, path, of, None, 200);
     let agent = json!({ "name": "Night shift", "platform": "vapi" });
     let adjustment = json!({ "amount": "1", "currency": "USD", "reason": "A courtesy" });
+    let top_up = json!({ "amount": "25", "currency": "USD" });
+    let auto = json!({ "currency": "USD", "below": "10", "amount": "25" });
     vec![
         get("/v1/countries", Of::Nothing),
         get("/v1/available-numbers", Of::Nothing),
@@ -58,6 +61,7 @@ fn rows() -> Vec<Row> {
         get("/v1/operations/{id}", Of::Operation),
         get("/v1/wallet", Of::Nothing),
         get("/v1/wallet/entries", Of::Nothing),
+        get("/v1/wallet/top-ups/{id}", Of::TopUp),
         get("/v1/openapi.json", Of::Nothing),
         get("/v1/operator/operations", Of::Nothing),
         row(Method::PUT, "/v1/operator/tenants/{id}", Of::Tenant, Some(json!({ "plan": "PRO" })), 200),
@@ -65,6 +69,8 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/v1/operator/operations/{id}/resume", Of::Operation, None, 404),
         row(Method::POST, "/v1/numbers", Of::Nothing, Some(json!({ "country": "US" })), 201),
         row(Method::POST, "/v1/agents", Of::Nothing, Some(agent), 201),
+        row(Method::POST, "/v1/wallet/top-ups", Of::Nothing, Some(top_up), 201),
+        row(Method::PUT, "/v1/wallet/auto-top-up", Of::Nothing, Some(auto), 200),
         row(Method::POST, "/v1/projects", Of::Nothing, Some(json!({ "name": "Another" })), 201),
         row(Method::PATCH, "/v1/projects/{id}", Of::Project, Some(json!({ "name": "Renamed" })), 200),
         row(Method::PATCH, "/v1/numbers/{id}", Of::Number, Some(json!({ "name": "Renamed" })), 200),
@@ -77,6 +83,7 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/webhooks/twilio/voice/dial-result", Of::Nothing, None, 403),
         row(Method::POST, "/webhooks/twilio/voice/fallback", Of::Nothing, None, 403),
         row(Method::POST, "/webhooks/twilio/status", Of::Nothing, None, 403),
+        row(Method::POST, "/webhooks/stripe", Of::Nothing, None, 400),
     ]
 }
 
@@ -87,6 +94,7 @@ struct World {
     agent: String,
     project: String,
     operation: String,
+    top_up: String,
 }
 
 impl World {
@@ -99,7 +107,13 @@ impl World {
         let agent = story.app.post(&story.tenant, "/v1/agents", "agent", request).await.expect(201).text("/agent/id");
         let bought = story.buy("number", json!({ "e164": NUMBER, "project_id": project })).await.expect(201);
         let (number, operation) = (bought.text("/number/id"), bought.text("/operation/id"));
-        Self { story, number, agent, project, operation }
+        // Paid, so that a card is kept.
+        let request = json!({ "amount": "25", "currency": "USD" });
+        let started = story.app.post(&story.tenant, "/v1/wallet/top-ups", "top-up", request).await.expect(201);
+        let pay = json!({ "session": started.text("/session"), "outcome": "paid" });
+        let _ = story.app.local("simulators/stripe/pay", Some(pay)).await.expect(200);
+        let top_up = started.text("/id");
+        Self { story, number, agent, project, operation, top_up }
     }
 
     /// Sends a row's request with the ids of this world.
@@ -110,6 +124,7 @@ impl World {
             Of::Agent => &self.agent,
             Of::Project => &self.project,
             Of::Operation => &self.operation,
+            Of::TopUp => &self.top_up,
             Of::Tenant => &self.story.tenant.id,
         };
         self.send_to(row, caller, id).await
@@ -124,6 +139,7 @@ impl World {
             Of::Agent => "agt",
             Of::Project => "prj",
             Of::Operation => "op",
+            Of::TopUp => "top",
             Of::Tenant => "ten",
         };
         self.send_to(row, caller, &format!("{prefix}_{unknown}")).await
@@ -283,7 +299,7 @@ async fn a_token_confined_to_another_project_finds_nothing_of_this_one() {
         app.post(&world.story.tenant, "/v1/projects", "elsewhere", json!({ "name": "Bar" })).await.expect(201);
     let confined = app.token(&world.story.tenant, "owner", Some(&elsewhere.text("/id"))).await;
     let mine = |row: &Row| {
-        let whole = ["/v1/wallet", "/v1/wallet/entries"].contains(&row.path);
+        let whole = row.path.starts_with("/v1/wallet");
         matches!(access(row), Access::Tenant(_)) && (row.of != Of::Nothing || whole)
     };
     refused_everywhere(&world, &confined, mine, 404, "not_found").await;

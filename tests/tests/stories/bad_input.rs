@@ -37,6 +37,7 @@ impl World {
             (Method::PUT, format!("/v1/numbers/{}/agent", self.number), tenant, json!({ "agent_id": self.agent })),
             (Method::POST, "/v1/agents".into(), tenant, json!({ "name": "Night shift", "platform": "vapi" })),
             (Method::POST, "/v1/projects".into(), tenant, json!({ "name": "Bar" })),
+            (Method::POST, "/v1/wallet/top-ups".into(), tenant, json!({ "amount": "25.00", "currency": "USD" })),
             (Method::PATCH, format!("/v1/projects/{}", self.project), tenant, json!({ "name": "Bar" })),
             (Method::PUT, of_the_tenant.clone(), operator, json!({ "plan": "PRO" })),
             (Method::POST, format!("{of_the_tenant}/adjustments"), operator, adjustment),

@@ -14,3 +14,5 @@ mod money;
 mod projects;
 mod releasing;
 mod signatures;
+mod topping_up;
+mod topping_up_by_itself;
