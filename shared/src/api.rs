@@ -805,6 +805,28 @@ pub struct RunView {
     pub stages: Vec<StageView>,
 }
 
+/// What a tenant's numbers brought in against what their carriers charged.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Margin))]
+pub struct MarginView {
+    /// Whose.
+    pub tenant_id: String,
+    /// Numbers it holds or held.
+    pub numbers: u64,
+    /// What it paid for them.
+    pub revenue: Money,
+    /// What their carriers charged, by the price book.
+    pub cost: Money,
+    /// What is left.
+    pub margin: Money,
+    /// Months it was charged for.
+    pub months_charged: u64,
+    /// Months their carriers charged for.
+    pub months_at_carrier: u64,
+    /// Of these, months it was not charged for: suspended, included in its plan, or never paid.
+    pub months_not_charged: u64,
+}
+
 /// Whether the ledger adds up.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = LedgerCheck))]

@@ -40,6 +40,7 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("preview-billing", preview_billing::routes()),
         ("purchase-number", purchase_number::routes()),
         ("release-number", release_number::routes()),
+        ("report-margin", report_margin::routes()),
         ("resume-operation", resume_operation::routes()),
         ("search-numbers", search_numbers::routes()),
         ("start-dunning", start_dunning::routes()),

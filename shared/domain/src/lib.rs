@@ -27,6 +27,7 @@ pub mod wallet;
 
 pub mod billing;
 pub mod dunning;
+pub mod margin;
 pub mod payment;
 pub mod reversal;
 pub mod top_up;

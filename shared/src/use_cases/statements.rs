@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use domain::wallet::{HoldState, Wallet, WalletRef};
-use domain::{Currency, TenantId, limits, period};
+use domain::number::Number;
+use domain::wallet::{EntryKind, HoldState, Wallet, WalletRef};
+use domain::{Currency, Money, TenantId, limits, margin, period};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use store::page::Cursor;
 
 use super::Paging;
-use crate::api::{BillingPreviewView, LedgerCheckView, LedgerViolationView, Listed, RunView, StageView};
+use crate::api::{BillingPreviewView, LedgerCheckView, LedgerViolationView, Listed, MarginView, RunView, StageView};
 use crate::billing::{self, JobError};
 use crate::serve::Schedule;
 use crate::{App, Error};
@@ -166,6 +167,67 @@ async fn sums(app: &App, tenant: &TenantId, currency: Currency) -> Result<(Walle
             return Ok((sum, unbalanced));
         }
     }
+}
+
+/// In which currency.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct MarginRequest {
+    /// ISO 4217; USD by default.
+    currency: Option<String>,
+}
+
+/// What a tenant's numbers brought in against what their carriers charged, since the first of them.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub async fn margin(app: &App, tenant: &TenantId, request: &MarginRequest) -> Result<MarginView, Error> {
+    let currency: Currency = match &request.currency {
+        Some(text) => text.parse().map_err(|e| Error::invalid("currency", format!("{e}")))?,
+        None => Currency::USD,
+    };
+    let today = period::date_of(app.clock.now());
+    let (mut revenue, mut charged, mut after) = (0i64, 0u64, None);
+    loop {
+        let page = app.store.entry_list(tenant, currency, after, limits::PAGE_MAX).await?;
+        for entry in page.items.iter().filter(|entry| entry.kind == EntryKind::NumberCharge) {
+            revenue = revenue.saturating_sub(entry.wallet_micros());
+            let single = u64::from(entry.lines.is_empty() && entry.wallet_micros() != 0);
+            let lines = entry.lines.iter().filter(|line| line.micros > 0).count();
+            charged += single + u64::try_from(lines).unwrap_or(u64::MAX);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let (mut cost, mut months, mut numbers) = (0i64, 0u64, 0u64);
+    loop {
+        let bought = |number: &Number| number.anchor.is_some() && number.price.currency == currency;
+        let page = app.store.number_list(tenant, after, limits::PAGE_MAX, bought).await?;
+        for number in &page.items {
+            let begun = margin::carrier_months(number, today);
+            let line = app.price_book.line(number.country, number.kind);
+            let line = line.filter(|line| line.cost.currency == currency);
+            cost = cost.saturating_add(line.map_or(0, |line| margin::carrier_cost(line, begun).micros));
+            (months, numbers) = (months + u64::from(begun), numbers + 1);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let money = |micros: i64| Money::from_micros(micros, currency);
+    Ok(MarginView {
+        tenant_id: tenant.to_string(),
+        numbers,
+        revenue: money(revenue),
+        cost: money(cost),
+        margin: money(revenue.saturating_sub(cost)),
+        months_charged: charged,
+        months_at_carrier: months,
+        months_not_charged: months.saturating_sub(charged),
+    })
 }
 
 /// Whether to do it.
