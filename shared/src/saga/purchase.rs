@@ -125,7 +125,8 @@ pub(super) fn commit(app: &App, op: &Operation, purchase: &Purchase, now: Timest
     if let (Some(unlinked), None) = (&purchase.agent, agent) {
         writes.push(store::agent::unlink(&op.tenant_id, &unlinked.agent_id));
     }
-    let data = json!({ "number_id": op.number_id, "e164": purchase.e164, "operation_id": op.id });
+    let (id, amount) = (&op.number_id, purchase.cost());
+    let data = json!({ "number_id": id, "e164": purchase.e164, "operation_id": op.id, "amount": amount });
     writes.push(super::event(app, op, "number.purchased", now, data)?);
     Ok(writes)
 }

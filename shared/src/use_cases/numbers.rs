@@ -1,10 +1,12 @@
 //! Numbers a tenant has: list, read, edit.
 
+use domain::ids::EventId;
 use domain::number::{Number, NumberStatus};
 use domain::{AgentId, E164, NumberId, ProjectId, limits};
 use serde::Deserialize;
 use store::number::NumberEdit;
-use store::{Guard, TransactError, keys};
+use store::outbox::Event;
+use store::{Guard, TransactError, Write, keys};
 
 use super::{Paging, check_name, present};
 use crate::api::{Listed, NumberView};
@@ -116,7 +118,8 @@ pub async fn update(app: &App, caller: &Caller, id: &NumberId, request: &UpdateR
     {
         set_primary(app, &number, primary).await?;
     }
-    match app.store.number_edit(&number, &edit).await {
+    let news = updated(app, &number, &edit.fields())?;
+    match app.store.number_edit(&number, &edit, news).await {
         Ok(()) => get(app, caller, id).await,
         Err(TransactError::Lost(guards)) if guards.contains(&Guard::Project) => Err(Error::NotFound),
         Err(error) => Err(error.into()),
@@ -139,7 +142,16 @@ async fn set_primary(app: &App, number: &Number, primary: bool) -> Result<(), Er
     if !primary && before.is_none() {
         return Ok(());
     }
-    Ok(app.store.primary_set(&number.tenant_id, before.as_ref(), after).await?)
+    let news = updated(app, number, &["primary"])?;
+    Ok(app.store.primary_set(&number.tenant_id, before.as_ref(), after, news).await?)
+}
+
+/// The event that tells of a change by the tenant.
+fn updated(app: &App, number: &Number, fields: &[&str]) -> Result<Write, Error> {
+    let now = app.clock.now();
+    let data = serde_json::json!({ "number_id": number.id, "fields": fields });
+    let event = Event { id: EventId::fresh(&*app.ids, now), kind: "number.updated".into(), at: now, data };
+    Ok(store::outbox::insert(&number.tenant_id, &event)?)
 }
 
 fn understand(caller: &Caller, request: &UpdateRequest) -> Result<NumberEdit, Error> {

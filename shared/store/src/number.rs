@@ -36,6 +36,23 @@ pub struct NumberEdit {
     pub project_id: Option<Option<ProjectId>>,
 }
 
+impl NumberEdit {
+    /// Names of the fields that are changed, for the event that tells of it.
+    #[must_use]
+    pub fn fields(&self) -> Vec<&'static str> {
+        let Self { name, notes, tags, locked, fallback, project_id } = self;
+        let given = [
+            ("name", name.is_some()),
+            ("notes", notes.is_some()),
+            ("tags", tags.is_some()),
+            ("locked", locked.is_some()),
+            ("fallback", fallback.is_some()),
+            ("project_id", project_id.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+}
+
 impl Store {
     /// A number.
     pub async fn number_get(&self, tenant: &TenantId, id: &NumberId) -> Result<Option<Number>, StoreError> {
@@ -54,11 +71,11 @@ impl Store {
         self.list(Listing { pk, prefix: keys::NUMBERS, forward: true, after, limit }, keep).await
     }
 
-    /// Writes what a tenant changed, and the claim with it where a call needs to know.
+    /// Writes what a tenant changed with the event that tells of it, and the claim with it where a call needs to know.
     ///
     /// # Errors
     /// [`TransactError::Lost`] when the number or project changed or went away meanwhile.
-    pub async fn number_edit(&self, number: &Number, edit: &NumberEdit) -> Result<(), TransactError> {
+    pub async fn number_edit(&self, number: &Number, edit: &NumberEdit, news: Write) -> Result<(), TransactError> {
         let mut update = Update::of(keys::number(&number.tenant_id, &number.id)).when_exists();
         let mut writes = Vec::new();
         if let Some(name) = &edit.name {
@@ -101,6 +118,7 @@ impl Store {
             return Ok(());
         }
         writes.push(update.write(Guard::Number));
+        writes.push(news);
         self.transact(writes).await
     }
 }

@@ -36,13 +36,14 @@ impl Store {
         tenant: &TenantId,
         before: Option<&NumberId>,
         after: Option<&NumberId>,
+        news: Write,
     ) -> Result<(), TransactError> {
         let mut holdings = Update::of(keys::holdings(tenant)).set("primary", &after)?;
         holdings = match before {
             Some(before) => holdings.when_is("primary", before)?,
             None => holdings.when_absent("primary"),
         };
-        let mut writes = vec![holdings.write(Guard::Holdings)];
+        let mut writes = vec![holdings.write(Guard::Holdings), news];
         if let Some(before) = before {
             let update = Update::of(keys::number(tenant, before)).set("primary", &false)?.when_exists();
             writes.push(update.write(Guard::OtherNumber));

@@ -121,6 +121,14 @@ async fn look(play: &mut Play, who: usize) -> Result<String, String> {
     {
         return Err(format!("tenant {who} no longer has {lost:?}"));
     }
+    // Minutes are charged for calls the carrier says were answered; what else is in the ledger is a month of a number.
+    for entry in list(play, who, "/v1/wallet/entries?currency=USD").await {
+        if entry["kind"] == "usage_charge" {
+            let cost = entry["amount"]["amount"].as_str().unwrap_or_default();
+            charged -= domain::Money::parse(cost, domain::Currency::USD).map_or(0, |cost| cost.micros);
+        }
+    }
+    let known = &play.model.tenants[who];
     let came_in: i64 = known.opening + known.adjusted.iter().map(|adjusted| adjusted.micros).sum::<i64>();
     let wallet = play.app.wallet(&play.model.tenants[who].tenant).await;
     let must = amount(came_in - charged);

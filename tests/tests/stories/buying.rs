@@ -73,7 +73,7 @@ async fn a_tenant_searches_in_212_and_buys_exactly_what_it_saw() {
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 201, 1 × numbers.list 200, 2 × numbers.search 200
     asked     
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);
 }
@@ -96,7 +96,7 @@ async fn any_number_in_415_is_bought_and_answered_by_the_agent() {
     vapi      sip:local-<2>@sip.vapi.ai is local-<2>, answered by <4>
     vapi      assistant <4> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200
-    event     number.purchased {"e164":"+14155550243","number_id":"num_<5>","operation_id":"op_<2>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+14155550243","number_id":"num_<5>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<6>"}
     "#);
 }
@@ -124,7 +124,7 @@ async fn a_lost_reply_from_the_carrier_buys_the_number_once() {
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 0, 2 × numbers.list 200, 1 × numbers.search 200
     asked     
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);
 }
@@ -156,7 +156,7 @@ async fn a_purchase_the_carrier_never_answered_is_bought_once_by_the_sweeps() {
     asked     1 × numbers.create 0, 1 × numbers.create 201, 5 × numbers.list 200, 1 × numbers.search 200
     asked     
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<3>"}
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     "#);
 }
 
@@ -179,7 +179,7 @@ async fn an_offer_taken_by_another_gives_way_to_the_next_under_the_same_hold() {
     vapi      sip:local-<2>-2@sip.vapi.ai is local-<2>-2, answered by <4>
     vapi      assistant <4> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200
-    event     number.purchased {"e164":"+1646NEXT","number_id":"num_<5>","operation_id":"op_<2>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+1646NEXT","number_id":"num_<5>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"1.50","currency":"USD"},"entry_id":"ent_<6>"}
     "#);
 }
@@ -470,7 +470,7 @@ async fn a_platform_that_refuses_the_agent_leaves_the_number_bought_and_unlinked
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <3> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 400, 1 × numbers.list 200
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     "#);
     let linked = story.link(&bought.text("/number/id"), &agent).await.expect(200);
@@ -663,7 +663,7 @@ async fn books_that_fall_silent_after_the_sale_leave_a_purchase_that_the_sweep_f
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 201, 2 × numbers.list 200, 1 × numbers.search 200
     asked     
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);
 }

@@ -20,7 +20,7 @@ async fn a_released_number_is_gone_at_platform_and_carrier_and_costs_nothing_mor
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <3> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 1 × numbers.get 200, 1 × numbers.list 200
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     "#);
@@ -126,7 +126,7 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 2 × numbers.get 500, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <3> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 1 × numbers.get 200, 1 × numbers.list 200
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>"}
     "#);
@@ -214,8 +214,8 @@ async fn a_released_number_is_kept_from_others_for_thirty_days_and_its_holder_ma
     twilio    +12125550123 is local-<5>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<6>
     asked     3 × numbers.create 201, 2 × numbers.delete 204, 2 × numbers.get 200, 3 × numbers.list 200, 7 × numbers.search 200
     asked     
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<2>"}
-    event     number.purchased {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<1>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<2>"}
+    event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<1>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<4>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<9>"}
