@@ -138,7 +138,10 @@ pub async fn advance_batch(app: &App, event: SqsEvent) -> BatchResponse {
 pub async fn sweep_schedule() -> Result<(), Error> {
     logs();
     let app = boot::app()?;
-    let handle = |_: LambdaEvent<serde_json::Value>| async { jobs::sweep(&app).await.map_err(Error::from) };
+    let handle = |_: LambdaEvent<serde_json::Value>| async {
+        // Boxed, as above.
+        Box::pin(jobs::sweep(&app)).await.map_err(Error::from)
+    };
     lambda_runtime::run(service_fn(handle)).await
 }
 
@@ -150,7 +153,7 @@ pub async fn top_ups_schedule() -> Result<(), Error> {
     logs();
     let app = boot::app()?;
     let handle = |_: LambdaEvent<serde_json::Value>| async {
-        // Boxed: the compiler gives up on computing the size of a future nested this deep.
+        // Boxed, as above.
         Box::pin(reconcile_top_ups(&app)).await.map_err(Error::from)
     };
     lambda_runtime::run(service_fn(handle)).await
