@@ -207,7 +207,10 @@ pub async fn scheduled(app: &App, which: Schedule, tick: Tick) -> Result<Report,
 pub async fn sweep_schedule() -> Result<(), Error> {
     logs();
     let app = boot::app()?;
-    let handle = |_: LambdaEvent<serde_json::Value>| async { jobs::sweep(&app).await.map_err(Error::from) };
+    let handle = |_: LambdaEvent<serde_json::Value>| async {
+        // Boxed, as above.
+        Box::pin(jobs::sweep(&app)).await.map_err(Error::from)
+    };
     lambda_runtime::run(service_fn(handle)).await
 }
 
@@ -219,7 +222,7 @@ pub async fn top_ups_schedule() -> Result<(), Error> {
     logs();
     let app = boot::app()?;
     let handle = |_: LambdaEvent<serde_json::Value>| async {
-        // Boxed: the compiler gives up on computing the size of a future nested this deep.
+        // Boxed, as above.
         Box::pin(reconcile_top_ups(&app)).await.map_err(Error::from)
     };
     lambda_runtime::run(service_fn(handle)).await

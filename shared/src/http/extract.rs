@@ -27,7 +27,7 @@ pub struct NullableBody<T>(pub Option<T>);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        object(&json_bytes(request).await?).map(Self)
+        Ok(Self(object(&json_bytes(request).await?).map_err(|problem| *problem)?))
     }
 }
 
@@ -35,7 +35,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for NullableBody<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = json_bytes(request).await?;
-        if bytes.trim_ascii() == b"null" { Ok(Self(None)) } else { object(&bytes).map(|value| Self(Some(value))) }
+        if bytes.trim_ascii() == b"null" {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(object(&bytes).map_err(|problem| *problem)?)))
     }
 }
 
@@ -52,18 +55,18 @@ async fn json_bytes(request: Request) -> Result<Bytes, Problem> {
     }
 }
 
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<Problem>> {
     // Serde would read an array as the fields of a struct in their order.
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::invalid("body", "`body`: a JSON object is expected."));
+        return Err(Box::new(Problem::invalid("body", "`body`: a JSON object is expected.")));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { "body".to_owned() } else { path };
-        Problem::invalid(field.clone(), format!("`{field}`: {}", error.inner()))
+        Box::new(Problem::invalid(field.clone(), format!("`{field}`: {}", error.inner())))
     })?;
-    json.end().map_err(|error| Problem::invalid("body", format!("`body`: {error}")))?;
+    json.end().map_err(|error| Box::new(Problem::invalid("body", format!("`body`: {error}"))))?;
     Ok(value)
 }
 

@@ -56,7 +56,7 @@ pub async fn start(
         return Ok(go_on(app, before).await?.into());
     }
     // Without a provider nothing begins, and the key stays free.
-    app.providers.payments().await.map_err(|error| refused(app, error))?;
+    app.providers.payments().await.map_err(Error::Payments)?;
     let now = app.clock.now();
     let id = TopUpId::fresh(&*app.ids, now);
     let console = &app.settings.console_url;
@@ -147,7 +147,7 @@ pub(super) async fn go_on(app: &App, top_up: TopUp) -> Result<TopUp, Error> {
     if !top_up.repeatable(app.clock.now()) {
         return give_up(app, top_up, "not_made", "Its page to pay on could not be made in time.").await;
     }
-    let payments = app.providers.payments().await.map_err(|error| refused(app, error))?;
+    let payments = app.providers.payments().await.map_err(Error::Payments)?;
     let customer = customer(app, &top_up.tenant_id).await?;
     let order = CheckoutOrder {
         top_up_id: top_up.id.clone(),
@@ -194,7 +194,7 @@ async fn customer(app: &App, tenant: &TenantId) -> Result<String, Error> {
     if let Some(payer) = app.store.payer_get(tenant).await? {
         return Ok(payer.customer);
     }
-    let payments = app.providers.payments().await.map_err(|error| refused(app, error))?;
+    let payments = app.providers.payments().await.map_err(Error::Payments)?;
     let key = format!("{}-customer-{tenant}", app.settings.deployment);
     let customer = payments.customer_create(tenant, &key).await.map_err(|error| refused(app, error))?;
     let payer = Payer { customer, payment_method: None, method_at: None, created_at: app.clock.now() };
@@ -240,10 +240,11 @@ fn for_good(error: &ProviderError) -> bool {
     }
 }
 
+/// The provider did not do it. Where it refused our credentials somebody has to act; where there are none, nobody has.
 fn refused(app: &App, error: ProviderError) -> Error {
     if error.kind == ProviderErrorKind::Misconfigured {
         app.providers.credentials_refused();
-        tracing::error!(alarm = "misconfigured", %error, "the payment provider is not set up");
+        tracing::error!(alarm = "misconfigured", %error, "the payment provider refused our credentials");
     }
     Error::Payments(error)
 }
@@ -371,7 +372,7 @@ pub async fn auto(app: &App, tenant: &TenantId, currency: Currency, owed: i64) -
     let Some((customer, method)) = payer.and_then(|payer| Some((payer.customer, payer.payment_method?))) else {
         return Ok(AutoOutcome::Nothing);
     };
-    app.providers.payments().await.map_err(|error| refused(app, error))?;
+    app.providers.payments().await.map_err(Error::Payments)?;
     let by = PaidBy::Auto { customer, payment_method: method };
     let id = TopUpId::fresh(&*app.ids, app.clock.now());
     let top_up = fresh(app, id, tenant, rule.amount, by);

@@ -392,6 +392,11 @@ async fn a_key_that_was_not_answered_in_time_says_to_use_another() {
     }
     assert_eq!(payer.has("sessions").await, 1);
     payer.story.app.verify().await;
+    // Should anybody pay on the page that nobody was told of, the money is the tenant's all the same.
+    let session = word(&payer.story.app.state("stripe").await, "/sessions/0/id");
+    let _ = payer.pay(&session, "paid").await;
+    assert_eq!(payer.ledger().await, ["top_up 25.00"]);
+    payer.story.app.verify().await;
 }
 
 #[tokio::test]
@@ -552,6 +557,30 @@ async fn a_dispute_is_the_same_in_whatever_order_it_is_told() {
         assert_eq!(payer.wallet().await, [balance, "0.00", balance], "{outcome}");
         payer.story.app.verify().await;
     }
+}
+
+#[tokio::test]
+async fn reversals_that_are_told_all_at_once_are_each_booked_once() {
+    let payer = Payer::begin().await;
+    let (_, payment) = payer.paid("key").await;
+    payer.hold(true).await;
+    for amount in ["3.00", "4.00", "5.00"] {
+        let amount = json!({ "amount": amount, "currency": "USD" });
+        let _ = payer.stripe("refund", json!({ "payment_intent": payment, "amount": amount })).await;
+    }
+    let amount = json!({ "amount": "6.00", "currency": "USD" });
+    let lost = json!({ "payment_intent": payment, "amount": amount, "outcome": "lost" });
+    let _ = payer.stripe("dispute", lost).await;
+    let events = list(&payer.story.app.state("stripe").await, "events");
+    let events: Vec<String> = events.iter().map(|event| word(event, "/id")).collect();
+    let statuses = payer.deliver(json!({ "events": events, "times": 3, "together": true })).await;
+    // Some met too many others; they are sent again.
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert_eq!(payer.deliver(json!({ "events": events })).await, [200]);
+    let ledger = payer.ledger().await;
+    assert_eq!(ledger, ["dispute -6.00", "refund -3.00", "refund -4.00", "refund -5.00", "top_up 25.00"]);
+    assert_eq!(payer.wallet().await, ["7.00", "0.00", "7.00"]);
+    payer.story.app.verify().await;
 }
 
 #[tokio::test]
