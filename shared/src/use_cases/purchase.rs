@@ -401,7 +401,11 @@ async fn go_on(app: &App, op: Operation, mode: Mode) -> Result<Outcome, Error> {
         return Ok(Outcome::Running(op));
     }
     let op = drive(app, op).await;
-    outcome(app, op).await
+    let outcome = outcome(app, op).await?;
+    if let Outcome::Bought(number, _) = &outcome {
+        super::recovery::spent(app, &number.wallet()).await;
+    }
+    Ok(outcome)
 }
 
 /// Drives an operation this request began; if the store goes away meanwhile, the sweep goes on from the journal.
@@ -426,7 +430,6 @@ async fn outcome(app: &App, op: Operation) -> Result<Outcome, Error> {
         OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => Ok(Outcome::Running(op)),
         OperationStatus::Succeeded => {
             let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
-            super::recovery::spent(app, &number.wallet()).await;
             Ok(Outcome::Bought(Box::new(number), op))
         }
         OperationStatus::Failed => Err(failed(op)),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::Clock;
 use jiff::Timestamp;
 use local::worker::Job;
 use rand::rngs::StdRng;

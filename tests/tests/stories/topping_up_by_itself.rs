@@ -11,6 +11,8 @@ use crate::topping_up::Payer;
 async fn begin() -> Payer {
     let payer = Payer::begin().await;
     let _ = payer.paid("by hand").await;
+    // What was queued when the money came in would top up too.
+    let _ = payer.story.app.drain().await.expect(200);
     let _ = set(&payer, json!({ "currency": "USD", "below": "30.00", "amount": "25.00" })).await.expect(200);
     payer
 }
