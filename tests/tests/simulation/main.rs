@@ -18,7 +18,7 @@ const STEPS: usize = 120;
 /// Seeds played when the environment names none.
 const SEEDS: u64 = 12;
 /// Seeds of months played when the environment names none.
-const SEEDS_OF_YEARS: u64 = 6;
+const SEEDS_OF_YEARS: u64 = 4;
 /// Seeds at once.
 const SIDE_BY_SIDE: usize = 4;
 

@@ -17,7 +17,7 @@ use tests::{Answer, Tenant, TestApp};
 use crate::play::Played;
 
 /// Stretches of a life.
-const STRETCHES: usize = 14;
+const STRETCHES: usize = 8;
 const JOBS: [Job; 4] = [Job::Sweep, Job::Renew, Job::Dun, Job::Release];
 const BOOKS: [&str; 5] = ["transact", "put", "get", "update", "query"];
 const KINDS: [&str; 5] = ["lost_reply", "timeout", "throttle", "crash", "conflict"];
@@ -35,12 +35,17 @@ struct Life {
 pub(crate) async fn live(seed: u64) -> Played {
     let app = TestApp::seeded(seed).await;
     let mut tenants = Vec::new();
-    for (plan, funds) in [("PRO", "7.00"), ("BUNDLE", "6.00"), ("ENTERPRISE", "40.00")] {
+    for (plan, funds) in [("PRO", "8.00"), ("BUNDLE", "5.00"), ("ENTERPRISE", "12.00")] {
         tenants.push(app.tenant(plan, funds).await);
     }
     let chance = StdRng::seed_from_u64(seed);
     let mut life = Life { app, tenants, chance, trace: Vec::new(), names: 0, happened: 0 };
     let mut broken = None;
+    for who in [0, 0, 1, 1, 1, 2, 2, 2] {
+        life.buy(who).await;
+        let days = life.chance.random_range(0..6);
+        life.pass(&format!("PT{}H", 24 * days)).await;
+    }
     for _ in 0..STRETCHES {
         for _ in 0..life.chance.random_range(1..5) {
             life.something().await;
@@ -72,11 +77,8 @@ impl Life {
         let at = number.as_deref().unwrap_or("num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b").to_owned();
         let key = self.name("key");
         let line = match self.chance.random_range(0..100) {
-            0..25 => {
-                let body = json!({ "country": "US", "area_code": "212" });
-                self.ask(who, Method::POST, "/v1/numbers", &key, Some(body)).await
-            }
-            25..40 => {
+            0..12 => return self.buy(who).await,
+            12..36 => {
                 let usd = format!("{}.50", self.chance.random_range(1..9));
                 let path = format!("/v1/operator/tenants/{}/adjustments", self.tenants[who].id);
                 let body = json!({ "amount": usd, "currency": "USD", "reason": key });
@@ -84,13 +86,13 @@ impl Life {
                 let answer = self.app.post(&operator, &path, &key, body).await;
                 format!("{who} gets {usd}: {}", answer.status.as_u16())
             }
-            40..48 => {
+            36..42 => {
                 let path = format!("/v1/numbers/{at}?when=period_end");
                 self.ask(who, Method::DELETE, &path, &key, None).await
             }
-            48..54 => self.ask(who, Method::POST, &format!("/v1/numbers/{at}/undo-release"), &key, None).await,
-            54..58 => self.ask(who, Method::DELETE, &format!("/v1/numbers/{at}"), &key, None).await,
-            58..64 => {
+            42..46 => self.ask(who, Method::POST, &format!("/v1/numbers/{at}/undo-release"), &key, None).await,
+            46..48 => self.ask(who, Method::DELETE, &format!("/v1/numbers/{at}"), &key, None).await,
+            48..54 => {
                 let (field, on) = (self.pick(&["primary", "locked"]).unwrap_or_default(), self.chance.random_bool(0.5));
                 let path = format!("/v1/numbers/{at}");
                 self.ask(who, Method::PATCH, &path, &key, Some(json!({ field: on }))).await
@@ -99,7 +101,7 @@ impl Life {
                 let (operation, kind) = (self.pick(&BOOKS), self.pick(&KINDS));
                 // A conflict is told of transactions only.
                 let operation = if kind == Some("conflict") { Some("transact") } else { operation };
-                let (after, times) = (self.chance.random_range(0..40), self.chance.random_range(1..4));
+                let (after, times) = (self.chance.random_range(0..25), self.chance.random_range(1..5));
                 let fault = json!({
                     "provider": "dynamodb", "operation": operation, "kind": kind, "after": after, "times": times,
                 });
@@ -107,6 +109,12 @@ impl Life {
                 format!("a fault is to come: {fault}")
             }
         };
+        self.trace.push(line);
+    }
+
+    async fn buy(&mut self, who: usize) {
+        let (key, body) = (self.name("purchase"), json!({ "country": "US", "area_code": "212" }));
+        let line = self.ask(who, Method::POST, "/v1/numbers", &key, Some(body)).await;
         self.trace.push(line);
     }
 
@@ -126,9 +134,9 @@ impl Life {
 
     /// A stretch of days. On some of them jobs tick, late and more than once; on others there is an outage.
     async fn days(&mut self) {
-        for _ in 0..self.chance.random_range(1..24) {
+        for _ in 0..self.chance.random_range(2..30) {
             self.pass("PT24H").await;
-            if self.chance.random_bool(0.35) {
+            if self.chance.random_bool(0.2) {
                 continue;
             }
             for job in JOBS {
