@@ -134,6 +134,8 @@ async fn resume(stage: &Stage) {
         Saga::Purchase(_) => NumberStatus::Pending,
         Saga::Release(_) => NumberStatus::Releasing,
         Saga::Link(_) | Saga::Unlink(_) => NumberStatus::Active,
+        Saga::Suspend(_) => NumberStatus::PastDue,
+        Saga::Resume(_) => NumberStatus::Suspended,
     };
     assert_eq!((number.status, &number.open_operation_id), (status, &Some(op.id.clone())));
     assert_eq!(world::claim(&stage.app, &number).await.map(|claim| claim.state), Some(ClaimState::Held));

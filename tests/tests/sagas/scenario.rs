@@ -1,5 +1,6 @@
 //! The sagas, each with what has to be there before it and the one request that begins it.
 
+use local::worker::Job;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Tenant, TestApp};
@@ -211,7 +212,7 @@ impl Stage {
                 if self.ask(&[("Prefer", "respond-async")]).await.is_some() {
                     let worker = self.app.system.worker.clone();
                     // What the books do not answer is what the fault wanted; the sweep comes again.
-                    let _ = self.app.mortal(async move { worker.sweep().await.is_ok() }).await;
+                    let _ = self.app.mortal(async move { worker.tick(Job::Sweep).await.is_ok() }).await;
                 }
             }
         }

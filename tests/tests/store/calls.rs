@@ -31,6 +31,8 @@ fn call(sid: &str, status: CallStatus) -> Call {
         status,
         started_at: tests::app::BEGINNING.parse().unwrap(),
         duration_s: (status == CallStatus::Completed).then_some(49),
+        cost: None,
+        paid: false,
         routed_to: None,
         routed_why: None,
         agent_id: None,

@@ -121,6 +121,8 @@ async fn every_call_comes_once_across_months_newest_first() {
             status: CallStatus::Completed,
             started_at,
             duration_s: Some(1),
+            cost: None,
+            paid: false,
             routed_to: None,
             routed_why: None,
             agent_id: None,
