@@ -14,7 +14,12 @@ async fn status_of_the_operation(app: &TestApp) -> OperationStatus {
 
 /// The event with one record for each of these bodies.
 fn batch(bodies: &[&str]) -> Value {
-    let mut event = world::event("advance-operations");
+    batch_of("advance-operations", bodies)
+}
+
+/// The event of this function with one record for each of these bodies.
+pub(crate) fn batch_of(name: &str, bodies: &[&str]) -> Value {
+    let mut event = world::event(name);
     let record = event["Records"][0].clone();
     let records = bodies.iter().enumerate().map(|(n, body)| {
         let mut record = record.clone();
@@ -70,7 +75,7 @@ async fn a_tick_queues_what_is_due_and_the_queue_brings_it_to_its_end() {
     assert_eq!(outcome, Outcome::Answer(json!({ "examined": 1, "changed": 1 })));
     world::end(&app, function).await;
     let worker = &app.system.worker;
-    let queued = worker.sqs.receive_message().queue_url(&worker.queue_url).max_number_of_messages(10).send().await;
+    let queued = worker.sqs.receive_message().queue_url(&worker.operations_url).max_number_of_messages(10).send().await;
     let queued = queued.unwrap().messages.unwrap_or_default();
     let bodies: Vec<&str> = queued.iter().filter_map(|message| message.body.as_deref()).collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
