@@ -182,7 +182,7 @@ pub enum Schedule {
 pub async fn schedule(which: Schedule) -> Result<(), Error> {
     logs();
     let app = boot::app()?;
-    let handle = |event: LambdaEvent<Tick>| scheduled(&app, which, event.payload);
+    let handle = |event: LambdaEvent<Tick>| async { Box::pin(scheduled(&app, which, event.payload)).await };
     lambda_runtime::run(service_fn(handle)).await
 }
 

@@ -88,6 +88,10 @@ pub const CHARGE_PLANS_MAX: u32 = 10;
 pub const CHARGE_DRIVES_FOR: SignedDuration = SignedDuration::from_secs(40);
 /// Calls whose minutes are charged in one go.
 pub const UNPAID_CALLS_BATCH: usize = 30;
+/// Messages a daily job sends at once.
+pub const SENDS_AT_ONCE: usize = 16;
+/// Messages after which a daily job notes how far it is, so that a tick that ends early is gone on with.
+pub const SENDS_NOTED_AFTER: usize = 512;
 /// Days on which dunning was complete that are remembered; no interval of a policy is longer.
 pub const COMPLETED_DAYS_MAX: usize = 64;
 /// A tick further ahead of the clock than this is refused.

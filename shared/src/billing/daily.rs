@@ -8,9 +8,10 @@ use domain::{limits, period};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use store::StoreError;
-use store::job::{Job, JobState, Work};
+use store::job::{Job, JobState, Reached, Work};
 use store::keys::NumberDue;
 use store::queue::{ChargeCause, ChargeMessage};
+use tokio::task::JoinSet;
 
 use super::{JobError, tick_time};
 use crate::App;
@@ -29,12 +30,8 @@ pub async fn renew(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> 
             wallets.entry(wallet).or_default().push(day);
         }
     }
-    let found = wallets.len();
-    for (wallet, days) in wallets {
-        send(app, Job::Renewals, Work { wallet, date: today, days }).await?;
-    }
-    sent(app, Job::Renewals, today).await?;
-    Ok(u64::try_from(found).unwrap_or(u64::MAX))
+    let work = wallets.into_iter().map(|(wallet, days)| Work { wallet, date: today, days });
+    send_all(app, Job::Renewals, today, state.reached, work.collect()).await
 }
 
 /// Wallets that pay for numbers of an anchor day.
@@ -62,10 +59,8 @@ async fn anchored(app: &App, day: i8) -> Result<BTreeSet<WalletRef>, StoreError>
 pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
     let tick = tick_time(app, tick)?;
     let today = period::date_of(tick);
-    if to_do(app, Job::Dunning, today).await?.is_none() {
-        return Ok(0);
-    }
-    let mut seen = BTreeSet::new();
+    let Some(state) = to_do(app, Job::Dunning, today).await? else { return Ok(0) };
+    let mut wallets = BTreeSet::new();
     for shard in 0..limits::DUE_SHARDS {
         for unpaid in [false, true] {
             let mut after = None;
@@ -74,11 +69,7 @@ pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
                     false => app.store.due_wallets(NumberDue::Dunning, shard, tick, after.as_deref()).await?,
                     true => app.store.unpaid_wallets(shard, after.as_deref()).await?,
                 };
-                for wallet in page.wallets {
-                    if seen.insert(wallet.clone()) {
-                        send(app, Job::Dunning, Work { wallet, date: today, days: Vec::new() }).await?;
-                    }
-                }
+                wallets.extend(page.wallets);
                 after = page.next;
                 if after.is_none() {
                     break;
@@ -86,8 +77,43 @@ pub async fn dun(app: &App, tick: Option<Timestamp>) -> Result<u64, JobError> {
             }
         }
     }
-    sent(app, Job::Dunning, today).await?;
-    Ok(u64::try_from(seen.len()).unwrap_or(u64::MAX))
+    let work = wallets.into_iter().map(|wallet| Work { wallet, date: today, days: Vec::new() });
+    send_all(app, Job::Dunning, today, state.reached, work.collect()).await
+}
+
+/// Sends a day's work out, in the order of the wallets, some at once, from where an earlier tick of the day ended. Answers
+/// how many messages it sent.
+async fn send_all(
+    app: &App,
+    job: Job,
+    today: Date,
+    reached: Option<Reached>,
+    work: Vec<Work>,
+) -> Result<u64, JobError> {
+    let before = reached.filter(|reached| reached.date == today).map(|reached| reached.wallet);
+    let work: Vec<Work> =
+        work.into_iter().filter(|work| before.as_ref().is_none_or(|before| work.wallet > *before)).collect();
+    // One after the other while there are few, so that a seeded run replays exactly.
+    let at_once = if work.len() > limits::SENDS_NOTED_AFTER { limits::SENDS_AT_ONCE } else { 1 };
+    for some in work.chunks(limits::SENDS_NOTED_AFTER) {
+        for few in some.chunks(at_once) {
+            let mut sending = JoinSet::new();
+            for work in few.iter().cloned() {
+                let app = app.clone();
+                sending.spawn(async move { send(&app, job, work).await });
+            }
+            while let Some(sent) = sending.join_next().await {
+                sent.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+            }
+        }
+        if some.len() == limits::SENDS_NOTED_AFTER
+            && let Some(last) = some.last()
+        {
+            app.store.job_reached(job, &Reached { date: today, wallet: last.wallet.clone() }).await?;
+        }
+    }
+    sent(app, job, today).await?;
+    Ok(u64::try_from(work.len()).unwrap_or(u64::MAX))
 }
 
 /// Wallets for which something would be due on a day, were it today: of numbers whose anchors come up to then, and of

@@ -14,8 +14,9 @@ use super::endpoint::{Endpoint, operator, public, tenant};
 use super::webhook::{stripe, twilio};
 use crate::Error;
 use crate::api::{
-    AgentCreated, AgentView, AutoTopUpView, CallView, CountryView, EntryView, NumberAndOperation, NumberView,
-    OfferView, OperationView, OperatorOperationView, ProjectView, PurchasePreview, TenantView, TopUpView, WalletsView,
+    AgentCreated, AgentView, AutoTopUpView, BillingPreviewView, CallView, CountryView, EntryView, LedgerCheckView,
+    MarginView, NumberAndOperation, NumberView, OfferView, OperationView, OperatorOperationView, ProjectView,
+    PurchasePreview, RunView, TenantView, TopUpView, UpcomingView, WalletsView,
 };
 use crate::http::paths;
 use crate::use_cases::{self, Paging};
@@ -84,12 +85,24 @@ fn held() -> Vec<Endpoint> {
             .answers::<NumberView>(200, "The number as it is now.")
             .refuses(busy()),
         tenant(Admin, DELETE, "/v1/numbers/{id}", "release-number", "Give a number back")
-            .says("Asked again for a number that was given back, it answers the release that was.")
+            .says(
+                "With `when=period_end` the number serves until two hours before the end of what is paid for, is not \
+                 charged again, and is then given back; until then `undo-release` keeps it, and `operation` is null. One \
+                 that is past due or suspended is given back at once. Asked again for a number that was given back, it \
+                 answers the release that was.",
+            )
             .query::<use_cases::routing::ReleaseRequest>()
             .may_take_longer::<NumberAndOperation>()
-            .answers::<NumberAndOperation>(200, "Given back.")
+            .answers::<NumberAndOperation>(200, "Given back, or (`operation` is null) to be given back.")
             .refuses([Error::PrimaryNumber, Error::NumberLocked, Error::NumberParked])
             .refuses(busy()),
+        tenant(Admin, POST, "/v1/numbers/{id}/undo-release", "undo-release", "Keep a number that was to be given back")
+            .says(
+                "Undoes `when=period_end` for as long as the release has not begun. Periods that began meanwhile are \
+                 charged.",
+            )
+            .answers::<NumberView>(200, "The number, which renews again.")
+            .refuses([Error::ReleaseStarted, Error::NothingToUndo, Error::OperationInProgress(None)]),
         tenant(Member, PUT, "/v1/numbers/{id}/agent", "link-number", "Let an agent answer a number")
             .says("If the platform refuses, whoever answered before still does.")
             .body::<use_cases::routing::LinkRequest>()
@@ -104,6 +117,7 @@ fn held() -> Vec<Endpoint> {
             .answers::<NumberAndOperation>(200, "No agent answers from now on.")
             .refuses(busy()),
         tenant(Viewer, GET, "/v1/numbers/{id}/calls", "list-calls", "Calls of a number")
+            .says("One that was answered has a `cost` once it is over: its minutes, charged to the wallet on their own.")
             .query::<Paging>()
             .lists::<CallView>("Newest first, since the tenant has the number."),
     ]
@@ -134,6 +148,10 @@ fn operations() -> Vec<Endpoint> {
             .query::<use_cases::operations::ListRequest>()
             .lists::<OperationView>("Newest first."),
         tenant(Viewer, GET, "/v1/operations/{id}", "get-operation", "How an operation stands")
+            .says(
+                "`error` says why one failed or is stuck. A suspension that ends with `not_needed` found its number paid \
+                 for meanwhile.",
+            )
             .answers::<OperationView>(200, "The operation."),
     ]
 }
@@ -143,7 +161,16 @@ fn money() -> Vec<Endpoint> {
         tenant(Viewer, GET, "/v1/wallet", "get-wallet", "What a tenant has, and how long it lasts")
             .answers::<WalletsView>(200, "One wallet a currency.")
             .refuses([Error::NotFound]),
+        tenant(Viewer, GET, "/v1/wallet/upcoming", "list-upcoming-charges", "What numbers will cost next")
+            .says("The next charge of every number that renews, at the price its next period has.")
+            .query::<Paging>()
+            .lists::<UpcomingView>("Earliest first; what is overdue stands in the past.")
+            .refuses([Error::NotFound]),
         tenant(Viewer, GET, "/v1/wallet/entries", "list-entries", "The ledger of a wallet")
+            .says(
+                "A renewal of many numbers is shown as one entry for each period of each number, with a balance of its \
+                 own. A call's minutes are a `usage_charge`.",
+            )
             .query::<use_cases::wallet::EntriesRequest>()
             .lists::<EntryView>("Newest first, each with what the wallet had after it.")
             .refuses([Error::NotFound]),
@@ -217,8 +244,34 @@ fn operators() -> Vec<Endpoint> {
         operator(POST, "/v1/operator/operations/{id}/resume", "resume-operation", "Let a stuck operation go on")
             .answers::<OperatorOperationView>(200, "It goes on from where it was.")
             .refuses([Error::NotStuck(OperationStatus::Running), Error::OperationInProgress(None)]),
+        operator(GET, "/v1/operator/billing/preview", "preview-billing", "What charging on a day would come to")
+            .says("Wallet by wallet, given what each has now. Moves nothing.")
+            .query::<use_cases::statements::PreviewRequest>()
+            .lists::<BillingPreviewView>("By tenant and currency, those with something due."),
+        operator(
+            GET,
+            "/v1/operator/tenants/{id}/margin",
+            "report-margin",
+            "What a tenant's numbers brought in against what their carriers charged",
+        )
+        .query::<use_cases::statements::MarginRequest>()
+        .answers::<MarginView>(200, "Since the first of its numbers."),
+        operator(GET, "/v1/operator/ledger/verify", "verify-ledger", "Whether the ledger adds up")
+            .says("Every wallet is the sum of its entries and holds, and every entry balances.")
+            .query::<use_cases::statements::VerifyRequest>()
+            .answers::<LedgerCheckView>(200, "What was checked, and what is wrong."),
+        operator(POST, "/v1/operator/renew", "start-renewals", "Charge what begins today")
+            .says(RUN)
+            .body::<use_cases::statements::RunRequest>()
+            .answers::<RunView>(200, "Wallets that were queued; with `dry_run`, what would be charged."),
+        operator(POST, "/v1/operator/dun", "start-dunning", "Go on with overdue numbers")
+            .says(RUN)
+            .body::<use_cases::statements::RunRequest>()
+            .answers::<RunView>(200, "Wallets that were queued; with `dry_run`, what would become of their numbers."),
     ]
 }
+
+const RUN: &str = "What the hourly tick does, at once. A day that was sent out already is sent no second time.";
 
 fn webhooks() -> Vec<Endpoint> {
     const CALL: [(&str, &str); 4] = [

@@ -76,20 +76,19 @@ pub async fn verify(app: &App, request: &VerifyRequest) -> Result<LedgerCheckVie
     let mut check = LedgerCheckView::at(app.clock.now());
     if let Some(tenant) = &request.tenant_id {
         let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("tenant_id", "a tenant's id"))?;
-        for wallet in app.store.wallet_list(&tenant).await? {
-            one(app, &tenant, wallet.currency, &mut check).await?;
-        }
         check.complete = true;
+        for wallet in app.store.wallet_list(&tenant).await? {
+            check.complete &= one(app, &tenant, wallet.currency, until, &mut check).await?;
+        }
         return Ok(check);
     }
     let mut after = None;
     loop {
         let (wallets, next) = app.store.wallet_scan(after).await?;
         for (tenant, wallet) in wallets {
-            if app.clock.real_now() >= until {
+            if !one(app, &tenant, wallet.currency, until, &mut check).await? {
                 return Ok(check);
             }
-            one(app, &tenant, wallet.currency, &mut check).await?;
         }
         after = next;
         if after.is_none() {
@@ -99,12 +98,18 @@ pub async fn verify(app: &App, request: &VerifyRequest) -> Result<LedgerCheckVie
     }
 }
 
-/// Checks one wallet. One that moves while it is being checked is looked at again.
-async fn one(app: &App, tenant: &TenantId, currency: Currency, check: &mut LedgerCheckView) -> Result<(), Error> {
+/// Checks one wallet. One that moves while it is being checked is looked at again. `false` when there was not enough time.
+async fn one(
+    app: &App,
+    tenant: &TenantId,
+    currency: Currency,
+    until: Timestamp,
+    check: &mut LedgerCheckView,
+) -> Result<bool, Error> {
     let mut before = app.store.wallet_get(tenant, currency).await?;
     for _ in 0..limits::TRANSACTION_TRIES_MAX {
-        let Some(says) = before else { return Ok(()) };
-        let (must, unbalanced) = sums(app, tenant, currency).await?;
+        let Some(says) = before else { return Ok(true) };
+        let Some((must, unbalanced)) = sums(app, tenant, currency, until).await? else { return Ok(false) };
         let after = app.store.wallet_get(tenant, currency).await?;
         if after != before {
             before = after;
@@ -132,19 +137,27 @@ async fn one(app: &App, tenant: &TenantId, currency: Currency, check: &mut Ledge
             check.violations.push(LedgerViolationView::new(tenant, currency, format!("{entry} does not balance")));
         }
         check.ok = check.violations.is_empty();
-        return Ok(());
+        return Ok(true);
     }
     let detail = "it moved all the while; ask again".to_owned();
     check.violations.push(LedgerViolationView::new(tenant, currency, detail));
     check.ok = false;
-    Ok(())
+    Ok(true)
 }
 
-/// What entries and holds add up to, and the entries that do not balance.
-async fn sums(app: &App, tenant: &TenantId, currency: Currency) -> Result<(Wallet, Vec<String>), Error> {
+/// What entries and holds add up to, and the entries that do not balance; `None` when there was not enough time.
+async fn sums(
+    app: &App,
+    tenant: &TenantId,
+    currency: Currency,
+    until: Timestamp,
+) -> Result<Option<(Wallet, Vec<String>)>, Error> {
     let mut sum = Wallet { currency, balance: 0, held: 0, available: 0, entries: 0, overdue: 0 };
     let (mut unbalanced, mut after) = (Vec::new(), None);
     loop {
+        if app.clock.real_now() >= until {
+            return Ok(None);
+        }
         let page = app.store.entry_list(tenant, currency, after, limits::PAGE_MAX).await?;
         for entry in page.items {
             sum.balance = sum.balance.saturating_add(entry.wallet_micros());
@@ -164,7 +177,7 @@ async fn sums(app: &App, tenant: &TenantId, currency: Currency) -> Result<(Walle
         sum.held = held.fold(sum.held, |sum, hold| sum.saturating_add(hold.amount.micros));
         after = page.next;
         if after.is_none() {
-            return Ok((sum, unbalanced));
+            return Ok(Some((sum, unbalanced)));
         }
     }
 }

@@ -109,7 +109,9 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
         Routing::Say { why, .. } => Some(routed("nobody", why)),
         Routing::Agent { .. } | Routing::Forward { .. } => None,
     };
-    if status == CallStatus::Completed {
+    // A sentence of ours is no service: whoever was not put through costs the tenant nothing.
+    let served = routed.is_none();
+    if status == CallStatus::Completed && served {
         call.cost = usage::price(app, &call);
     }
     let (sid, costs) = (call.call_sid.clone(), call.cost.is_some());

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
-use crate::item::{Item, StoreError, encode, key_of, text, with_key};
+use crate::item::{Item, StoreError, encode, encode_value, key_of, text, with_key};
 use crate::keys;
 use crate::page::{Listing, Page};
 use crate::transact::{Guard, TransactError, Write};
@@ -40,9 +40,21 @@ pub struct JobState {
     /// The last day that was sent out whole.
     #[serde(default)]
     pub sent: Option<Date>,
+    /// How far the day after that was sent out, when a tick ended in the middle of it.
+    #[serde(default)]
+    pub reached: Option<Reached>,
     /// Days that are complete, the last [`domain::limits::COMPLETED_DAYS_MAX`] of them.
     #[serde(default)]
     pub completed: BTreeSet<Date>,
+}
+
+/// How far a day was sent out: wallets are sent in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Which day.
+    pub date: Date,
+    /// The last wallet that was sent.
+    pub wallet: WalletRef,
 }
 
 /// Work that was sent out and is not known to be done.
@@ -86,6 +98,18 @@ impl Store {
             Ok(()) | Err(TransactError::Lost(_)) => Ok(()),
             Err(TransactError::Store(error)) => Err(error),
         }
+    }
+
+    /// Notes how far a day was sent out.
+    pub async fn job_reached(&self, job: Job, reached: &Reached) -> Result<(), StoreError> {
+        let update = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key_of(&keys::job(job.name()))))
+            .update_expression("SET reached = :reached")
+            .expression_attribute_values(":reached", encode_value(reached)?);
+        update.send().await.map(|_| ()).map_err(|error| StoreError::unavailable(&error))
     }
 
     /// Notes that everything of a day was sent out.

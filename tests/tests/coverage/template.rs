@@ -1,6 +1,6 @@
 //! What template.yaml says of functions and routes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use tests::template::read;
 
@@ -57,10 +57,25 @@ impl Function {
     }
 
     /// What it may do, with its role's policies if it has one of its own.
-    pub(crate) fn policies(&self, template: &Value) -> String {
-        let own = self.resource["Properties"]["Policies"].to_string();
-        let role = self.resource["Properties"]["Role"]["!GetAtt"].as_str().and_then(|role| role.split('.').next());
-        own + &role.map(|role| template["Resources"][role].to_string()).unwrap_or_default()
+    pub(crate) fn policies(&self, template: &Value) -> Value {
+        let properties = &self.resource["Properties"];
+        let role = properties["Role"]["!GetAtt"].as_str().and_then(|role| role.split('.').next());
+        let of_role = role.map(|role| template["Resources"][role]["Properties"]["Policies"].clone());
+        json!([properties["Policies"], of_role])
+    }
+}
+
+/// Queues to which these policies let a function send, by logical name.
+pub(crate) fn may_send_to(policies: &Value) -> Vec<String> {
+    match policies {
+        Value::Object(statement) if statement.contains_key("Action") => {
+            let sends = statement["Action"].as_array().is_some_and(|all| all.iter().any(|it| *it == "sqs:SendMessage"));
+            let queue = statement["Resource"]["!GetAtt"].as_str().and_then(|arn| arn.strip_suffix(".Arn"));
+            if sends { vec![queue.expect("one queue").to_owned()] } else { Vec::new() }
+        }
+        Value::Object(fields) => fields.values().flat_map(may_send_to).collect(),
+        Value::Array(items) => items.iter().flat_map(may_send_to).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     }
 }
 

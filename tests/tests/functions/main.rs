@@ -2,10 +2,12 @@
 //! from `events/`, as it lies there.
 //!
 //! `world` is what the events speak of; `events` sends each its own; `webhooks` sends what a gateway may make of one, and
-//! what it must never pass; `workers` sends queue and schedule what they may bring.
+//! what it must never pass; `workers` sends queue and schedule what they may bring, and `money` those of renewals, dunning
+//! and releases.
 
 mod world;
 
 mod events;
+mod money;
 mod webhooks;
 mod workers;

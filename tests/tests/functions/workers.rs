@@ -14,7 +14,12 @@ async fn status_of_the_operation(app: &TestApp) -> OperationStatus {
 
 /// The event with one record for each of these bodies.
 fn batch(bodies: &[&str]) -> Value {
-    let mut event = world::event("advance-operations");
+    batch_of("advance-operations", bodies)
+}
+
+/// The event of this function with one record for each of these bodies.
+pub(crate) fn batch_of(name: &str, bodies: &[&str]) -> Value {
+    let mut event = world::event(name);
     let record = event["Records"][0].clone();
     let records = bodies.iter().enumerate().map(|(n, body)| {
         let mut record = record.clone();

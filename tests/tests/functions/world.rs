@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::agent::{Agent, AgentStatus, Platform};
-use domain::catalog::Plan;
-use domain::number::{Capabilities, Carrier, Number, NumberStatus};
+use domain::number::{Capabilities, Carrier, CarrierRef, Number, NumberStatus};
 use domain::numbering::NumberKind;
-use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
+use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga, Step, StepState};
+use domain::ports::BuyOrder;
 use domain::tenant::Project;
 use domain::top_up::{PaidBy, Payer, TopUp, TopUpStatus};
 use domain::{CountryCode, Currency, Money, TenantId};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use shared::App;
 use shared::saga::{self, Deadline, purchase};
 use tests::lambda::{Environment, Function, binaries};
-use tests::{TestApp, template};
+use tests::{Tenant, TestApp, template};
 
 /// What every id of the events is made of.
 pub(crate) const BARE_ID: &str = "0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
@@ -40,6 +40,10 @@ pub(crate) enum Stage {
     Linked,
     /// On offer, while the tenant, whose card is kept, is about to pay for the top-up of the events.
     ToppingUp,
+    /// In service since more than a month: sold forty days ago and paid for the first month.
+    Due,
+    /// The same, and its tenant let it go at the end of what is paid for.
+    Leaving,
 }
 
 /// An id of the events.
@@ -75,6 +79,14 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::Unlinked => buy(&system.undisturbed, None).await,
         Stage::Linked => buy(&system.undisturbed, Some(agent)).await,
         Stage::ToppingUp => top_up(&system.undisturbed).await,
+        Stage::Due => bought_long_ago(&system.undisturbed).await,
+        Stage::Leaving => {
+            bought_long_ago(&system.undisturbed).await;
+            let owner = app.local("token", Some(json!({ "tenant": "demo" }))).await.expect(200).text("/token");
+            let owner = Tenant { id: "demo".into(), token: owner };
+            let leaving = app.delete(&owner, &format!("/v1/numbers/{}?when=period_end", id("num"))).await.expect(200);
+            assert!(leaving.body["number"]["release_at"].is_string(), "{}", leaving.body);
+        }
     }
     system.aws.dynamodb.reset_counts();
     app
@@ -114,6 +126,21 @@ async fn buy(app: &App, agent: Option<AgentBinding>) {
     assert_eq!(op.status, OperationStatus::Succeeded, "{op:?}");
 }
 
+/// A purchase whose sale came to be known only now.
+async fn bought_long_ago(app: &App) {
+    let mut op = begin(app, OperationStatus::Running, None).await;
+    let tag = op.tag(&app.settings.deployment);
+    let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks: app.webhooks(&tenant()), sms: true };
+    let sold = app.providers.carrier(Carrier::Twilio).await.unwrap().number_buy(&order).await.unwrap();
+    let Saga::Purchase(purchase) = &mut op.saga else { unreachable!("a purchase was begun") };
+    purchase.bought = Some(CarrierRef { id: sold.id, tag: sold.tag });
+    purchase.sold_at = Some(app.clock.now() - SignedDuration::from_hours(40 * 24));
+    let step = op.steps.iter_mut().find(|record| record.step == Step::Buy).unwrap();
+    step.state = StepState::Finished;
+    let op = saga::drive(app, op, Deadline::of_a_request(app)).await.unwrap();
+    assert_eq!(op.status, OperationStatus::Succeeded, "{op:?}");
+}
+
 /// Begins the purchase of the events. Nobody drives it yet, and it is due.
 async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) -> Operation {
     // A moment ago, by any clock.
@@ -126,8 +153,8 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         kind: NumberKind::Local,
         capabilities,
         price,
-        candidates: Vec::new(),
         included: false,
+        candidates: Vec::new(),
         attempt: 1,
         doubt: false,
         previous_claim: None,
@@ -174,7 +201,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         open_operation_id: Some(op.id.clone()),
         created_at: now,
     };
-    let plan = Plan { numbers: 25, calls: 20, included: 0 };
+    let plan = app.plans.get("PRO").unwrap();
     let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, plan, idempotency: None };
     app.store.transact(purchase::begin(&beginning).unwrap()).await.unwrap();
     op

@@ -1,5 +1,6 @@
 //! What can happen in a step. Each action answers one line for the trace and teaches the model what is known by it.
 
+use local::worker::Job;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -411,7 +412,7 @@ impl Play {
             // Whoever had a lease has lost it by now.
             self.app.restart_workers().await;
             let worker = self.app.system.worker.clone();
-            let _ = self.app.mortal(async move { worker.tick(local::worker::Job::Sweep).await.is_ok() }).await;
+            let _ = self.app.mortal(async move { worker.tick(Job::Sweep).await.is_ok() }).await;
             self.pass("PT1M").await;
         }
         self.pass(span).await;

@@ -60,10 +60,16 @@ fn rows() -> Vec<Row> {
         get("/v1/operations", Of::Nothing),
         get("/v1/operations/{id}", Of::Operation),
         get("/v1/wallet", Of::Nothing),
+        get("/v1/wallet/upcoming", Of::Nothing),
         get("/v1/wallet/entries", Of::Nothing),
         get("/v1/wallet/top-ups/{id}", Of::TopUp),
         get("/v1/openapi.json", Of::Nothing),
         get("/v1/operator/operations", Of::Nothing),
+        get("/v1/operator/billing/preview", Of::Nothing),
+        get("/v1/operator/ledger/verify", Of::Nothing),
+        get("/v1/operator/tenants/{id}/margin", Of::Tenant),
+        row(Method::POST, "/v1/operator/renew", Of::Nothing, Some(json!({ "dry_run": true })), 200),
+        row(Method::POST, "/v1/operator/dun", Of::Nothing, Some(json!({})), 200),
         row(Method::PUT, "/v1/operator/tenants/{id}", Of::Tenant, Some(json!({ "plan": "PRO" })), 200),
         row(Method::POST, "/v1/operator/tenants/{id}/adjustments", Of::Tenant, Some(adjustment), 201),
         row(Method::POST, "/v1/operator/operations/{id}/resume", Of::Operation, None, 404),
@@ -74,6 +80,7 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/v1/projects", Of::Nothing, Some(json!({ "name": "Another" })), 201),
         row(Method::PATCH, "/v1/projects/{id}", Of::Project, Some(json!({ "name": "Renamed" })), 200),
         row(Method::PATCH, "/v1/numbers/{id}", Of::Number, Some(json!({ "name": "Renamed" })), 200),
+        row(Method::POST, "/v1/numbers/{id}/undo-release", Of::Number, None, 409),
         row(Method::PUT, "/v1/numbers/{id}/agent", Of::Number, Some(json!({ "agent_id": "{agent}" })), 200),
         row(Method::DELETE, "/v1/numbers/{id}/agent", Of::Number, None, 200),
         row(Method::DELETE, "/v1/agents/{id}", Of::Agent, None, 204),
@@ -340,9 +347,12 @@ async fn a_role_too_small_is_refused_and_one_that_suffices_is_not() {
     ] {
         assert!(may("member", method.clone(), path) && !may("viewer", method, path), "{path}");
     }
-    for (method, path) in
-        [(Method::POST, "/v1/numbers"), (Method::DELETE, "/v1/numbers/{id}"), (Method::POST, "/v1/projects")]
-    {
+    for (method, path) in [
+        (Method::POST, "/v1/numbers"),
+        (Method::DELETE, "/v1/numbers/{id}"),
+        (Method::POST, "/v1/numbers/{id}/undo-release"),
+        (Method::POST, "/v1/projects"),
+    ] {
         assert!(may("admin", method.clone(), path) && !may("member", method, path), "{path}");
     }
 }

@@ -41,6 +41,8 @@ impl World {
             (Method::PATCH, format!("/v1/projects/{}", self.project), tenant, json!({ "name": "Bar" })),
             (Method::PUT, of_the_tenant.clone(), operator, json!({ "plan": "PRO" })),
             (Method::POST, format!("{of_the_tenant}/adjustments"), operator, adjustment),
+            (Method::POST, "/v1/operator/renew".into(), operator, json!({ "dry_run": true })),
+            (Method::POST, "/v1/operator/dun".into(), operator, json!({ "dry_run": true })),
         ]
     }
 
@@ -140,6 +142,9 @@ async fn a_field_of_the_wrong_type_is_refused_by_its_name() {
         for field in fields.keys() {
             for wrong in [json!(1), json!(true), json!(["a"]), json!({ "a": 1 }), json!(1e300)] {
                 let mut body = good.clone();
+                if std::mem::discriminant(&body[field]) == std::mem::discriminant(&wrong) {
+                    continue;
+                }
                 body[field] = wrong;
                 let answer = world.send(&method, &path, caller, &body).await;
                 is_problem(&answer, 400, "invalid_request", &format!("{method} {path} {body}"));
@@ -325,10 +330,9 @@ async fn an_operators_slip_of_the_pen_books_nothing() {
         let answer = world.send(&Method::PUT, &path, &world.operator, &request).await;
         is_problem(&answer, status, code, &request.to_string());
     }
+    assert_eq!(world.everything().await, before);
     // Nobody was suspended by a request that was refused.
     assert_eq!(list(&world.story.call(NUMBER, "completed").await, "twiml").len(), 2);
-    let calls = |told: &str| told.lines().filter(|line| !line.starts_with("asked")).collect::<Vec<_>>().join("\n");
-    assert_eq!(calls(&world.everything().await), calls(&before));
 }
 
 #[tokio::test]

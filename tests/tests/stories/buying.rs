@@ -29,6 +29,7 @@ async fn a_tenant_searches_in_212_and_buys_exactly_what_it_saw() {
         "e164": "+12125550123",
         "fallback": "+14155550100",
         "id": "num_<1>",
+        "included": false,
         "link": null,
         "locked": false,
         "name": "Main line",
@@ -41,6 +42,7 @@ async fn a_tenant_searches_in_212_and_buys_exactly_what_it_saw() {
           "amount": "1.50",
           "currency": "USD"
         },
+        "price_change": null,
         "primary": false,
         "project_id": null,
         "release_at": null,

@@ -40,6 +40,7 @@ async fn log(story: &Story, number: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_call_to_a_linked_number_is_handed_to_its_agent() {
     let (story, number, agent) = Story::with_a_linked_number().await;
+    let _ = story.app.advance("PT1M").await;
     let call = story.call(NUMBER, "completed").await;
     assert_snapshot!(told(&story, &call), @r#"
     <Response><Dial answerOnBridge="true" timeout="25" action="https://us/webhooks/twilio/voice/dial-result?tenant=ten_<1>&amp;agent=agt_<2>" method="POST"><Sip username="local-<3>" password="…">sip:local-<3>@sip.vapi.ai?X-Caller=%2B13125550199&amp;X-Called=%2B12125550123</Sip></Dial></Response>
@@ -51,6 +52,12 @@ async fn a_call_to_a_linked_number_is_handed_to_its_agent() {
     assert_eq!(word(&platform, "/calls/0/agent"), word(&platform, "/assistants/0/id"));
     let kept = story.get(&format!("/v1/numbers/{number}/calls")).await.expect(200);
     assert_eq!(kept.text("/items/0/agent_id"), agent);
+    // Its minute is paid for on its own.
+    assert_eq!(kept.body["items"][0]["cost"], json!({ "amount": "0.02", "currency": "USD" }));
+    let entries = story.get("/v1/wallet/entries").await.expect(200);
+    let [kind, amount, of] =
+        ["kind", "amount/amount", "number_id"].map(|part| entries.text(&format!("/items/0/{part}")));
+    assert_eq!((kind.as_str(), amount.as_str(), of), ("usage_charge", "-0.02", number));
     // The agent's platform is asked nothing during a call.
     assert_eq!(story.app.asked("vapi", "numbers.get").await, 0);
     story.app.verify().await;

@@ -21,7 +21,7 @@ async fn a_released_number_is_gone_at_platform_and_carrier_and_costs_nothing_mor
     vapi      assistant <3> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 1 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
-    event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>"}
+    event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>","why":"asked"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     "#);
 }
@@ -113,6 +113,7 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     assert_eq!(story.release(&number).await.expect(202).text("/operation/id"), running.text("/operation/id"));
     // Nobody is put through while it goes, and the money question is closed.
     assert_eq!(story.number(&number).await["next_charge_on"], json!(null));
+    let _ = story.app.local("clock", Some(json!({ "advance": "PT1S", "run_jobs": false }))).await.expect(200);
     assert_eq!(word(&story.call(NUMBER, "completed").await, "/status"), "completed");
     story.app.no_faults();
     let _ = story.app.advance("PT15M").await;
@@ -120,7 +121,8 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     number    +12125550123 local released, paid through 2027-02-15
     operation op_<1> purchase succeeded (buy finished, connect finished)
     operation op_<2> release succeeded (disconnect finished, release_at_carrier finished)
-    wallet    8.50, held 0.00, available 8.50, lasts until -
+    wallet    8.48, held 0.00, available 8.48, lasts until -
+    ledger    usage_charge -0.02, then 8.48: 4 seconds of an incoming call to +12125550123
     ledger    number_charge -1.50, then 8.50: +12125550123 from 2027-01-15 to 2027-02-15, first period
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 2 × numbers.get 500, 1 × numbers.list 200, 1 × numbers.search 200
@@ -128,7 +130,8 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 1 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
-    event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>"}
+    event     wallet.charged {"amount":{"amount":"0.02","currency":"USD"},"call_sid":"CA<6>","entry_id":"ent_<7>"}
+    event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>","why":"asked"}
     "#);
 }
 
@@ -216,8 +219,8 @@ async fn a_released_number_is_kept_from_others_for_thirty_days_and_its_holder_ma
     asked     
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<2>"}
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<1>"}
-    event     number.released {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<4>"}
-    event     number.released {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>"}
+    event     number.released {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<4>","why":"asked"}
+    event     number.released {"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>","why":"asked"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<9>"}
     "#);
 }
@@ -240,4 +243,50 @@ async fn a_release_at_another_time_than_now_is_refused_rather_than_done_now() {
     let refused = story.app.delete(&story.tenant, &format!("/v1/numbers/{number}?when=tomorrow")).await.expect(400);
     assert_eq!(refused.text("/errors/0/field"), "when");
     assert_eq!(word(&story.number(&number).await, "/status"), "active");
+}
+
+#[tokio::test]
+async fn a_number_let_go_at_the_end_of_its_period_serves_until_then_and_is_charged_no_more() {
+    let (story, number) = Story::with_a_number().await;
+    let path = format!("/v1/numbers/{number}?when=period_end");
+    let first = story.app.delete(&story.tenant, &path).await.expect(200);
+    assert_eq!(first.body["operation"], json!(null));
+    assert_eq!(first.text("/number/status"), "active");
+    assert_eq!(first.text("/number/release_at"), "2027-02-14T22:00:00Z");
+    assert_eq!(first.body["number"]["next_charge_on"], json!(null));
+    let again = story.app.delete(&story.tenant, &path).await.expect(200);
+    assert_eq!(again.body, first.body);
+    let upcoming = story.get("/v1/wallet/upcoming").await.expect(200);
+    assert_eq!(upcoming.body, json!({ "items": [], "next_cursor": null }));
+
+    let _ = story.app.local("clock", Some(json!({ "to": "2027-02-14T21:59:59Z" }))).await.expect(200);
+    assert_eq!(word(&story.number(&number).await, "/status"), "active");
+    let _ = story.app.local("clock", Some(json!({ "to": "2027-03-20T00:00:00Z" }))).await.expect(200);
+    assert_eq!(word(&story.number(&number).await, "/status"), "released");
+    assert_eq!(story.app.wallet(&story.tenant).await.0, "8.50");
+    assert_eq!(story.app.asked("twilio", "numbers.delete").await, 1);
+    story.app.verify().await;
+}
+
+#[tokio::test]
+async fn letting_a_number_go_can_be_undone_until_its_release_begins() {
+    let (story, number) = Story::with_a_number().await;
+    let undo = format!("/v1/numbers/{number}/undo-release");
+    let post = async || story.app.send(Method::POST, &undo, &story.tenant.token, &[], None).await;
+    assert_eq!(post().await.expect(409).code(), "nothing_to_undo");
+    let before = story.number(&number).await;
+    let path = format!("/v1/numbers/{number}?when=period_end");
+    let _ = story.app.delete(&story.tenant, &path).await.expect(200);
+    assert_eq!(post().await.expect(200).body, before);
+    assert_eq!(post().await.expect(409).code(), "nothing_to_undo");
+    let upcoming = story.get("/v1/wallet/upcoming").await.expect(200);
+    assert_eq!(upcoming.text("/items/0/on"), "2027-02-15T00:00:00Z");
+    assert_eq!(upcoming.text("/items/0/amount/amount"), "1.50");
+
+    let _ = story.app.local("clock", Some(json!({ "to": "2027-02-20T00:00:00Z" }))).await.expect(200);
+    assert_eq!(word(&story.number(&number).await, "/paid_through"), "2027-03-15T00:00:00Z");
+    let _ = story.app.delete(&story.tenant, &path).await.expect(200);
+    let _ = story.app.local("clock", Some(json!({ "to": "2027-03-15T00:00:00Z" }))).await.expect(200);
+    assert_eq!(post().await.expect(409).code(), "release_started");
+    story.app.verify().await;
 }

@@ -1,3 +1,5 @@
+//! What is due, what it costs and what is covered: tables of cases, and properties of whatever comes.
+
 use jiff::Span;
 use jiff::civil::date;
 use proptest::prelude::*;
