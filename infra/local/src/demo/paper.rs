@@ -19,6 +19,12 @@ pub(super) fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// What stands between two texts; nothing if one of them is missing.
+pub(super) fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let after = text.split_once(start).map_or("", |(_, after)| after);
+    after.split_once(end).map_or("", |(between, _)| between)
+}
+
 /// `1 number`, `2 numbers`.
 pub(super) fn count(of: usize, what: &str) -> String {
     format!("{of} {what}{}", if of == 1 { "" } else { "s" })

@@ -5,10 +5,11 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::paper::{self, count};
+use super::paper::{between, count, line};
 use crate::child::{Answer, Child};
 
 pub(super) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -38,6 +39,24 @@ pub(super) fn expect(what: &str, status: u16, answer: Answer) -> Outcome<Answer>
     }
     let (expected, found) = (format!("HTTP {status}"), format!("HTTP {}: {}", answer.status, answer.body));
     Err(Deviation { what: what.to_owned(), expected, found }.into())
+}
+
+/// What every begun minute of a call costs, in USD.
+pub(super) const MINUTE: &str = "0.02";
+
+/// A number a tenant holds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Number {
+    pub(super) id: String,
+    pub(super) e164: String,
+}
+
+impl Number {
+    /// The number of an answer that has one.
+    pub(super) fn of(answer: &Value) -> Self {
+        let text = |name: &str| answer["number"][name].as_str().unwrap_or_default().to_owned();
+        Self { id: text("id"), e164: text("e164") }
+    }
 }
 
 /// A tenant and its owner's token.
@@ -116,9 +135,35 @@ impl Stage {
         Ok(Tenant { id: id.to_owned(), token: made.text("/token").to_owned() })
     }
 
-    /// What a call to this number comes to.
+    /// What a call to this number comes to. A completed one lasts half a minute.
     pub(super) async fn call(&self, e164: &str) -> Outcome<Answer> {
         self.local("simulators/twilio/call", Some(json!({ "to": e164, "from": "+14155550100" }))).await
+    }
+
+    /// A call that the agent takes, named as the platform names it.
+    pub(super) async fn reaches(&self, agent: &str, e164: &str) -> Outcome {
+        let call = self.call(e164).await?;
+        check("the call's status", "completed", call.text("/status"))?;
+        check("who answered", agent, call.text("/answered_by/assistant_id"))?;
+        line("call", &format!("{e164} reaches the agent"));
+        Ok(())
+    }
+
+    /// A call that nobody takes; the sentence the caller hears.
+    pub(super) async fn hears(&self, e164: &str) -> Outcome<String> {
+        let call = self.call(e164).await?;
+        check("who answered", None, call.body.get("answered_by"))?;
+        Ok(between(call.text("/twiml/0"), "<Say>", "</Say>").to_owned())
+    }
+
+    /// Moves the clock to this instant, jobs running at their times.
+    pub(super) async fn to(&self, at: Timestamp) -> Outcome {
+        self.local("clock", Some(json!({ "to": at }))).await.map(|_| ())
+    }
+
+    /// Moves the clock to this instant, and nothing of ours runs.
+    pub(super) async fn outage_until(&self, at: Timestamp) -> Outcome {
+        self.local("clock", Some(json!({ "to": at, "run_jobs": false }))).await.map(|_| ())
     }
 
     pub(super) async fn carrier(&self) -> Outcome<Party> {
@@ -140,14 +185,14 @@ impl Stage {
         let (carrier, platform, wallet) = (self.carrier().await?, self.platform().await?, self.wallet(tenant).await?);
         let owned: Vec<&str> = carrier.numbers().iter().filter_map(|number| number["e164"].as_str()).collect();
         let orders = count(carrier.asked("numbers.create"), "order");
-        let owned = if owned.is_empty() { "no number yet".to_owned() } else { owned.join(" ") };
-        paper::line("carrier", &format!("{owned} ({orders} so far)"));
+        let owned = if owned.is_empty() { "no number".to_owned() } else { owned.join(" ") };
+        line("carrier", &format!("{owned} ({orders} so far)"));
         let known = count(platform.numbers().len(), "number");
-        paper::line("platform", &format!("{known} with an agent behind it"));
+        line("platform", &format!("{known} with an agent behind it"));
         let entries = self.get(tenant, "/v1/wallet/entries?limit=1").await?;
         let (last, amount) = (entries.text("/items/0/explain"), entries.text("/items/0/amount/amount"));
         let Wallet { balance, held } = wallet;
-        paper::line("ledger", &format!("{balance} USD, {held} held; last entry {amount}: {last}"));
+        line("ledger", &format!("{balance} USD, {held} held; last entry {amount}: {last}"));
         Ok(())
     }
 }

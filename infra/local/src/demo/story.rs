@@ -1,19 +1,13 @@
 //! The main story, one function per scene, in the order in which they are played. Every number of it costs the same, and
-//! nothing but a purchase costs anything: so the balance to be found is known at every moment.
+//! so does every call: so the balance to be found is known at every moment.
 
 use domain::Money;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::paper::{line, print, scene};
-use super::stage::{Outcome, Stage, Tenant, check, expect, usd};
+use super::stage::{MINUTE, Number, Outcome, Stage, Tenant, check, expect, usd};
 use super::{OPENING_BALANCE, TENANT};
-
-/// A number the tenant holds.
-struct Number {
-    id: String,
-    e164: String,
-}
 
 /// What the scenes so far have come to.
 struct Story<'a> {
@@ -129,15 +123,15 @@ async fn list(story: &mut Story<'_>) -> Outcome {
 
 async fn call_both(story: &mut Story<'_>) -> Outcome {
     let [first, second] = &story.numbers[..] else { return Err("two numbers were to be there by now".into()) };
-    let (unlinked, linked) = (first.e164.as_str(), second.e164.as_str());
-    story.reaches_nobody_yet(unlinked).await?;
-    story.reaches_the_agent(linked).await?;
+    let (first, unlinked, linked) = (first.clone(), first.e164.clone(), second.e164.clone());
+    story.reaches_nobody_yet(&unlinked).await?;
+    story.reaches_the_agent(&linked).await?;
     let path = format!("/v1/numbers/{}/agent", first.id);
     let link = story.stage.send(Method::PUT, &story.tenant, &path, json!({ "agent_id": story.agent.0 })).await?;
     let link = expect("linking the first number", 200, link)?;
     check("its link", "linked", link.text("/number/link/status"))?;
     line("linked", &format!("{unlinked} to the same agent"));
-    story.reaches_the_agent(unlinked).await?;
+    story.reaches_the_agent(&unlinked).await?;
     story.stage.tell(&story.tenant).await
 }
 
@@ -252,9 +246,8 @@ impl Story<'_> {
 
     /// Takes in a number that was bought, and holds the wallet against its price.
     async fn holds(&mut self, answer: &Value) -> Outcome {
-        let text = |name: &str| answer["number"][name].as_str().unwrap_or_default().to_owned();
-        check("its status", "active", &text("status"))?;
-        let number = Number { id: text("id"), e164: text("e164") };
+        check("its status", "active", answer["number"]["status"].as_str().unwrap_or_default())?;
+        let number = Number::of(answer);
         check("how often the carrier has it", 1, self.stage.carrier().await?.has(&number.e164))?;
         self.numbers.push(number);
         self.balance = self.balance.add(self.price.negated())?;
@@ -269,25 +262,22 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn reaches_the_agent(&self, e164: &str) -> Outcome {
-        let call = self.stage.call(e164).await?;
-        check("the call's status", "completed", call.text("/status"))?;
-        check("who answered", self.agent.1.as_str(), call.text("/answered_by/assistant_id"))?;
-        line("call", &format!("{e164} reaches the agent"));
-        Ok(())
+    async fn reaches_the_agent(&mut self, e164: &str) -> Outcome {
+        self.stage.reaches(&self.agent.1, e164).await?;
+        self.costs_a_minute().await
     }
 
-    async fn reaches_nobody_yet(&self, e164: &str) -> Outcome {
-        let call = self.stage.call(e164).await?;
-        check("who answered", None, call.body.get("answered_by"))?;
-        let said = between(call.text("/twiml/0"), "<Say>", "</Say>");
+    async fn reaches_nobody_yet(&mut self, e164: &str) -> Outcome {
+        let said = self.stage.hears(e164).await?;
         check("the caller hears a sentence", true, said.contains("not set up yet"))?;
         line("call", &format!("{e164} is linked to nobody yet; the caller hears: {said}"));
-        Ok(())
+        self.costs_a_minute().await
     }
-}
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
-    let after = text.split_once(start).map_or("", |(_, after)| after);
-    after.split_once(end).map_or("", |(between, _)| between)
+    /// A call that was answered is charged when it is over.
+    async fn costs_a_minute(&mut self) -> Outcome {
+        let minute = Money::parse(MINUTE, self.balance.currency)?;
+        self.balance = self.balance.add(minute.negated())?;
+        check("the wallet", usd(&self.balance.amount()), self.stage.wallet(&self.tenant).await?)
+    }
 }
