@@ -202,6 +202,7 @@ async fn while_one_operation_works_on_a_number_every_other_is_told_to_wait() {
     vapi      assistant <5> is Front desk
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200, 2 × numbers.list 500
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<6>","operation_id":"op_<3>"}
+    event     number.updated {"fields":["name"],"number_id":"num_<6>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<7>"}
     event     number.linked {"agent_id":"agt_<1>","number_id":"num_<6>","operation_id":"op_<2>"}
     "#);

@@ -121,8 +121,7 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     number    +12125550123 local released, paid through 2027-02-15
     operation op_<1> purchase succeeded (buy finished, connect finished)
     operation op_<2> release succeeded (disconnect finished, release_at_carrier finished)
-    wallet    8.48, held 0.00, available 8.48, lasts until -
-    ledger    usage_charge -0.02, then 8.48: 4 seconds of an incoming call to +12125550123
+    wallet    8.50, held 0.00, available 8.50, lasts until -
     ledger    number_charge -1.50, then 8.50: +12125550123 from 2027-01-15 to 2027-02-15, first period
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 2 × numbers.get 500, 1 × numbers.list 200, 1 × numbers.search 200
@@ -130,7 +129,6 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 1 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
-    event     wallet.charged {"amount":{"amount":"0.02","currency":"USD"},"call_sid":"CA<6>","entry_id":"ent_<7>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>","why":"asked"}
     "#);
 }
