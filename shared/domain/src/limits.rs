@@ -122,8 +122,8 @@ pub const TOP_UP_BATCH: u16 = 100;
 pub const TOP_UP_PAGES_MAX: u16 = 20;
 /// Declines in a row after which an automatic top-up is switched off.
 pub const AUTO_DECLINES_MAX: u8 = 3;
-/// From a decline until the card is tried again.
-pub const AUTO_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// From a decline until the card is tried again: the next day, also when that day's tick comes a little earlier.
+pub const AUTO_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(23);
 /// From one automatic top-up that succeeded to the next of the same wallet.
 pub const AUTO_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Largest notification of the payment provider read, in bytes.

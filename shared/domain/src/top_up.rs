@@ -339,7 +339,7 @@ impl AutoTopUp {
         self.rule.filter(|rule| free && available < rule.below.micros)
     }
 
-    /// This, after the open one was declined: switched off where another try cannot help, else not before a day has passed
+    /// This, after the open one was declined: switched off where another try cannot help, else not before the next day
     /// and at most [`limits::AUTO_DECLINES_MAX`] times in a row.
     #[must_use]
     pub fn after_decline(&self, then: AfterDecline, now: Timestamp) -> Self {
