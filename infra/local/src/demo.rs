@@ -1,15 +1,17 @@
-//! The demonstration: the tenant that `cargo dev` begins with, and the main story that `cargo dev --demo` plays.
+//! The demonstration: the tenant that `cargo dev` begins with, and the two acts that `cargo dev --demo` plays.
 //!
-//! The story is played from outside, over HTTP, against a system in a process of its own that is really killed. After each
+//! They are played from outside, over HTTP, each against a system in a process of its own that is really killed. After each
 //! scene it says what carrier, platform and ledger now say, and it ends at the first thing that is not as it should be.
-//! Read `story` (the scenes, in their order), then `stage` (what they play on).
+//! Read `story` (the scenes of the first act, in their order) and `year` (those of the second), then `stage` (what they play
+//! on).
 
 mod paper;
 mod stage;
 mod story;
+mod year;
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::agent::Platform;
 use domain::tenant::{Role, Tenant};
@@ -20,7 +22,7 @@ use shared::use_cases::agents;
 use shared::use_cases::operator::{self, AdjustmentRequest};
 
 use crate::system::System;
-use stage::Stage;
+use stage::{Outcome, Stage};
 
 /// The tenant that is there from the start.
 const TENANT: &str = "demo";
@@ -28,24 +30,33 @@ const PLAN: &str = "PRO";
 /// What its wallet begins with, in USD.
 pub const OPENING_BALANCE: &str = "50.00";
 
-/// The story takes a few seconds; a machine on which it takes this long has stopped working on it.
+/// An act takes a few seconds; a machine on which it takes this long has stopped working on it.
 const PLAYED_WITHIN: Duration = Duration::from_secs(180);
 
-/// Plays the main story on throwaway data, and prints it.
+/// Plays both acts on throwaway data, and prints them.
 ///
 /// # Errors
 /// What was expected and what was found, at the first deviation; or why it could not be played.
 pub async fn play() -> Result<(), Box<dyn Error>> {
+    act("The main story", async |stage| story::play(stage).await).await?;
+    act("The year", async |stage| year::play(stage).await).await
+}
+
+/// Plays an act on a stage of its own, and prints how long it took.
+async fn act(name: &str, play: impl AsyncFnOnce(&mut Stage) -> Outcome) -> Result<(), Box<dyn Error>> {
+    let began = Instant::now();
     let mut stage = Stage::set()?;
     let played = tokio::select! {
-        played = tokio::time::timeout(PLAYED_WITHIN, story::play(&mut stage)) => {
+        played = tokio::time::timeout(PLAYED_WITHIN, play(&mut stage)) => {
             played.unwrap_or_else(|_| Err(format!("not at its end after {} s", PLAYED_WITHIN.as_secs()).into()))
         }
         () = interrupted() => Err("interrupted".into()),
     };
     let cleared = stage.clear().await;
     played?;
-    Ok(cleared?)
+    cleared?;
+    paper::print(&format!("\n{name} took {:.1} s.\n", began.elapsed().as_secs_f64()));
+    Ok(())
 }
 
 /// Ctrl-C, or another's wish that this ends. It must not simply end: the child would go on.

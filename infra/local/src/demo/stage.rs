@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -155,6 +156,16 @@ impl Stage {
         Ok(between(call.text("/twiml/0"), "<Say>", "</Say>").to_owned())
     }
 
+    /// Moves the clock to this instant, jobs running at their times.
+    pub(super) async fn to(&self, at: Timestamp) -> Outcome {
+        self.local("clock", Some(json!({ "to": at }))).await.map(|_| ())
+    }
+
+    /// Moves the clock to this instant, and nothing of ours runs.
+    pub(super) async fn outage_until(&self, at: Timestamp) -> Outcome {
+        self.local("clock", Some(json!({ "to": at, "run_jobs": false }))).await.map(|_| ())
+    }
+
     pub(super) async fn carrier(&self) -> Outcome<Party> {
         Ok(Party(self.local("simulators/twilio/state", None).await?))
     }
@@ -174,7 +185,7 @@ impl Stage {
         let (carrier, platform, wallet) = (self.carrier().await?, self.platform().await?, self.wallet(tenant).await?);
         let owned: Vec<&str> = carrier.numbers().iter().filter_map(|number| number["e164"].as_str()).collect();
         let orders = count(carrier.asked("numbers.create"), "order");
-        let owned = if owned.is_empty() { "no number yet".to_owned() } else { owned.join(" ") };
+        let owned = if owned.is_empty() { "no number".to_owned() } else { owned.join(" ") };
         line("carrier", &format!("{owned} ({orders} so far)"));
         let known = count(platform.numbers().len(), "number");
         line("platform", &format!("{known} with an agent behind it"));
