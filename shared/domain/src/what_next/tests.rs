@@ -3,7 +3,7 @@
 use super::*;
 use crate::agent::Platform;
 use crate::number::{Capabilities, CarrierRef, PlatformRef};
-use crate::operation::{AgentBinding, Link, Purchase, Release, StepRecord, Unlink};
+use crate::operation::{AgentBinding, Link, Purchase, Release, ReleaseWhy, StepRecord, Unlink};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
 use Reason::{AddressRequired, BundleRequired, LimitReached, Other, Taken};
 
@@ -101,6 +101,7 @@ fn saga(kind: Kind) -> Saga {
             previous_claim: None,
             agent,
             all_or_nothing,
+            included: false,
             bought: None,
             sold_at: None,
             connected: None,
@@ -109,6 +110,10 @@ fn saga(kind: Kind) -> Saga {
     };
     let link =
         |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
+    let release = |agent_id, platform| {
+        let (carrier, why) = (carrier_ref(), ReleaseWhy::Asked);
+        Release { e164: e164(123), carrier, agent_id, platform, why, included: false }
+    };
     match kind {
         Kind::Purchase => purchase(&[], None, false),
         Kind::PurchaseAny => purchase(&[124, 125], None, false),
@@ -118,14 +123,8 @@ fn saga(kind: Kind) -> Saga {
         Kind::Relink => Saga::Link(Box::new(link(Some(platform_ref())))),
         Kind::Unlink => Saga::Unlink(Box::new(Unlink { e164: e164(123), agent_id, platform: Some(platform_ref()) })),
         Kind::UnlinkNothing => Saga::Unlink(Box::new(Unlink { e164: e164(123), agent_id, platform: None })),
-        Kind::Release => {
-            let platform = Some(platform_ref());
-            Saga::Release(Box::new(Release { e164: e164(123), carrier: carrier_ref(), agent_id, platform }))
-        }
-        Kind::ReleaseUnlinked => {
-            let release = Release { e164: e164(123), carrier: carrier_ref(), agent_id: None, platform: None };
-            Saga::Release(Box::new(release))
-        }
+        Kind::Release => Saga::Release(Box::new(release(agent_id, Some(platform_ref())))),
+        Kind::ReleaseUnlinked => Saga::Release(Box::new(release(None, None))),
     }
 }
 
@@ -171,7 +170,9 @@ fn learned(step: Step) -> Learned {
 fn purchase(op: &Operation) -> &Purchase {
     match &op.saga {
         Saga::Purchase(purchase) => purchase,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) => panic!("not a purchase"),
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
+            panic!("not a purchase")
+        }
     }
 }
 
