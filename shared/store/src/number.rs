@@ -195,16 +195,14 @@ pub fn charged(wallet: &WalletRef, number: &Candidate, settled: &Settled, now: T
             update = update.set("status", &NumberStatus::Active)?.remove("dunning").remove(DUE_PK).remove(DUE_SK);
             update = update.when_absent("release_at");
         }
-        // A charge that was found by the index of what is due (a sale dated long ago) is done with.
+        // What was found by the index of what is due (a sale dated long ago, a release undone late) is done with; to take
+        // out what is not there costs nothing.
+        (NumberStatus::Active, false) => {
+            update = update.remove(DUE_PK).remove(DUE_SK).when_absent("release_at");
+        }
         (_, false) => update = update.when_absent("release_at"),
     }
     Ok(update.write(Guard::Number))
-}
-
-/// A number that was charged is looked for in the index of what is due no more.
-pub fn not_due(wallet: &WalletRef, id: &NumberId) -> Write {
-    let update = Update::of(keys::number(&wallet.tenant_id, id)).remove(DUE_PK).remove(DUE_SK);
-    update.when_absent("dunning").when_absent("release_at").write(Guard::Number)
 }
 
 /// A number could not be charged for the first time: it is past due, and looked at again at `at`.
