@@ -3,5 +3,8 @@
 
 mod kit;
 
+mod bundle;
 mod dunning;
+mod recovery;
 mod renewals;
+mod statements;
