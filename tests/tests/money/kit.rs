@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
 use local::system::TABLE;
 use serde_json::{Value, json};
 use tests::{Answer, Tenant, TestApp};
+
+/// Every sum is another one, though it be the same.
+static FUNDED: AtomicU64 = AtomicU64::new(0);
 
 /// An item of the table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -159,7 +163,8 @@ impl Story {
         let body = json!({ "amount": usd, "currency": "USD", "reason": "Funds" });
         let path = format!("/v1/operator/tenants/{}/adjustments", self.tenant.id);
         let operator = self.app.operator().await;
-        let _ = self.app.post(&operator, &path, &format!("fund {usd} {}", self.now().await), body).await.expect(201);
+        let nth = FUNDED.fetch_add(1, Ordering::Relaxed);
+        let _ = self.app.post(&operator, &path, &format!("fund {nth}"), body).await.expect(201);
     }
 
     /// The operator puts money in, and what it pays for is paid.

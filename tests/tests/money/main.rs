@@ -2,9 +2,14 @@
 //! story ends with every invariant held.
 
 mod kit;
+mod moment;
 
 mod bundle;
 mod dunning;
+mod matrix;
+mod races;
 mod recovery;
+mod releases;
 mod renewals;
 mod statements;
+mod usage;

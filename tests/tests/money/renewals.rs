@@ -191,7 +191,9 @@ async fn a_number_sold_long_before_it_was_known_is_charged_for_every_month_since
     story.app.fault(silence).await;
     let request = json!({ "country": "US", "area_code": "212" });
     let asked = story.app.post(&story.tenant, "/v1/numbers", "one", request).await.expect(202);
-    story.to("2027-02-12T12:00:00Z").await;
+    story.to("2027-02-10T12:05:00Z").await;
+    story.outage_until("2027-02-11T14:00:00Z").await;
+    story.to("2027-02-11T14:30:00Z").await;
     let stuck = story.get(&format!("/v1/operations/{}", asked.text("/operation/id"))).await;
     assert_eq!(stuck["status"], "stuck");
     story.app.no_faults();
