@@ -1,11 +1,14 @@
 //! Money over time, over HTTP on a movable clock: renewals, catching up, running dry, dunning, recovery, release. Every
 //! story ends with every invariant held.
 
+mod crowd;
 mod kit;
 mod moment;
 
 mod bundle;
+mod cost;
 mod dunning;
+mod large;
 mod matrix;
 mod races;
 mod recovery;

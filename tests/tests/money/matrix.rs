@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tests::{Tenant, TestApp};
+use tests::TestApp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -57,9 +57,8 @@ impl Outcome {
         let mut lines: Vec<_> = entries.iter().map(|entry| parts(entry, line)).collect();
         lines.sort();
         let events = story.all_events().await;
-        let event = |event: &Value| {
-            [text(event, "/type"), text(event, "/data/number_id"), event["data"]["day"].to_string()]
-        };
+        let event =
+            |event: &Value| [text(event, "/type"), text(event, "/data/number_id"), event["data"]["day"].to_string()];
         let mut events: Vec<_> = events.iter().map(event).collect();
         events.sort();
         Self { numbers: numbers.collect(), wallet: story.app.wallet(&story.tenant).await, lines, events }
@@ -67,11 +66,11 @@ impl Outcome {
 }
 
 /// A moment that is kept in a folder: every case goes on from a copy of it.
-#[derive(Debug)]
 struct Kept {
     moment: Moment,
     folder: PathBuf,
-    tenant: Tenant,
+    /// Left alone from now on: while it lives, the files of its databases stay as they are.
+    story: Story,
 }
 
 /// What came of a case.
@@ -86,9 +85,7 @@ impl Kept {
         let folder = scratch();
         let story = Story::kept_in(&folder, "2027-02-10", "PRO", moment.opening()).await;
         moment.lead_up(&story).await;
-        let tenant = story.tenant.clone();
-        drop(story);
-        Self { moment, folder, tenant }
+        Self { moment, folder, story }
     }
 
     /// The tick, with this failure in it, and some hours after it.
@@ -96,7 +93,7 @@ impl Kept {
         let folder = scratch();
         copy(&self.folder, &folder);
         let app = TestApp::kept_in(&folder, 2).await;
-        let story = Story { app, tenant: self.tenant.clone() };
+        let story = Story { app, tenant: self.story.tenant.clone() };
         story.outage_until(self.moment.at()).await;
         let system = &story.app.system;
         if let Some(Fault { operation, after, kind, times }) = fault {

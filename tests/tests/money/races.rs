@@ -111,7 +111,9 @@ async fn money_that_comes_in_while_a_number_is_suspended_leaves_it_serving() {
             shared::billing::charge(app, &credit).await
         };
         let suspend = shared::billing::charge(app, &dunning);
-        let done = if money_first { tokio::join!(money, suspend) } else {
+        let done = if money_first {
+            tokio::join!(money, suspend)
+        } else {
             let (suspend, money) = tokio::join!(suspend, money);
             (money, suspend)
         };

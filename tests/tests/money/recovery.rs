@@ -74,9 +74,15 @@ async fn money_for_the_old_period_alone_leaves_a_number_suspended_and_owing_the_
     story.to("2027-03-18T12:00:00Z").await;
     story.outage_until("2027-04-15T12:00:00Z").await;
     story.recover("1.50").await;
-    assert_eq!((story.status(&number).await.as_str(), story.paid_through(&number).await.as_str()), ("suspended", "2027-04-10"));
+    assert_eq!(
+        (story.status(&number).await.as_str(), story.paid_through(&number).await.as_str()),
+        ("suspended", "2027-04-10")
+    );
     story.app.verify().await;
     story.recover("1.50").await;
-    assert_eq!((story.status(&number).await.as_str(), story.paid_through(&number).await.as_str()), ("active", "2027-05-10"));
+    assert_eq!(
+        (story.status(&number).await.as_str(), story.paid_through(&number).await.as_str()),
+        ("active", "2027-05-10")
+    );
     story.app.verify().await;
 }

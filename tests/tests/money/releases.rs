@@ -71,9 +71,7 @@ async fn a_release_undone_after_an_outage_is_charged_for_what_was_served_meanwhi
 async fn a_lock_or_being_primary_set_later_keeps_the_number() {
     let story = Story::on("2027-02-10", "PRO", "10.00").await;
     let (locked, primary) = (story.bought("one").await, story.bought("two").await);
-    for (number, protect, code) in
-        [(&locked, "locked", "number_locked"), (&primary, "primary", "primary_number")]
-    {
+    for (number, protect, code) in [(&locked, "locked", "number_locked"), (&primary, "primary", "primary_number")] {
         story.edit(number, json!({ protect: true })).await;
         assert_eq!(let_go(&story, number).await.expect(409).code(), code);
         assert_eq!(story.release(number).await.expect(409).code(), code);
@@ -121,7 +119,10 @@ async fn a_release_that_began_and_an_outage_of_the_carrier_end_in_one_release() 
     let story = Story::on("2027-02-10", "PRO", "10.00").await;
     let number = story.bought("one").await;
     let _ = let_go(&story, &number).await.expect(200);
-    story.app.fault(json!({ "provider": "twilio", "operation": "numbers.delete", "kind": "timeout", "times": 3 })).await;
+    story
+        .app
+        .fault(json!({ "provider": "twilio", "operation": "numbers.delete", "kind": "timeout", "times": 3 }))
+        .await;
     story.to("2027-03-10T06:00:00Z").await;
     assert_eq!(story.status(&number).await, "released");
     assert_eq!(story.events("number.released").await.len(), 1);

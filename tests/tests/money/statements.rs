@@ -32,7 +32,8 @@ async fn a_preview_of_a_day_to_come_is_what_is_charged_on_it() {
     let two = story.bought("two").await;
     story.to("2027-02-11T12:00:00Z").await;
     let three = story.bought("three").await;
-    let preview = async |date: &str| story.operator_asks(&format!("billing/preview?date={date}")).await["items"].clone();
+    let preview =
+        async |date: &str| story.operator_asks(&format!("billing/preview?date={date}")).await["items"].clone();
     assert_eq!(preview("2027-03-09").await, json!([]));
     let before = story.books().await;
     let day = preview("2027-03-11").await;
