@@ -225,3 +225,28 @@ async fn a_link_that_is_stuck_puts_off_the_suspension_until_it_is_over() {
     assert_eq!(story.events("number.suspended").await.len(), 1);
     story.app.verify().await;
 }
+
+#[tokio::test]
+async fn a_parked_number_that_owes_is_neither_suspended_nor_released_and_then_a_stage_a_day() {
+    let story = Story::on("2027-02-10", "PRO", "3.00").await;
+    let (owing, leaving) = (story.bought("owing").await, story.bought("leaving").await);
+    let path = format!("/v1/numbers/{leaving}?when=period_end");
+    let _ = story.app.delete(&story.tenant, &path).await.expect(200);
+    story.to("2027-03-09T12:00:00Z").await;
+    let yes = aws_sdk_dynamodb::types::AttributeValue::Bool(true);
+    story.by_hand(&leaving, "SET parked = :yes", &[(":yes", yes.clone())]).await;
+    story.to("2027-03-10T12:00:00Z").await;
+    assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "active"]);
+    story.by_hand(&owing, "SET parked = :yes", &[(":yes", yes)]).await;
+    story.to("2027-04-05T12:00:00Z").await;
+    assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "active"]);
+    assert_eq!(story.told(&owing).await, [0]);
+    story.app.verify().await;
+    for number in [&owing, &leaving] {
+        story.by_hand(number, "REMOVE parked", &[]).await;
+    }
+    story.to("2027-04-06T12:00:00Z").await;
+    assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "released"]);
+    assert_eq!(story.told(&owing).await, [0, 3]);
+    story.app.verify().await;
+}
