@@ -238,14 +238,18 @@ async fn a_parked_number_that_owes_is_neither_suspended_nor_released_and_then_a_
     story.to("2027-03-10T12:00:00Z").await;
     assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "active"]);
     story.by_hand(&owing, "SET parked = :yes", &[(":yes", yes)]).await;
-    story.to("2027-04-05T12:00:00Z").await;
+    for day in 11..=31 {
+        story.outage_until(&format!("2027-03-{day}T12:00:00Z")).await;
+        story.job("dun").await;
+        story.job("release").await;
+    }
     assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "active"]);
     assert_eq!(story.told(&owing).await, [0]);
     story.app.verify().await;
     for number in [&owing, &leaving] {
         story.by_hand(number, "REMOVE parked", &[]).await;
     }
-    story.to("2027-04-06T12:00:00Z").await;
+    story.to("2027-04-01T12:00:00Z").await;
     assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "released"]);
     assert_eq!(story.told(&owing).await, [0, 3]);
     story.app.verify().await;
