@@ -103,6 +103,21 @@ impl TestApp {
         Self::replaying(Some((seed, beginning)), Some(folder.to_owned())).await
     }
 
+    /// A system that goes on with what is kept in this folder, under this price book.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn kept_in_with_prices(folder: &Path, seed: u64, price_book: String) -> Self {
+        let beginning: Timestamp = BEGINNING.parse().expect("an instant");
+        let config = Config {
+            replay: Some((seed, beginning)),
+            data: Some(folder.to_owned()),
+            price_book: price_book.into(),
+            ..Config::in_memory()
+        };
+        Self::configured(config).await
+    }
+
     /// A fresh system on the real clock, for functions that run as programs of their own and know no other.
     ///
     /// # Panics
@@ -112,6 +127,10 @@ impl TestApp {
     }
 
     async fn replaying(replay: Option<(u64, Timestamp)>, data: Option<PathBuf>) -> Self {
+        Self::configured(Config { replay, data, ..Config::in_memory() }).await
+    }
+
+    async fn configured(config: Config) -> Self {
         let (crashed, crashes) = tokio::sync::watch::channel(0u64);
         let mortals: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
         let doomed = mortals.clone();
@@ -122,9 +141,7 @@ impl TestApp {
                 doomed.iter().for_each(AbortHandle::abort);
                 crashed.send_modify(|times| *times += 1);
             }),
-            replay,
-            data,
-            ..Config::in_memory()
+            ..config
         };
         let system = system::start(config).await.expect("the system starts");
         Self { system, crashes, client: client(), mortals }

@@ -97,6 +97,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         on_crash: Arc::new(|| std::process::abort()),
         replay: None,
         background: true,
+        price_book: domain::catalog::PRICE_BOOK.into(),
     })
     .await?;
     let token = demo::seed(&system).await?;

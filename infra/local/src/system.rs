@@ -1,5 +1,6 @@
 //! The running system: simulators, AWS endpoints, all functions behind one address, and the worker.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -18,6 +19,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use domain::catalog::{PRICE_BOOK, PriceBook};
 use domain::{Clock, Ids};
 use http::StatusCode;
 use serde_json::json;
@@ -68,6 +70,8 @@ pub struct Config {
     pub replay: Option<(u64, jiff::Timestamp)>,
     /// Let the queue and the schedules run along with the clock.
     pub background: bool,
+    /// What numbers cost, as the price book's file would say it.
+    pub price_book: Cow<'static, str>,
 }
 
 impl std::fmt::Debug for Config {
@@ -87,6 +91,7 @@ impl Config {
             on_crash: Arc::new(|| std::process::abort()),
             replay: None,
             background: false,
+            price_book: Cow::Borrowed(PRICE_BOOK),
         }
     }
 }
@@ -179,6 +184,7 @@ pub async fn start(config: Config) -> io::Result<System> {
         None => Arc::new(SystemIds),
     };
     let providers: Arc<dyn Providers> = Arc::new(SecretProviders::new(clients.secrets, provider_settings(&simulators)));
+    let price_book = PriceBook::read(&config.price_book).map_err(io::Error::other)?;
     let make = |config: aws_sdk_dynamodb::Config| -> io::Result<App> {
         Ok(App::new(Parts {
             settings: Settings {
@@ -191,7 +197,7 @@ pub async fn start(config: Config) -> io::Result<System> {
             queue: Queue::new(clients.sqs.clone(), &operations_url),
             charges: Queue::new(clients.sqs.clone(), &charges_url),
             providers: providers.clone(),
-            price_book: boot::price_book().map_err(io::Error::other)?,
+            price_book: price_book.clone(),
             plans: boot::plans().map_err(io::Error::other)?,
             dunning: boot::dunning().map_err(io::Error::other)?,
             clock: clock.clone(),

@@ -213,8 +213,11 @@ pub fn charged(wallet: &WalletRef, number: &Candidate, settled: &Settled, now: T
             update = update.set("status", &NumberStatus::Active)?.remove("dunning").remove(DUE_PK).remove(DUE_SK);
             update = update.when_absent("release_at");
         }
-        // Found by the index of what is due, if at all, because it was sold or kept long after its period had ended.
-        (NumberStatus::Active, false) => update = update.when_absent("release_at").remove(DUE_PK).remove(DUE_SK),
+        // What was found by the index of what is due (a sale dated long ago, a release undone late) is done with; to take
+        // out what is not there costs nothing.
+        (NumberStatus::Active, false) => {
+            update = update.remove(DUE_PK).remove(DUE_SK).when_absent("release_at");
+        }
         (_, false) => update = update.when_absent("release_at"),
     }
     Ok(update.write(Guard::Number))

@@ -1,7 +1,18 @@
 //! Money over time, over HTTP on a movable clock: renewals, catching up, running dry, dunning, recovery, release. Every
 //! story ends with every invariant held.
 
+mod crowd;
 mod kit;
+mod moment;
 
+mod bundle;
+mod cost;
 mod dunning;
+mod large;
+mod matrix;
+mod races;
+mod recovery;
+mod releases;
 mod renewals;
+mod statements;
+mod usage;

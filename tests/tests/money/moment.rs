@@ -1,0 +1,137 @@
+//! The moments at which the matrix lets something fail: what led up to them, and what is to be done.
+
+use local::worker::Job;
+
+use crate::kit::Story;
+
+/// Just before something happens with money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Three numbers renew.
+    Renewal,
+    /// Two numbers cannot be charged for the first time, a third can.
+    PastDue,
+    /// The tenant is to be told of day 3.
+    Notice,
+    /// A number is to be suspended.
+    Suspension,
+    /// Money has come in for two suspended numbers, and covers one and the other.
+    Recovery,
+    /// Nobody has paid for three weeks.
+    UnpaidRelease,
+    /// The tenant lets a number go at the end of what is paid for.
+    PeriodEnd,
+    /// Money has come in for two calls.
+    Usage,
+}
+
+/// What is to be done then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Work {
+    /// One tick of a job.
+    Tick(Job),
+    /// What is queued.
+    Queue,
+}
+
+impl Moment {
+    /// What the tenant begins with, in USD.
+    pub(crate) const fn opening(self) -> &'static str {
+        match self {
+            Self::Renewal | Self::PeriodEnd => "10.00",
+            Self::PastDue => "6.00",
+            Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::Usage => "1.50",
+            Self::Recovery => "3.00",
+        }
+    }
+
+    /// Everything up to the evening before.
+    pub(crate) async fn lead_up(self, story: &Story) {
+        let numbers = match self {
+            Self::Renewal | Self::PastDue => 3,
+            Self::Recovery => 2,
+            Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::PeriodEnd | Self::Usage => 1,
+        };
+        let mut ids = Vec::new();
+        for n in 0..numbers {
+            let key = format!("number {n}");
+            ids.push(if n == 0 { story.bought_with_an_agent(&key).await } else { story.bought(&key).await });
+            let _ = story.app.advance("PT1M").await;
+        }
+        match self {
+            Self::Renewal | Self::PastDue => {
+                story.outage_until("2027-03-09T23:30:00Z").await;
+                story.job("renew").await;
+            }
+            Self::Notice => drop(story.to("2027-03-12T23:30:00Z").await),
+            Self::Suspension => drop(story.to("2027-03-16T23:30:00Z").await),
+            Self::UnpaidRelease => drop(story.to("2027-03-30T23:30:00Z").await),
+            Self::Recovery => {
+                story.to("2027-03-19T23:30:00Z").await;
+                story.fund("10.00").await;
+            }
+            Self::PeriodEnd => {
+                let path = format!("/v1/numbers/{}?when=period_end", ids[0]);
+                let _ = story.app.delete(&story.tenant, &path).await.expect(200);
+                story.outage_until("2027-03-09T21:30:00Z").await;
+            }
+            Self::Usage => {
+                for _ in 0..2 {
+                    story.call(&ids[0], "completed").await;
+                    let _ = story.app.advance("PT1M").await;
+                }
+                story.outage_until("2027-02-11T12:00:00Z").await;
+                story.fund("10.00").await;
+            }
+        }
+    }
+
+    /// When it happens.
+    pub(crate) const fn at(self) -> &'static str {
+        match self {
+            Self::Renewal | Self::PastDue => "2027-03-10T00:00:00Z",
+            Self::Notice => "2027-03-13T00:00:00Z",
+            Self::Suspension => "2027-03-17T00:00:00Z",
+            Self::Recovery => "2027-03-20T00:00:00Z",
+            Self::UnpaidRelease => "2027-03-31T00:00:00Z",
+            Self::PeriodEnd => "2027-03-09T22:00:00Z",
+            Self::Usage => "2027-02-11T12:30:00Z",
+        }
+    }
+
+    /// When all must be well again, without another day having begun.
+    pub(crate) const fn hours_later(self) -> &'static str {
+        match self {
+            Self::Renewal | Self::PastDue => "2027-03-10T06:00:00Z",
+            Self::Notice => "2027-03-13T06:00:00Z",
+            Self::Suspension => "2027-03-17T06:00:00Z",
+            Self::Recovery => "2027-03-20T06:00:00Z",
+            Self::UnpaidRelease => "2027-03-31T06:00:00Z",
+            Self::PeriodEnd => "2027-03-10T04:00:00Z",
+            Self::Usage => "2027-02-11T18:30:00Z",
+        }
+    }
+
+    pub(crate) const fn work(self) -> Work {
+        match self {
+            Self::Renewal | Self::PastDue => Work::Tick(Job::Renew),
+            Self::Notice | Self::Suspension | Self::UnpaidRelease => Work::Tick(Job::Dun),
+            Self::PeriodEnd => Work::Tick(Job::Release),
+            Self::Recovery | Self::Usage => Work::Queue,
+        }
+    }
+
+    /// The statuses at the end, so that nothing is compared with nothing.
+    pub(crate) fn check(self, statuses: &[&str]) {
+        let expected: &[&str] = match self {
+            Self::Renewal => &["active"; 3],
+            Self::PastDue => &["active", "past_due", "past_due"],
+            Self::Notice => &["past_due"],
+            Self::Suspension => &["suspended"],
+            Self::Recovery => &["active"; 2],
+            Self::UnpaidRelease | Self::PeriodEnd => &["released"],
+            Self::Usage => &["active"],
+        };
+        assert_eq!(statuses, expected);
+    }
+}
