@@ -1,5 +1,5 @@
 //! The main story, one function per scene, in the order in which they are played. Every number of it costs the same, and
-//! so does every call: so the balance to be found is known at every moment.
+//! so does every call that is put through: so the balance to be found is known at every moment.
 
 use domain::Money;
 use reqwest::Method;
@@ -271,13 +271,17 @@ impl Story<'_> {
         let said = self.stage.hears(e164).await?;
         check("the caller hears a sentence", true, said.contains("not set up yet"))?;
         line("call", &format!("{e164} is linked to nobody yet; the caller hears: {said}"));
-        self.costs_a_minute().await
+        self.wallet_adds_up().await
     }
 
-    /// A call that was answered is charged when it is over.
+    /// A call that was put through is charged when it is over.
     async fn costs_a_minute(&mut self) -> Outcome {
         let minute = Money::parse(MINUTE, self.balance.currency)?;
         self.balance = self.balance.add(minute.negated())?;
+        self.wallet_adds_up().await
+    }
+
+    async fn wallet_adds_up(&self) -> Outcome {
         check("the wallet", usd(&self.balance.amount()), self.stage.wallet(&self.tenant).await?)
     }
 }

@@ -24,7 +24,6 @@ pub(super) async fn running_dry(year: &mut Year<'_>) -> Outcome {
     let said = year.stage.hears(&support.e164).await?;
     check("the caller hears a sentence", true, said.contains("not in service"))?;
     line("call", &format!("{} reaches nobody; the caller hears: {said}", support.e164));
-    year.moves(&format!("-{MINUTE}"))?;
     year.is(&year.sales, "past_due").await?;
     year.is(&year.front, "active").await?;
     line("others", &format!("{} is past due since July 5, {} is paid for", year.sales.e164, year.front.e164));
