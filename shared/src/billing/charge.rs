@@ -150,8 +150,9 @@ impl Work<'_> {
 
     /// As many charges from `first` on as fit into one transaction.
     fn batch(&self, plan: &Plan, first: usize, covered: usize) -> Batch {
-        // Wallet, entry, event, and the count of places.
-        let mut room = limits::TRANSACTION_WRITES_MAX - 4;
+        // Wallet, entry and event; and the count of places, should one change hands.
+        let places = plan.candidates.iter().any(|number| number.included != number.was_included);
+        let mut room = limits::TRANSACTION_WRITES_MAX - 3 - usize::from(places);
         let mut last: BTreeMap<usize, Period> = BTreeMap::new();
         let (mut order, mut charges) = (Vec::new(), Vec::new());
         for charge in plan.charges[first..covered].iter().take(limits::CHARGE_LINES_MAX) {
