@@ -1,6 +1,8 @@
 //! Work without a caller: operations that were queued, and the sweep that finds what nobody is working on.
 
 use domain::limits;
+use domain::operation::{OperationStatus, Saga};
+use domain::wallet::WalletRef;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
@@ -8,6 +10,7 @@ use store::queue::OperationMessage;
 
 use crate::App;
 use crate::saga::{self, Deadline};
+use crate::use_cases::recovery;
 
 /// A schedule's tick.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -36,7 +39,14 @@ pub async fn advance(app: &App, message: &OperationMessage) -> Result<bool, Stor
         Deadline { at: app.clock.real_now().saturating_add(WORKER_DRIVES_FOR).unwrap_or(jiff::Timestamp::MAX) };
     let driven = Box::pin(saga::take_over(app, &message.tenant_id, &message.operation_id, deadline)).await?;
     if let Some(op) = &driven
-        && op.status == domain::operation::OperationStatus::Running
+        && op.status == OperationStatus::Succeeded
+        && let Saga::Purchase(purchase) = &op.saga
+    {
+        let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency: purchase.price.currency };
+        recovery::spent(app, &wallet).await;
+    }
+    if let Some(op) = &driven
+        && op.status == OperationStatus::Running
         && op.due_at.is_some_and(|due| due <= app.clock.now())
     {
         saga::hint(app, op).await;
