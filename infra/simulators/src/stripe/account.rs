@@ -1,7 +1,7 @@
 //! What one Stripe account holds, and how it is kept.
 //!
 //! What happens to an object is told beside it: `customers`, `sessions`, `payments`, `refunds`,
-//! `disputes`, `events`.
+//! `disputes`, `prices`, `subscriptions`, `items`, `events`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,9 +16,11 @@ use super::events::{Delivery, Event};
 use super::form::Form;
 use super::idempotency::Stored;
 use super::payments::{Charge, Intent};
+use super::prices::Price;
 use super::refunds::Refund;
 use super::refusal::Refusal;
 use super::sessions::Session;
+use super::subscriptions::Subscription;
 use super::table::{Head, Object, Table};
 use crate::book::Book;
 
@@ -36,6 +38,8 @@ pub(crate) struct Account {
     pub(super) charges: Table<Charge>,
     pub(super) refunds: Table<Refund>,
     pub(super) disputes: Table<Dispute>,
+    pub(super) prices: Table<Price>,
+    pub(super) subscriptions: Table<Subscription>,
     pub(super) events: Table<Event>,
     /// Of the events, those that wait to be sent.
     pub(super) pending: BTreeSet<u64>,
@@ -61,6 +65,8 @@ impl Account {
             charges: Table::open(&book)?,
             refunds: Table::open(&book)?,
             disputes: Table::open(&book)?,
+            prices: Table::open(&book)?,
+            subscriptions: Table::open(&book)?,
             pending: events.iter().filter(waits).map(|event| event.head.seq).collect(),
             events,
             answers: book.rows("answer")?.into_iter().collect(),
@@ -74,6 +80,18 @@ impl Account {
 
     pub(super) fn head<T: Object>(&mut self) -> Head {
         Head::next::<T>(&mut self.book, self.live)
+    }
+
+    /// What time alone has brought about since the last time somebody asked.
+    pub(super) fn catch_up(&mut self) {
+        self.expire_due();
+        self.renew_due();
+    }
+
+    /// As [`Self::catch_up`], when no request is there to commit it.
+    pub(super) fn come_due(&mut self) {
+        self.catch_up();
+        self.book.commit();
     }
 
     pub(super) fn set_live(&mut self, live: bool) {
@@ -137,6 +155,7 @@ impl Account {
             "payment_methods": self.methods.iter().map(method).collect::<Vec<_>>(),
             "refunds": self.refunds.iter().map(Refund::shown).collect::<Vec<_>>(),
             "disputes": self.disputes.iter().map(Dispute::shown).collect::<Vec<_>>(),
+            "subscriptions": self.subscriptions.iter().map(Subscription::shown).collect::<Vec<_>>(),
             "events": self.events.iter().map(Event::shown).collect::<Vec<_>>(),
             "requests": self.book.shown_requests(),
         })

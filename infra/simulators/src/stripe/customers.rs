@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::form::{Form, Params, Type};
+use super::form::{Form, Params, Type, set};
 use super::refusal::Refusal;
 use super::table::{Head, LIST, Object};
 use crate::server::Call;
@@ -77,15 +77,10 @@ impl Customer {
                 set(&mut self.texts, name, text);
             }
         }
-        if form.text("metadata") == Some("") {
-            self.metadata.clear();
-        }
         if form.text("address") == Some("") {
             self.address.clear();
         }
-        for (key, value) in form.metadata("metadata") {
-            set(&mut self.metadata, &key, &value);
-        }
+        form.change_metadata(&mut self.metadata);
         for (key, value) in form.metadata("address") {
             set(&mut self.address, &key, &value);
         }
@@ -100,15 +95,6 @@ impl Customer {
             "metadata": self.metadata,
             "created_at": super::account::instant(self.head.created),
         })
-    }
-}
-
-/// An empty value unsets.
-fn set(texts: &mut BTreeMap<String, String>, name: &str, text: &str) {
-    if text.is_empty() {
-        texts.remove(name);
-    } else {
-        texts.insert(name.to_owned(), text.to_owned());
     }
 }
 

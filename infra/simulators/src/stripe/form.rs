@@ -41,6 +41,15 @@ impl Form {
         Self::checked(call.query_pairs(), params)
     }
 
+    /// Of a DELETE, whose parameters travel in the query. What Stripe makes of a body is not known; a
+    /// client that sends one has mistaken its place, and is told so.
+    pub(super) fn of_delete(call: &Call, params: &[Param]) -> Result<Self, Refusal> {
+        if !call.body.is_empty() {
+            return Err(Refusal::invalid("The parameters of a DELETE belong in its query."));
+        }
+        Self::of_query(call, params)
+    }
+
     fn checked(pairs: Vec<(String, String)>, params: &[Param]) -> Result<Self, Refusal> {
         for (name, value) in &pairs {
             check(name, value, params)?;
@@ -76,6 +85,16 @@ impl Form {
         self.integer(name).filter(|amount| *amount > 0).ok_or_else(|| not_positive(name))
     }
 
+    /// A number of things, of which there may be none.
+    pub(super) fn count(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let count = self.integer(name);
+        if count.is_some_and(|count| count < 0) {
+            let message = "Invalid integer: this value must be greater than or equal to 0.";
+            return Err(Refusal::of_param("parameter_invalid_integer", name, message));
+        }
+        Ok(count)
+    }
+
     pub(super) fn currency(&self, name: &str) -> Result<String, Refusal> {
         let code = self.required(name)?;
         if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_lowercase()) {
@@ -108,9 +127,21 @@ impl Form {
         self.0.iter().filter_map(|(key, value)| Some((key_of(key)?, value.clone()))).collect()
     }
 
+    /// Empty metadata unsets all of it, an empty value one of it.
+    pub(super) fn change_metadata(&self, metadata: &mut BTreeMap<String, String>) {
+        if self.text("metadata") == Some("") {
+            metadata.clear();
+        }
+        for (key, value) in self.metadata("metadata") {
+            set(metadata, &key, &value);
+        }
+    }
+
     fn check_metadata(&self) -> Result<(), Refusal> {
-        for name in ["metadata", "payment_intent_data[metadata]"] {
-            let metadata = self.metadata(name);
+        let own = ["metadata", "payment_intent_data[metadata]", "product_data[metadata]"].map(str::to_owned);
+        let of_items = self.places("items").into_iter().map(|place| format!("{place}[metadata]"));
+        for name in own.into_iter().chain(of_items) {
+            let metadata = self.metadata(&name);
             if metadata.len() > METADATA_KEYS_MAX {
                 return Err(
                     Refusal::invalid(format!("Metadata can have up to {METADATA_KEYS_MAX} keys.")).with("param", name)
@@ -127,6 +158,15 @@ impl Form {
             }
         }
         Ok(())
+    }
+}
+
+/// An empty value unsets.
+pub(super) fn set(texts: &mut BTreeMap<String, String>, name: &str, text: &str) {
+    if text.is_empty() {
+        texts.remove(name);
+    } else {
+        texts.insert(name.to_owned(), text.to_owned());
     }
 }
 

@@ -1,5 +1,5 @@
-//! Stripe: customers, checkout sessions, payments with saved cards, refunds, disputes, and the
-//! events that tell of them.
+//! Stripe: customers, checkout sessions, payments with saved cards, refunds, disputes, prices,
+//! subscriptions and their items, and the events that tell of them.
 //!
 //! Reading order: `front` and `routes` (the way of a request), `form` (how it is read),
 //! `idempotency`, one file for each kind of object, `acts` (what the outside world does), `courier`
@@ -15,12 +15,15 @@ mod events;
 mod form;
 mod front;
 mod idempotency;
+mod items;
 mod money;
 mod payments;
+mod prices;
 mod refunds;
 mod refusal;
 mod routes;
 mod sessions;
+mod subscriptions;
 mod table;
 
 use std::fmt;
@@ -83,7 +86,8 @@ impl Handle {
     }
 
     /// `{payments:[{id,amount,currency,status,customer,metadata,…}],sessions:[…],customers:[…],
-    /// refunds:[…],disputes:[…],events:[{id,type,delivery,status,…}],requests:[{operation,status,at}]}`
+    /// refunds:[…],disputes:[…],subscriptions:[{id,status,customer,items:[{id,price,quantity,…}],…}],
+    /// events:[{id,type,delivery,status,…}],requests:[{operation,status,at}]}`
     pub fn state(&self) -> Value {
         let state = locked(&self.account).shown();
         self.courier.wake();
@@ -187,7 +191,7 @@ impl Handle {
     /// Lets the outside world act, and answers which events came of it.
     fn act<T>(&self, act: impl FnOnce(&mut Account) -> Result<T, String>) -> Result<(T, Vec<u64>), String> {
         let mut account = locked(&self.account);
-        account.expire_due();
+        account.catch_up();
         let before = account.last_event();
         let done = act(&mut account);
         account.book.commit();

@@ -8,7 +8,7 @@ use super::events::API_VERSION;
 use super::form::Form;
 use super::refusal::Refusal;
 use super::table::{ONE, Object as _};
-use super::{API_KEY, customers, events, idempotency, payments, refunds, sessions};
+use super::{API_KEY, customers, events, idempotency, items, payments, prices, refunds, sessions, subscriptions};
 use crate::book::Book;
 use crate::gate::ThirdParty;
 use crate::server::{self, Answer, Call};
@@ -31,6 +31,17 @@ enum Route {
     RefundList,
     RefundGet(String),
     DisputeGet(String),
+    PriceCreate,
+    PriceList,
+    PriceGet(String),
+    SubscriptionCreate,
+    SubscriptionGet(String),
+    SubscriptionDelete(String),
+    ItemCreate,
+    ItemList,
+    ItemGet(String),
+    ItemUpdate(String),
+    ItemDelete(String),
     EventList,
     EventGet(String),
     Unknown,
@@ -57,6 +68,17 @@ impl ThirdParty for Account {
             Route::RefundList => "refunds.list",
             Route::RefundGet(_) => "refunds.get",
             Route::DisputeGet(_) => "disputes.get",
+            Route::PriceCreate => "prices.create",
+            Route::PriceList => "prices.list",
+            Route::PriceGet(_) => "prices.get",
+            Route::SubscriptionCreate => "subscriptions.create",
+            Route::SubscriptionGet(_) => "subscriptions.get",
+            Route::SubscriptionDelete(_) => "subscriptions.delete",
+            Route::ItemCreate => "subscription_items.create",
+            Route::ItemList => "subscription_items.list",
+            Route::ItemGet(_) => "subscription_items.get",
+            Route::ItemUpdate(_) => "subscription_items.update",
+            Route::ItemDelete(_) => "subscription_items.delete",
             Route::EventList => "events.list",
             Route::EventGet(_) => "events.get",
             Route::Unknown => "unknown",
@@ -64,7 +86,7 @@ impl ThirdParty for Account {
     }
 
     fn answer(&mut self, call: &Call) -> Answer {
-        self.expire_due();
+        self.catch_up();
         let request = self.request_id();
         self.origin = Some((request.clone(), idempotency::key(call)));
         let answer = self.keyed(call).unwrap_or_else(|refusal| refusal.answer());
@@ -124,6 +146,17 @@ impl Account {
             Route::RefundList => refunds::list(self, call),
             Route::RefundGet(id) => self.got(call, |account| Ok(account.refunds.named(&id)?.wire())),
             Route::DisputeGet(id) => self.got(call, |account| Ok(account.disputes.named(&id)?.wire())),
+            Route::PriceCreate => prices::create(self, call),
+            Route::PriceList => prices::list(self, call),
+            Route::PriceGet(id) => self.got(call, |account| Ok(account.prices.named(&id)?.wire())),
+            Route::SubscriptionCreate => subscriptions::create(self, call),
+            Route::SubscriptionGet(id) => self.got(call, |account| Ok(account.subscriptions.named(&id)?.wire())),
+            Route::SubscriptionDelete(id) => subscriptions::cancel(self, call, &id),
+            Route::ItemCreate => items::create(self, call),
+            Route::ItemList => items::list(self, call),
+            Route::ItemGet(id) => self.got(call, |account| items::get(account, &id)),
+            Route::ItemUpdate(id) => items::update(self, call, &id),
+            Route::ItemDelete(id) => items::delete(self, call, &id),
             Route::EventList => events::list(self, call),
             Route::EventGet(id) => self.got(call, |account| events::get(account, &id)),
             Route::Unknown => Err(Refusal::no_route(call.method.as_str(), &call.path)),
@@ -174,6 +207,17 @@ fn route(call: &Call) -> Route {
         (&Method::GET, ["v1", "refunds"]) => Route::RefundList,
         (&Method::GET, ["v1", "refunds", refund]) => Route::RefundGet(id(refund)),
         (&Method::GET, ["v1", "disputes", dispute]) => Route::DisputeGet(id(dispute)),
+        (&Method::POST, ["v1", "prices"]) => Route::PriceCreate,
+        (&Method::GET, ["v1", "prices"]) => Route::PriceList,
+        (&Method::GET, ["v1", "prices", price]) => Route::PriceGet(id(price)),
+        (&Method::POST, ["v1", "subscriptions"]) => Route::SubscriptionCreate,
+        (&Method::GET, ["v1", "subscriptions", subscription]) => Route::SubscriptionGet(id(subscription)),
+        (&Method::DELETE, ["v1", "subscriptions", subscription]) => Route::SubscriptionDelete(id(subscription)),
+        (&Method::POST, ["v1", "subscription_items"]) => Route::ItemCreate,
+        (&Method::GET, ["v1", "subscription_items"]) => Route::ItemList,
+        (&Method::GET, ["v1", "subscription_items", item]) => Route::ItemGet(id(item)),
+        (&Method::POST, ["v1", "subscription_items", item]) => Route::ItemUpdate(id(item)),
+        (&Method::DELETE, ["v1", "subscription_items", item]) => Route::ItemDelete(id(item)),
         (&Method::GET, ["v1", "events"]) => Route::EventList,
         (&Method::GET, ["v1", "events", event]) => Route::EventGet(id(event)),
         _ => Route::Unknown,

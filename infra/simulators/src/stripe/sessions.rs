@@ -150,12 +150,6 @@ impl Account {
         }
     }
 
-    /// As [`Self::expire_due`], when no request is there to commit it.
-    pub(super) fn come_due(&mut self) {
-        self.expire_due();
-        self.book.commit();
-    }
-
     fn end_session(&mut self, mut session: Session) -> Value {
         session.status = Status::Expired;
         let wire = session.wire();

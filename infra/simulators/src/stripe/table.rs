@@ -16,6 +16,14 @@ const LIMIT: i64 = 10;
 const LIMIT_MAX: i64 = 100;
 
 /// What every list takes, to be repeated in the table of its parameters.
+pub(super) const PAGE: Params = &[
+    ("limit", Type::Integer),
+    ("starting_after", Type::Text),
+    ("ending_before", Type::Text),
+    ("expand[#]", Type::Text),
+];
+
+/// [`PAGE`], and what most lists take besides.
 pub(super) const LIST: Params = &[
     ("limit", Type::Integer),
     ("starting_after", Type::Text),
@@ -68,10 +76,7 @@ impl Head {
 
 impl<T: Object> Table<T> {
     pub(super) fn open(book: &Book) -> io::Result<Self> {
-        let rows: BTreeMap<u64, T> =
-            book.rows::<T>(T::NAME)?.into_iter().map(|(_, object)| (object.head().seq, object)).collect();
-        let by_id = rows.values().map(|object| (object.head().id.clone(), object.head().seq)).collect();
-        Ok(Self { rows, by_id })
+        Ok(book.rows::<T>(T::NAME)?.into_iter().map(|(_, object)| object).collect())
     }
 
     pub(super) fn keep(&mut self, book: &mut Book, object: T) {
@@ -131,6 +136,14 @@ impl<T: Object> Table<T> {
         let data: Vec<Value> = page.into_iter().map(T::wire).collect();
         let has_more = admitted().nth(limit).is_some();
         Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": url }))
+    }
+}
+
+impl<T: Object> FromIterator<T> for Table<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(objects: I) -> Self {
+        let rows: BTreeMap<u64, T> = objects.into_iter().map(|object| (object.head().seq, object)).collect();
+        let by_id = rows.values().map(|object| (object.head().id.clone(), object.head().seq)).collect();
+        Self { rows, by_id }
     }
 }
 

@@ -7,6 +7,7 @@ mod stripe;
 mod stripe_events;
 mod stripe_keys;
 mod stripe_kit;
+mod stripe_subscriptions;
 mod twilio;
 mod vapi;
 mod webhooks;

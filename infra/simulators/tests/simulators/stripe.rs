@@ -96,7 +96,7 @@ async fn what_is_not_there_is_404() {
         let (status, body) = world.stripe_get(path).await;
         assert_eq!((status, &body["error"]["code"]), (404, &json!("resource_missing")), "{path}");
     }
-    assert_eq!(world.stripe_get("/v1/prices").await.0, 404);
+    assert_eq!(world.stripe_get("/v1/products").await.0, 404);
     let odd = world.stripe_get("/v1/customers/cus_x?foo=1").await.1;
     assert_eq!(odd["error"]["code"], "parameter_unknown");
 }
