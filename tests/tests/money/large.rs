@@ -1,5 +1,6 @@
 //! A tenant with very many numbers: charged completely, message by message, while nobody waits behind it.
 
+use domain::limits;
 use jiff::SignedDuration;
 use jiff::civil::date;
 use shared::serve::{SqsEvent, SqsRecord, charge_batch};
@@ -23,8 +24,9 @@ async fn a_large_tenant_is_charged_in_turns_with_others() {
     story.outage_until("2027-03-10T00:30:00Z").await;
     let _ = story.app.drain().await.expect(200);
     let worker = &story.app.system.worker;
-    // A message's time is over after ten looks at the clock, one of them before each batch.
-    story.app.system.clock.hasten(SignedDuration::from_secs(4));
+    // A message's time is over after so many looks at the clock, one of them before each batch, that it takes a few.
+    let look = limits::CHARGE_DRIVES_FOR.as_millis() * 300 / i128::try_from(numbers).unwrap();
+    story.app.system.clock.hasten(SignedDuration::from_millis(i64::try_from(look).unwrap()));
     let _ = shared::billing::renew(&worker.app, None).await.expect("it is sent out");
     let mut turns = Vec::new();
     loop {
