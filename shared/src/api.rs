@@ -1,5 +1,6 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
+mod reconcile;
 mod statements;
 
 use domain::call::Call;
@@ -12,6 +13,9 @@ use domain::{Money, period};
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use reconcile::{
+    AgreementView, FindingView, NumberAgreementView, NumberFindingView, ReconciliationView, StatementView,
+};
 pub use statements::{
     BillingPreviewView, LedgerCheckView, LedgerViolationView, MarginView, RunView, StageView, UpcomingView,
 };
@@ -194,7 +198,7 @@ pub struct OperationError {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Operation))]
 pub struct OperationView {
     id: String,
-    /// `purchase`, `link`, `unlink`, `release`, `suspend` or `resume`.
+    /// `purchase`, `link`, `unlink`, `release`, `suspend`, `resume` or `restore`.
     kind: &'static str,
     /// `running`, `waiting`, `succeeded`, `failed` or `stuck`.
     status: &'static str,

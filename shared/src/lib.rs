@@ -13,6 +13,7 @@ pub mod saga;
 
 pub mod billing;
 pub mod jobs;
+pub mod reconcile;
 
 pub mod api;
 pub mod http;

@@ -17,7 +17,7 @@ use crate::http::Routes;
 use crate::http::auth::Claims;
 use crate::jobs::Tick;
 use crate::use_cases::reconcile_top_ups::reconcile_top_ups;
-use crate::{App, boot, jobs};
+use crate::{App, boot, jobs, reconcile};
 
 /// Why a process ends.
 pub type Error = lambda_runtime::Error;
@@ -227,6 +227,27 @@ pub async fn top_ups_schedule() -> Result<(), Error> {
     };
     lambda_runtime::run(service_fn(handle)).await
 }
+
+/// Serves the schedule of reconciliation. A run that outlasts an invocation is gone on with by the next tick.
+///
+/// # Errors
+/// A bad setting, or the runtime's end.
+pub async fn reconcile_schedule() -> Result<(), Error> {
+    logs();
+    let app = boot::app()?;
+    let handle = |_: LambdaEvent<serde_json::Value>| async {
+        let deadline = app.clock.real_now().saturating_add(RECONCILES_FOR).unwrap_or(jiff::Timestamp::MAX);
+        match Box::pin(reconcile::tick(&app, deadline)).await {
+            Ok(run) => Ok(serde_json::json!({ "run_id": run.map(|run| run.id) })),
+            Err(reconcile::Refused::GoingOn) => Ok(serde_json::json!({ "run_id": null })),
+            Err(error) => Err(Error::from(error)),
+        }
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+/// How long one invocation goes on with a run; its function's timeout is a quarter of an hour.
+const RECONCILES_FOR: jiff::SignedDuration = jiff::SignedDuration::from_mins(13);
 
 /// One JSON line an event, as CloudWatch likes it; `RUST_LOG` says how much (`info,store=debug`).
 fn logs() {

@@ -214,6 +214,8 @@ pub async fn start(config: Config) -> io::Result<System> {
         operations_url,
         charges_url,
         clock: clock.clone(),
+        simulators: simulators.clone(),
+        reconciled: std::sync::atomic::AtomicU64::new(0),
         busy: tokio::sync::Mutex::new(()),
     });
     let tokens = Arc::new(Tokens::open(config.data.as_deref())?);

@@ -229,7 +229,9 @@ fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
     }
     let costs = |op: &&Operation| match &op.saga {
         Saga::Purchase(purchase) => purchase.cost().micros > 0,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            false
+        }
     };
     for op in books.operations.values().filter(costs) {
         if !books.holds.iter().any(|(_, hold)| hold.cause == op.id.as_str()) {
@@ -367,7 +369,7 @@ fn counts(books: &Books, found: &mut Vec<Violation>) {
         let linking = books.operations.values().filter(|op| op.open()).filter(|op| match &op.saga {
             Saga::Purchase(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
             Saga::Link(saga) => saga.agent.agent_id == agent.id,
-            Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
+            Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => false,
         });
         let really = linked + linking.count();
         if usize::try_from(agent.links).ok() != Some(really) {

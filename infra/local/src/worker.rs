@@ -2,6 +2,7 @@
 //! the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::operation::OperationStatus;
@@ -10,10 +11,13 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 use shared::billing::{self, Failed, JobError, Report};
+use shared::reconcile::{self, Refused, Wish};
 use shared::serve::{SqsEvent, SqsRecord};
+use shared::store::reconcile::{Phase, Run};
 use shared::store::{self, StoreError, keys};
 use shared::use_cases::reconcile_top_ups::reconcile_top_ups;
 use shared::{App, jobs, serve};
+use simulators::Simulators;
 
 use crate::clock::MovableClock;
 use crate::system::TABLE;
@@ -38,6 +42,10 @@ pub struct Worker {
     pub charges_url: String,
     /// The clock that ticks follow.
     pub clock: std::sync::Arc<MovableClock>,
+    /// What the books are reconciled with.
+    pub simulators: std::sync::Arc<Simulators>,
+    /// What the simulators had counted of changes when the last run was over.
+    pub reconciled: AtomicU64,
     /// One at a time: ticks and drains would count each other's work.
     pub busy: tokio::sync::Mutex<()>,
 }
@@ -55,11 +63,13 @@ pub enum Job {
     Release,
     /// Looks at unfinished top-ups and missed notifications, every hour.
     TopUps,
+    /// Holds the books against carriers and platforms, every hour.
+    Reconcile,
 }
 
 impl Job {
     /// All of them, in the order in which they tick at one instant.
-    pub const ALL: [Self; 5] = [Self::Sweep, Self::TopUps, Self::Renew, Self::Dun, Self::Release];
+    pub const ALL: [Self; 6] = [Self::Sweep, Self::TopUps, Self::Renew, Self::Dun, Self::Release, Self::Reconcile];
 
     /// As the control surface calls it.
     #[must_use]
@@ -70,6 +80,7 @@ impl Job {
             Self::Dun => "dun",
             Self::Release => "release",
             Self::TopUps => "top_ups",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -77,7 +88,7 @@ impl Job {
     const fn every(self) -> i64 {
         match self {
             Self::Sweep => 60,
-            Self::Renew | Self::Dun | Self::Release | Self::TopUps => 3_600,
+            Self::Renew | Self::Dun | Self::Release | Self::TopUps | Self::Reconcile => 3_600,
         }
     }
 
@@ -107,6 +118,8 @@ pub struct Worked {
     pub failed: u64,
     /// What was charged and what was not.
     pub report: Report,
+    /// The run of reconciliation, for that job.
+    pub run: Option<Run>,
 }
 
 /// Why work stopped.
@@ -121,6 +134,9 @@ pub enum WorkError {
     /// A job would not run.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// Reconciliation would not run.
+    #[error(transparent)]
+    Reconcile(#[from] Refused),
     /// The clock's offset could not be kept.
     #[error(transparent)]
     Clock(#[from] std::io::Error),
@@ -255,6 +271,11 @@ impl Worker {
                 };
             }
             Job::Release => worked.report = billing::release_ended(&self.app, Some(self.clock.now())).await?,
+            Job::Reconcile => {
+                let run = self.reconcile().await?;
+                worked.report = reconciled(&run);
+                worked.run = Some(run);
+            }
         }
         let off = self.work_off(Instant::now() + TICK_WORKS_FOR).await?;
         if job == Job::Sweep {
@@ -264,6 +285,22 @@ impl Worker {
         worked.report.add(off.report);
         (worked.messages, worked.failed) = (off.messages, off.failed);
         Ok(worked)
+    }
+
+    /// A whole run, whenever the last one was.
+    async fn reconcile(&self) -> Result<Run, WorkError> {
+        let deadline = jiff::SignedDuration::try_from(TICK_WORKS_FOR).unwrap_or(jiff::SignedDuration::MAX);
+        let deadline = self.clock.real_now().saturating_add(deadline).unwrap_or(Timestamp::MAX);
+        let before = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+        let wish = Wish { dry_run: false, books_too: true };
+        let run = Box::pin(reconcile::run(&self.app, wish, deadline)).await?;
+        if run.phase == Phase::Over {
+            // What the run itself changed is as it should be; what came beside it is for the next one to see.
+            let after = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+            let seen = if run.findings.is_empty() { before } else { after };
+            self.reconciled.store(seen, Ordering::Relaxed);
+        }
+        Ok(run)
     }
 
     /// Ticks every job whose time has come since it ticked last, as the schedules would.
@@ -318,6 +355,7 @@ impl Worker {
                 Job::Dun => self.dunning_due(due.dunning).await?,
                 Job::Release => due.period_end,
                 Job::TopUps => due.top_ups,
+                Job::Reconcile => self.reconciliation_due().await?,
             };
             let Some(at) = at else { continue };
             let after = done.get(&job).map(|at| at.saturating_add(1.nanoseconds()).unwrap_or(Timestamp::MAX));
@@ -376,6 +414,18 @@ impl Worker {
         Ok(due.map(|due| from.map_or(due, |from| due.max(from))))
     }
 
+    /// Reconciliation has something to do when a number changed at a third party since the last run, or when what one saw
+    /// may be taken away.
+    async fn reconciliation_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let changed = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+        if changed != self.reconciled.load(Ordering::Relaxed) {
+            return Ok(Some(self.clock.now()));
+        }
+        let seen = self.undisturbed.store.sighting_list(None, limits::PAGE_MAX).await?.items;
+        let ripe = seen.iter().filter_map(|sighting| sighting.first_at.checked_add(limits::SIGHTINGS_APART).ok());
+        Ok(ripe.min())
+    }
+
     /// When the first number's anchor comes after the last complete day.
     async fn renewal_due(&self, days: &BTreeSet<i8>, target: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         if days.is_empty() {
@@ -389,6 +439,15 @@ impl Worker {
         let due = |date: &Date| days.iter().any(|day| period::anchor_days(*date).contains(day));
         Ok(dates.filter(due).map(period::midnight).next())
     }
+}
+
+/// A run in the words of a job's report.
+fn reconciled(run: &Run) -> Report {
+    let resolved = run.findings.iter().filter(|finding| finding.action.resolves()).count();
+    let compared = run.places.iter().map(|(_, tally)| tally.compared).sum();
+    let changed = u64::try_from(resolved).unwrap_or(u64::MAX);
+    let trouble = run.trouble.iter().map(|_| Failed { id: run.id.clone(), code: "carrier_unavailable" });
+    Report { examined: compared, changed, skipped: 0, failed: trouble.collect() }
 }
 
 /// When the first of each kind is due.

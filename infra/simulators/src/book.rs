@@ -45,6 +45,7 @@ pub(crate) struct Book {
     changes: Vec<Change>,
     requests: VecDeque<Request>,
     requests_seen: u64,
+    numbers_changed: u64,
 }
 
 /// A request as it went, not as it was meant: status 0 is one that got no answer.
@@ -86,6 +87,7 @@ impl Book {
             changes: Vec::new(),
             requests: VecDeque::new(),
             requests_seen: 0,
+            numbers_changed: 0,
         };
         book.counters = book.rows("counter")?.into_iter().collect();
         book.load_requests().map_err(io::Error::other)?;
@@ -143,6 +145,7 @@ impl Book {
     }
 
     pub(crate) fn put(&mut self, kind: &'static str, id: String, row: &impl Serialize) {
+        self.numbers_changed += u64::from(kind == "number");
         if self.db.0.is_some() {
             // Only a map with keys other than strings cannot be written, and no row has one.
             let body = serde_json::to_string(row).unwrap_or_default();
@@ -151,9 +154,15 @@ impl Book {
     }
 
     pub(crate) fn remove(&mut self, kind: &'static str, id: String) {
+        self.numbers_changed += u64::from(kind == "number");
         if self.db.0.is_some() {
             self.changes.push(Change::Remove { kind, id });
         }
+    }
+
+    /// How often a number came, changed or went since the start, whoever did it.
+    pub(crate) fn numbers_changed(&self) -> u64 {
+        self.numbers_changed
     }
 
     pub(crate) fn record(&mut self, operation: &str, status: u16) {

@@ -14,6 +14,9 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Vapi];
+
     /// As written in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -39,6 +39,8 @@ pub mod call;
 
 pub mod ports;
 
+pub mod reconcile;
+
 pub use ids::{AgentId, Ids, NumberId, OperationId, ProjectId, TenantId, TopUpId};
 pub use money::{Currency, Money};
 pub use numbering::{CountryCode, E164};

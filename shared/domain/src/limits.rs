@@ -153,3 +153,24 @@ pub const PAYMENT_PAGES_MAX: u16 = 10;
 pub const NOTIFICATION_PAGES_MAX: u16 = 30;
 /// A notification signed longer ago is a repeated one (the payment provider's own library: 300 s).
 pub const NOTIFICATION_AGE_MAX: SignedDuration = SignedDuration::from_secs(300);
+
+/// A run of reconciliation begins this long after the one before it began.
+pub const RECONCILE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// A third party that could not be listed for this long is left out of a run.
+pub const RECONCILE_WAITS: SignedDuration = SignedDuration::from_hours(1);
+/// Two sightings of the same, before anything is taken away for good, are at least this far apart.
+pub const SIGHTINGS_APART: SignedDuration = SignedDuration::from_hours(24);
+/// Things one run takes away for good at most: a mistake of ours must not empty an account.
+pub const RECONCILE_DESTROYS_MAX: u32 = 20;
+/// Other repairs one run makes at most.
+pub const RECONCILE_REPAIRS_MAX: u32 = 500;
+/// Findings a report keeps in full; the others are counted.
+pub const FINDINGS_KEPT: usize = 300;
+/// Of these, numbers without our tag: an operator's own must not hide what matters.
+pub const UNTAGGED_KEPT: usize = 50;
+/// Characters of a finding's detail.
+pub const FINDING_CHARS_MAX: usize = 400;
+/// Entries of a register written in one item: 16 bytes each, of the 400 KB an item may have.
+pub const REGISTER_CHUNK: usize = 20_000;
+/// Pages of a third party's list between two notes of how far a run is.
+pub const RECONCILE_NOTED_AFTER: u32 = 25;

@@ -21,6 +21,9 @@ pub enum Carrier {
 }
 
 impl Carrier {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Twilio];
+
     /// As written in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

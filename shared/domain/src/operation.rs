@@ -67,6 +67,8 @@ pub enum Step {
     Disconnect,
     /// Give the number back to the carrier.
     ReleaseAtCarrier,
+    /// Set the number up at the carrier as it should be.
+    Configure,
 }
 
 impl Step {
@@ -79,6 +81,7 @@ impl Step {
             Self::Rebind => "rebind",
             Self::Disconnect => "disconnect",
             Self::ReleaseAtCarrier => "release_at_carrier",
+            Self::Configure => "configure",
         }
     }
 
@@ -88,7 +91,7 @@ impl Step {
     pub const fn repeatable(self) -> bool {
         match self {
             Self::Buy | Self::Connect => false,
-            Self::Rebind | Self::Disconnect | Self::ReleaseAtCarrier => true,
+            Self::Rebind | Self::Disconnect | Self::ReleaseAtCarrier | Self::Configure => true,
         }
     }
 }
@@ -203,7 +206,7 @@ impl Failure {
     #[must_use]
     pub fn at(step: Step, error: &ProviderError) -> Self {
         let code = match step {
-            Step::Buy | Step::ReleaseAtCarrier => match error.kind {
+            Step::Buy | Step::ReleaseAtCarrier | Step::Configure => match error.kind {
                 ProviderErrorKind::Rejected(Reason::Taken) => FailureCode::NumberUnavailable,
                 ProviderErrorKind::Rejected(Reason::AddressRequired) => FailureCode::AddressRequired,
                 ProviderErrorKind::Rejected(Reason::BundleRequired) => FailureCode::BundleRequired,
@@ -373,6 +376,15 @@ pub struct Resume {
     pub currency: Currency,
 }
 
+/// Parameters of restoring a number's settings at its carrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// Of which number.
+    pub e164: E164,
+    /// The carrier's handle.
+    pub carrier: CarrierRef,
+}
+
 /// Which saga, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "saga")]
@@ -389,6 +401,8 @@ pub enum Saga {
     Suspend(Box<Suspend>),
     /// Put callers through again.
     Resume(Box<Resume>),
+    /// Set a number up at its carrier as it should be.
+    Restore(Box<Restore>),
 }
 
 impl Saga {
@@ -402,6 +416,7 @@ impl Saga {
             Self::Release(_) => "release",
             Self::Suspend(_) => "suspend",
             Self::Resume(_) => "resume",
+            Self::Restore(_) => "restore",
         }
     }
 
@@ -419,6 +434,7 @@ impl Saga {
             Self::Release(_) => vec![Step::ReleaseAtCarrier],
             // Calls come by our own webhook (hand-over), which reads the number's status: no third party has a part in it.
             Self::Suspend(_) | Self::Resume(_) => vec![],
+            Self::Restore(_) => vec![Step::Configure],
         }
     }
 
@@ -426,7 +442,7 @@ impl Saga {
     #[must_use]
     pub const fn forward_only(&self) -> bool {
         match self {
-            Self::Purchase(_) | Self::Link(_) => false,
+            Self::Purchase(_) | Self::Link(_) | Self::Restore(_) => false,
             Self::Unlink(_) | Self::Release(_) | Self::Suspend(_) | Self::Resume(_) => true,
         }
     }
@@ -511,7 +527,8 @@ impl Operation {
             | Saga::Unlink(_)
             | Saga::Release(_)
             | Saga::Suspend(_)
-            | Saga::Resume(_) => String::new(),
+            | Saga::Resume(_)
+            | Saga::Restore(_) => String::new(),
         };
         format!("{deployment}-{}{attempt}", self.id.bare())
     }

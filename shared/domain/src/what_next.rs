@@ -201,7 +201,9 @@ pub fn contradicted(op: &mut Operation, why: String) {
 pub fn overtaken(op: &mut Operation, before: OperationStatus) -> bool {
     let suspends = match op.saga {
         Saga::Suspend(_) => op.failure.is_none(),
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Resume(_) => false,
+        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            false
+        }
     };
     if suspends {
         op.status = before;
@@ -278,7 +280,7 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
         (Learned::Connected(platform), Saga::Link(link)) => link.connected = Some(platform),
         (
             Learned::Bought(..) | Learned::Connected(_),
-            Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_),
+            Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_),
         ) => {}
     }
     set(op, step, StepState::Finished);
@@ -365,7 +367,9 @@ fn has_next_offer(op: &Operation, step: Step) -> bool {
         Saga::Purchase(purchase) => {
             step == Step::Buy && !purchase.candidates.is_empty() && purchase.attempt < limits::OFFER_ATTEMPTS_MAX
         }
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            false
+        }
     }
 }
 

@@ -194,6 +194,11 @@ impl LedgerCheckView {
     pub const fn at(now: Timestamp) -> Self {
         Self { ok: true, complete: false, now, wallets: 0, entries: 0, violations: Vec::new() }
     }
+
+    /// What is wrong, in words.
+    pub fn details(&self) -> impl Iterator<Item = &str> {
+        self.violations.iter().map(|violation| violation.detail.as_str())
+    }
 }
 
 /// A wallet that does not add up.

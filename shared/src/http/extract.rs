@@ -100,7 +100,7 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
-        let id = parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| value.parse().ok());
+        let id = parameters.iter().next().and_then(|(_, value)| value.parse().ok());
         Ok(Self(id.ok_or(Error::NotFound)?))
     }
 }

@@ -14,9 +14,10 @@ use super::endpoint::{Endpoint, operator, public, tenant};
 use super::webhook::{stripe, twilio};
 use crate::Error;
 use crate::api::{
-    AgentCreated, AgentView, AutoTopUpView, BillingPreviewView, CallView, CountryView, EntryView, LedgerCheckView,
-    MarginView, NumberAndOperation, NumberView, OfferView, OperationView, OperatorOperationView, ProjectView,
-    PurchasePreview, RunView, TenantView, TopUpView, UpcomingView, WalletsView,
+    AgentCreated, AgentView, AgreementView, AutoTopUpView, BillingPreviewView, CallView, CountryView, EntryView,
+    LedgerCheckView, MarginView, NumberAgreementView, NumberAndOperation, NumberView, OfferView, OperationView,
+    OperatorOperationView, ProjectView, PurchasePreview, ReconciliationView, RunView, TenantView, TopUpView,
+    UpcomingView, WalletsView,
 };
 use crate::http::paths;
 use crate::use_cases::{self, Paging};
@@ -116,6 +117,14 @@ fn held() -> Vec<Endpoint> {
             .may_take_longer::<NumberAndOperation>()
             .answers::<NumberAndOperation>(200, "No agent answers from now on.")
             .refuses(busy()),
+        tenant(
+            Viewer,
+            GET,
+            "/v1/numbers/{id}/agreement",
+            "get-number-agreement",
+            "Whether a number is at carrier and platform as the books have it",
+        )
+        .answers::<NumberAgreementView>(200, "As the last run of reconciliation found it."),
         tenant(Viewer, GET, "/v1/numbers/{id}/calls", "list-calls", "Calls of a number")
             .says("One that was answered has a `cost` once it is over: its minutes, charged to the wallet on their own.")
             .query::<Paging>()
@@ -260,6 +269,20 @@ fn operators() -> Vec<Endpoint> {
             .says("Every wallet is the sum of its entries and holds, and every entry balances.")
             .query::<use_cases::statements::VerifyRequest>()
             .answers::<LedgerCheckView>(200, "What was checked, and what is wrong."),
+        operator(POST, "/v1/operator/reconcile", "start-reconciliation", "Hold the books against the world now")
+            .says(
+                "Repairs what only restores our own settings, parks what is missing, gives back what was left behind when it \
+                 was seen a day before, and reports the rest. Nothing without our tag is touched.",
+            )
+            .body::<use_cases::reconciliation::ReconcileRequest>()
+            .answers::<ReconciliationView>(200, "It is over.")
+            .answers::<ReconciliationView>(202, "It goes on by itself.")
+            .refuses([Error::OperationInProgress(None)]),
+        operator(GET, "/v1/operator/reconcile/{id}", "get-reconciliation", "A run of reconciliation")
+            .says("By its id, or `latest` for the last one that is over.")
+            .answers::<ReconciliationView>(200, "What was found, and what was done."),
+        operator(GET, "/v1/operator/agreement/{date}", "get-agreement", "A day's statement of agreement")
+            .answers::<AgreementView>(200, "As the day's last run left it."),
         operator(POST, "/v1/operator/renew", "start-renewals", "Charge what begins today")
             .says(RUN)
             .body::<use_cases::statements::RunRequest>()

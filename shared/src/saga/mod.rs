@@ -11,6 +11,7 @@ mod give_back;
 pub mod link;
 pub mod purchase;
 pub mod release;
+pub mod restore;
 pub mod resume;
 pub mod suspend;
 pub mod unlink;
@@ -141,6 +142,7 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
         (Saga::Link(link), Step::Rebind) => connect::rebind(app, link).await,
         (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) => connect::disconnect(app, op).await,
         (Saga::Release(release), Step::ReleaseAtCarrier) => give_back::act(app, release).await,
+        (Saga::Restore(saga), Step::Configure) => restore::act(app, op, saga).await,
         (saga, step) => Acted::Suspicious(not_a_step(saga, step)),
     }
 }
@@ -150,10 +152,10 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
         (Saga::Purchase(purchase), Step::Buy) => buy::probe(app, op, purchase).await,
         (Saga::Purchase(_) | Saga::Link(_), Step::Connect) => connect::probe(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::probe_rebind(app, link).await,
-        // A removal is probed by removing again: what is gone is done.
-        (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) | (Saga::Release(_), Step::ReleaseAtCarrier) => {
-            Probed::Absent
-        }
+        // A removal is probed by removing again: what is gone is done. So are settings, by setting them again.
+        (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect)
+        | (Saga::Release(_), Step::ReleaseAtCarrier)
+        | (Saga::Restore(_), Step::Configure) => Probed::Absent,
         (saga, step) => Probed::Suspicious(not_a_step(saga, step)),
     }
 }
@@ -163,6 +165,8 @@ async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError
         (Saga::Purchase(purchase), Step::Buy) => buy::undo(app, op, purchase).await,
         (Saga::Purchase(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::undo_rebind(app, link).await,
+        // Settings as they should be are nothing to undo.
+        (Saga::Restore(_), Step::Configure) => Ok(()),
         (saga, step) => {
             Err(ProviderError::new(ProviderErrorKind::Rejected(domain::ports::Reason::Other), not_a_step(saga, step)))
         }
@@ -217,6 +221,8 @@ async fn finish(app: &App, mut op: Operation, status: OperationStatus) -> Result
         (Saga::Suspend(suspend), true) => suspend::commit(app, &op, suspend, now),
         (Saga::Suspend(_), false) => suspend::abort(&op),
         (Saga::Resume(resume), _) => resume::commit(app, &op, resume, now),
+        (Saga::Restore(restore), true) => restore::commit(app, &op, restore, now),
+        (Saga::Restore(_), false) => restore::abort(&op),
     }?;
     match app.store.transact(writes).await {
         Ok(()) => Ok(op),

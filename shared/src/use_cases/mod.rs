@@ -10,6 +10,7 @@ pub mod payments;
 pub mod projects;
 pub mod purchase;
 pub mod reconcile_top_ups;
+pub mod reconciliation;
 pub mod recovery;
 mod reversals;
 pub mod routing;

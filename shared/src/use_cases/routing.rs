@@ -215,23 +215,28 @@ fn releasable(number: &Number) -> Result<(), Error> {
     }
 }
 
-/// Begins a saga on a number in one transaction, and drives it for as long as the caller can wait.
-async fn begin(app: &App, number: Number, saga: Saga, respond_async: bool) -> Result<NumberAndOperation, Error> {
+/// Begins a saga on a number in one transaction, for this process to drive, or (`respond_async`) for whoever comes.
+pub(crate) async fn start(app: &App, number: &Number, saga: Saga, respond_async: bool) -> Result<Operation, Error> {
     let id = OperationId::fresh(&*app.ids, app.clock.now());
     let (tenant, project) = (number.tenant_id.clone(), number.project_id.clone());
     let mut op = Operation::begin(id, tenant, number.id.clone(), project, saga, &*app.clock);
     if respond_async {
         (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
     }
-    match app.store.transact(beginning(&op, &number)?).await {
-        Ok(()) => {}
-        Err(TransactError::Lost(guards)) => return Err(refused(app, &op, &guards).await?),
+    match app.store.transact(beginning(&op, number)?).await {
+        Ok(()) => Ok(op),
+        Err(TransactError::Lost(guards)) => Err(refused(app, &op, &guards).await?),
         Err(TransactError::Store(error)) => {
             // It may have been written after all; then it is ours to go on with.
             let begun = app.store.operation_get(&op.tenant_id, &op.id).await?;
-            op = begun.ok_or(Error::Store(error))?;
+            begun.ok_or(Error::Store(error))
         }
     }
+}
+
+/// Begins a saga on a number, and drives it for as long as the caller can wait.
+async fn begin(app: &App, number: Number, saga: Saga, respond_async: bool) -> Result<NumberAndOperation, Error> {
+    let op = start(app, &number, saga, respond_async).await?;
     if respond_async {
         saga::hint(app, &op).await;
         return Ok(NumberAndOperation { number: None, operation: Some(op.into()) });
@@ -254,6 +259,7 @@ fn beginning(op: &Operation, number: &Number) -> Result<Vec<Write>, store::Store
         Saga::Link(link) => saga::link::begin(op, link),
         Saga::Unlink(_) => saga::unlink::begin(op),
         Saga::Release(release) => saga::release::begin(op, release, number),
+        Saga::Restore(_) => saga::restore::begin(op, number),
         Saga::Purchase(_) | Saga::Suspend(_) | Saga::Resume(_) => {
             Err(store::StoreError::Corrupt(format!("a {} begins elsewhere", op.saga.kind())))
         }
@@ -268,7 +274,9 @@ async fn refused(app: &App, op: &Operation, guards: &[Guard]) -> Result<Error, E
     let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
     let why = match op.saga {
         Saga::Release(_) => releasable(&number),
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Suspend(_) | Saga::Resume(_) => serving(&number),
+        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            serving(&number)
+        }
     };
     // Whatever it was, it is over by now: the same request may simply be sent again.
     Ok(why.err().unwrap_or(Error::OperationInProgress(None)))

@@ -99,7 +99,7 @@ pub async fn verify(app: &App, request: &VerifyRequest) -> Result<LedgerCheckVie
 }
 
 /// Checks one wallet. One that moves while it is being checked is looked at again. `false` when there was not enough time.
-async fn one(
+pub(crate) async fn one(
     app: &App,
     tenant: &TenantId,
     currency: Currency,

@@ -27,6 +27,15 @@ impl Store {
         self.get(&keys::claim(e164)).await
     }
 
+    /// What stands on these E.164s, at most [`domain::limits::PAGE_MAX`] of them, in no order.
+    pub async fn claims_get(&self, e164s: &[E164]) -> Result<Vec<Claim>, StoreError> {
+        if e164s.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<_> = e164s.iter().map(keys::claim).collect();
+        self.batch_get(&keys).await?.into_iter().map(crate::item::decode).collect()
+    }
+
     /// Claim and tenant of a call, in one BatchGet: two read units.
     pub async fn call_lookup(&self, tenant: &TenantId, e164: &E164) -> Result<CallLookup, StoreError> {
         let (tenant, claim) = (keys::tenant(tenant), keys::claim(e164));

@@ -379,6 +379,50 @@ pub fn job_work(name: &str, wallet: &WalletRef) -> Key {
     Key { pk: format!("JOB#{name}"), sk: format!("{WORK}{}", wallet_prefix(wallet)) }
 }
 
+/// The run of reconciliation.
+#[must_use]
+pub fn run() -> Key {
+    of_reconciliation("RUN".into())
+}
+
+fn of_reconciliation(sk: String) -> Key {
+    Key { pk: "RECONCILE".into(), sk }
+}
+
+/// Sort keys of reports begin so.
+pub const REPORTS: &str = "REPORT#";
+/// A run's report.
+#[must_use]
+pub fn report(run: &str) -> Key {
+    of_reconciliation(format!("{REPORTS}{run}"))
+}
+
+/// A day's statement of agreement.
+#[must_use]
+pub fn agreement(date: jiff::civil::Date) -> Key {
+    of_reconciliation(format!("AGREEMENT#{date}"))
+}
+
+/// Sort keys of sightings begin so.
+pub const SIGHTINGS: &str = "SIGHTING#";
+/// What runs saw of a thing, by the third party's id of it, which ends the key.
+#[must_use]
+pub fn sighting(kind: &str, subject: &str) -> Key {
+    of_reconciliation(format!("{SIGHTINGS}{kind}#{subject}"))
+}
+
+/// A part of a run's register of a place.
+#[must_use]
+pub fn register(run: &str, place: usize, part: &str) -> Key {
+    Key { pk: format!("REGISTER#{run}#{place}"), sk: part.to_owned() }
+}
+
+/// What a run of reconciliation last said of a number.
+#[must_use]
+pub fn said(tenant: &TenantId, number: &NumberId) -> Key {
+    of_tenant(tenant, format!("SAID#{number}"))
+}
+
 /// An instant as it sorts: fixed width, UTC, microseconds.
 #[must_use]
 pub fn instant(at: Timestamp) -> String {

@@ -24,6 +24,7 @@ pub mod operation;
 pub mod outbox;
 pub mod payment;
 pub mod project;
+pub mod reconcile;
 pub mod tenant;
 pub mod top_up;
 pub mod wallet;

@@ -137,6 +137,25 @@ pub fn open(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result
     Ok(update.write(Guard::Number))
 }
 
+/// Gives a number that is held to this operation alone, for setting it up at its carrier again.
+pub fn open_restore(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&number.tenant_id, &number.id))
+        .set("open_operation_id", operation)?
+        .when_absent("open_operation_id")
+        .when_is("status", &number.status)?;
+    Ok(update.write(Guard::Number))
+}
+
+/// The carrier has a number, with its tag, under another id than it had.
+pub fn adopted(number: &Number, before: &CarrierRef, after: &CarrierRef) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&number.tenant_id, &number.id))
+        .set("carrier_ref", after)?
+        .when_absent("open_operation_id")
+        .when_is("status", &number.status)?
+        .when_is("carrier_ref", before)?;
+    Ok(update.write(Guard::Number))
+}
+
 /// Gives a number to this operation alone, for releasing it, as it was read. One that is not paid for is released though
 /// it be primary or locked: those guard against a tenant's own mistakes.
 pub fn open_release(number: &Number, operation: &OperationId, why: ReleaseWhy) -> Result<Write, StoreError> {

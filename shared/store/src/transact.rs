@@ -62,6 +62,8 @@ pub enum Guard {
     Dispute,
     /// The payment provider does not know the tenant yet.
     Payer,
+    /// Nobody else drives the run of reconciliation.
+    Run,
 }
 
 type Builder = Box<dyn Fn(&str) -> Result<TransactWriteItem, BuildError> + Send + Sync>;

@@ -67,6 +67,8 @@ fn rows() -> Vec<Row> {
         get("/v1/operator/operations", Of::Nothing),
         get("/v1/operator/billing/preview", Of::Nothing),
         get("/v1/operator/ledger/verify", Of::Nothing),
+        get("/v1/operator/reconcile/{id}", Of::Nothing),
+        get("/v1/operator/agreement/{date}", Of::Nothing),
         get("/v1/operator/tenants/{id}/margin", Of::Tenant),
         row(Method::POST, "/v1/operator/renew", Of::Nothing, Some(json!({ "dry_run": true })), 200),
         row(Method::POST, "/v1/operator/dun", Of::Nothing, Some(json!({})), 200),

@@ -12,6 +12,8 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use shared::api::FindingView;
+
 use super::{Refusal, Surface, body};
 use crate::worker::Job;
 
@@ -64,9 +66,7 @@ async fn job(State(surface): State<Surface>, Path(name): Path<String>) -> Result
     let Some(job) = Job::ALL.into_iter().find(|job| job.name() == name) else {
         let jobs = Job::ALL.map(Job::name).join(", ");
         return Err(match name.as_str() {
-            "reconcile" | "notify" => {
-                Refusal(StatusCode::NOT_IMPLEMENTED, format!("{name}: this installation has no such job yet"))
-            }
+            "notify" => Refusal(StatusCode::NOT_IMPLEMENTED, format!("{name}: this installation has no such job yet")),
             _ => Refusal(StatusCode::NOT_FOUND, format!("jobs: {jobs}")),
         });
     };
@@ -74,7 +74,7 @@ async fn job(State(surface): State<Surface>, Path(name): Path<String>) -> Result
     let worked = surface.worker.tick(job).await?;
     let undelivered = (0..worked.failed).map(|_| json!({ "id": null, "code": "delivery_failed" }));
     let failed: Vec<Value> = worked.report.failed.iter().map(|failed| json!(failed)).chain(undelivered).collect();
-    Ok(Json(json!({
+    let mut shown = json!({
         "job": name,
         "now": surface.clock.now(),
         "examined": worked.report.examined,
@@ -82,7 +82,12 @@ async fn job(State(surface): State<Surface>, Path(name): Path<String>) -> Result
         "skipped": worked.report.skipped,
         "failed": failed,
         "write_units": surface.aws.dynamodb.capacity().write - before,
-    })))
+    });
+    if let Some(run) = &worked.run {
+        let findings: Vec<FindingView> = run.findings.iter().map(Into::into).collect();
+        shown["findings"] = json!(findings);
+    }
+    Ok(Json(shown))
 }
 
 #[derive(Deserialize)]

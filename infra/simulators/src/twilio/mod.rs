@@ -88,6 +88,11 @@ impl Handle {
         locked(&self.account).own_already(line)
     }
 
+    /// How often a number came, changed or went since the start.
+    pub fn numbers_changed(&self) -> u64 {
+        locked(&self.account).book.numbers_changed()
+    }
+
     /// From now on the account is a trial one, which may have one number, or is not.
     pub fn set_trial(&self, trial: bool) {
         locked(&self.account).set_trial(trial);

@@ -95,6 +95,11 @@ impl Handle {
         Self { url: url.to_owned(), api_key: API_KEY.to_owned(), org }
     }
 
+    /// How often a number came, changed or went since the start.
+    pub fn numbers_changed(&self) -> u64 {
+        locked(&self.org).book.numbers_changed()
+    }
+
     /// `{numbers:[{id,e164,name,agent,created_at,…}],requests:[{operation,status,at}],…}`; a SIP
     /// number has `e164: null` and `sip_uri`.
     pub fn state(&self) -> Value {

@@ -1,0 +1,177 @@
+//! The repairs: each is one of the ordinary sagas, or one write or removal that is guarded by itself.
+//!
+//! Nothing without our tag is removed or changed: the tag is read again right before.
+
+use domain::ids::EventId;
+use domain::number::{CarrierRef, Number};
+use domain::operation::{AgentBinding, Link, OperationStatus, Restore, Saga};
+use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::reconcile::drift::{Drift, Repair};
+use domain::reconcile::plan::{self, Decision};
+use domain::reconcile::{Action, Place, is_our_tag};
+use serde_json::json;
+use store::TransactError;
+use store::outbox::Event;
+use store::reconcile::Sighting;
+
+use super::{About, Engine, Halt};
+use crate::Error;
+use crate::use_cases::{purchase, routing};
+
+impl Engine<'_> {
+    /// Makes a repair, or leaves it; answers what was done, and what to tell an operator about it.
+    pub(super) async fn repair(&mut self, drift: &Drift, about: About<'_>) -> Result<(Action, String), Halt> {
+        let first_seen = self.seen(drift).await?;
+        let now = self.app.clock.now();
+        match plan::decide(&drift.repair, first_seen, now, self.run.made, self.run.dry_run) {
+            Decision::Leave(why) => Ok((Action::Reported, why)),
+            Decision::Make => {
+                match drift.repair.destroys() {
+                    true => self.run.made.destroyed += 1,
+                    false => self.run.made.repaired += 1,
+                }
+                Box::pin(self.make(drift, about)).await
+            }
+        }
+    }
+
+    /// Notes a sighting of what may only be taken away when it was seen before; answers when that was.
+    async fn seen(&self, drift: &Drift) -> Result<Option<jiff::Timestamp>, Halt> {
+        let (Repair::ReleaseOrphan(subject) | Repair::RemoveOrphan(subject)) = &drift.repair else { return Ok(None) };
+        let before = self.app.store.sighting_get(drift.kind, subject).await?;
+        let earlier = before.as_ref().map(|sighting| sighting.first_at);
+        if !self.run.dry_run {
+            let sighting = Sighting {
+                kind: drift.kind,
+                subject: subject.clone(),
+                first_at: earlier.unwrap_or_else(|| self.app.clock.now()),
+                run_id: self.run.id.clone(),
+            };
+            self.app.store.sighting_put(&sighting).await?;
+        }
+        Ok(earlier)
+    }
+
+    async fn make(&self, drift: &Drift, about: About<'_>) -> Result<(Action, String), Halt> {
+        match (&drift.repair, about.number) {
+            (Repair::ReleaseOrphan(id), _) => self.release(id).await,
+            (Repair::RemoveOrphan(id), _) => self.remove(id).await,
+            (Repair::Park, Some(number)) => self.park(number, &drift.detail).await,
+            (Repair::Adopt(carrier), Some(number)) => self.adopt(number, carrier).await,
+            (Repair::RestoreSettings, Some(number)) => self.by_saga(number, restore(number)).await,
+            (Repair::Relink, Some(number)) => self.by_saga(number, link(number, false)).await,
+            (Repair::Rebind, Some(number)) => self.by_saga(number, link(number, true)).await,
+            (Repair::Person, _)
+            | (Repair::Park | Repair::Adopt(_) | Repair::RestoreSettings | Repair::Relink | Repair::Rebind, None) => {
+                Ok((Action::Reported, Repair::Person.words().into()))
+            }
+        }
+    }
+
+    async fn by_saga(&self, number: &Number, saga: Option<Saga>) -> Result<(Action, String), Halt> {
+        let Some(saga) = saga else { return Ok((Action::Reported, Repair::Person.words().into())) };
+        let begun = match routing::start(self.app, number, saga, false).await {
+            Ok(begun) => begun,
+            Err(Error::Store(error)) => return Err(error.into()),
+            // It changed beside the run: the next one sees how it is then.
+            Err(error) => return Ok((Action::Reported, format!("the repair did not begin: {error}"))),
+        };
+        let op = purchase::drive(self.app, begun).await;
+        Ok(match op.status {
+            OperationStatus::Succeeded => (Action::Repaired, format!("by {}", op.id)),
+            OperationStatus::Running | OperationStatus::Waiting => (Action::Reported, format!("{} is at it", op.id)),
+            OperationStatus::Failed | OperationStatus::Stuck => {
+                let why = op.failure.map(|failure| failure.detail).or(op.trouble).unwrap_or_default();
+                (Action::Reported, format!("{} could not: {why}", op.id))
+            }
+        })
+    }
+
+    async fn park(&self, number: &Number, why: &str) -> Result<(Action, String), Halt> {
+        let _ = (number, why);
+        Ok((Action::Reported, String::new()))
+    }
+
+    async fn adopt(&self, number: &Number, carrier: &CarrierRef) -> Result<(Action, String), Halt> {
+        let Some(before) = &number.carrier_ref else { return Ok((Action::Reported, String::new())) };
+        let now = self.app.clock.now();
+        let data = json!({ "number_id": number.id, "e164": number.e164, "run_id": self.run.id });
+        let event = Event { id: EventId::fresh(&*self.app.ids, now), kind: "number.adopted".to_owned(), at: now, data };
+        let writes =
+            vec![store::number::adopted(number, before, carrier)?, store::outbox::insert(&number.tenant_id, &event)?];
+        match self.app.store.transact(writes).await {
+            Ok(()) => Ok((Action::Adopted, String::new())),
+            Err(TransactError::Lost(_)) => Ok((Action::Reported, "it changed meanwhile".into())),
+            Err(TransactError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Gives a number back that nobody has, if it still has our tag.
+    async fn release(&self, id: &str) -> Result<(Action, String), Halt> {
+        for (place, _) in &self.run.places {
+            let Place::Carrier(carrier) = place else { continue };
+            let port = self.app.providers.carrier(*carrier).await?;
+            let found = match port.number_get(id).await {
+                Err(error) if error.kind == ProviderErrorKind::NotFound => continue,
+                other => other?,
+            };
+            if !is_our_tag(&found.tag, &self.app.settings.deployment) {
+                continue;
+            }
+            return removed(port.number_release(id).await);
+        }
+        Ok((Action::Reported, "it changed meanwhile".into()))
+    }
+
+    /// Removes what no number is linked by, if it still has our tag.
+    async fn remove(&self, id: &str) -> Result<(Action, String), Halt> {
+        for (place, _) in &self.run.places {
+            let Place::Platform(platform) = place else { continue };
+            let port = self.app.providers.platform(*platform).await?;
+            let found = match port.number_get(id).await {
+                Err(error) if error.kind == ProviderErrorKind::NotFound => continue,
+                other => other?,
+            };
+            if !is_our_tag(&found.tag, &self.app.settings.deployment) {
+                continue;
+            }
+            return removed(port.number_remove(id).await);
+        }
+        Ok((Action::Reported, "it changed meanwhile".into()))
+    }
+}
+
+/// A removal whose answer was lost is looked at by the next run.
+fn removed(outcome: Result<(), ProviderError>) -> Result<(Action, String), Halt> {
+    match outcome {
+        Ok(()) => Ok((Action::Released, String::new())),
+        Err(error) => match error.kind {
+            ProviderErrorKind::NotFound => Ok((Action::Released, String::new())),
+            ProviderErrorKind::Rejected(_) | ProviderErrorKind::Unknown => {
+                Ok((Action::Reported, format!("it was not given back: {}", error.detail)))
+            }
+            ProviderErrorKind::RateLimited | ProviderErrorKind::Unavailable | ProviderErrorKind::Misconfigured => {
+                Err(error.into())
+            }
+        },
+    }
+}
+
+fn restore(number: &Number) -> Option<Saga> {
+    let carrier = number.carrier_ref.clone()?;
+    Some(Saga::Restore(Box::new(Restore { e164: number.e164.clone(), carrier })))
+}
+
+/// The link as the books have it: made again, or bound again.
+fn link(number: &Number, known: bool) -> Option<Saga> {
+    let platform = number.platform_ref.clone()?;
+    let agent = AgentBinding {
+        agent_id: number.agent_id.clone()?,
+        platform: platform.platform,
+        platform_agent_id: platform.platform_agent_id.clone(),
+    };
+    let previous_agent = Some(agent.agent_id.clone());
+    let previous = known.then_some(platform);
+    let saga = Link { e164: number.e164.clone(), agent, previous_agent, previous, connected: None };
+    Some(Saga::Link(Box::new(saga)))
+}
