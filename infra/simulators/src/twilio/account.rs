@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::addresses::Address;
+use super::bundles::Bundle;
 use super::call::CallRecord;
 use super::number::Number;
 use crate::book::Book;
@@ -30,6 +31,7 @@ pub(crate) struct Account {
     /// Numbers on the shelf nobody can buy, until then; for ever when somebody else bought them.
     withheld: HashMap<String, Option<Timestamp>>,
     pub(super) addresses: BTreeMap<String, Address>,
+    pub(super) bundles: BTreeMap<String, Bundle>,
     pub(super) calls: BTreeMap<String, CallRecord>,
     pub(super) trial: bool,
 }
@@ -47,6 +49,7 @@ impl Account {
             numbers,
             withheld: book.rows("withheld")?.into_iter().collect(),
             addresses: book.rows("address")?.into_iter().collect(),
+            bundles: book.rows("bundle")?.into_iter().collect(),
             calls: book.rows("call")?.into_iter().collect(),
             trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
             book,
@@ -164,6 +167,7 @@ impl Account {
         json!({
             "numbers": self.numbers.values().map(Number::shown).collect::<Vec<_>>(),
             "addresses": self.addresses.values().map(Address::wire).collect::<Vec<_>>(),
+            "bundles": self.bundles.values().map(Bundle::shown).collect::<Vec<_>>(),
             "calls": self.calls.values().map(CallRecord::shown).collect::<Vec<_>>(),
             "requests": self.book.shown_requests(),
         })

@@ -6,6 +6,7 @@
 
 mod account;
 mod addresses;
+mod bundles;
 mod call;
 mod form;
 mod magic;
@@ -80,6 +81,11 @@ impl Handle {
     /// latter: `address_requirement` (`none|any|local|foreign`) and `bundle_required`.
     pub fn stock(&self, request: &Value) -> Result<Value, String> {
         locked(&self.account).stock(Delivery::parse(request)?)
+    }
+
+    /// The sid of the account's own business address in a country, filed when it is first asked for.
+    pub fn file_address(&self, country: &str) -> String {
+        addresses::of_business(&mut locked(&self.account), country)
     }
 
     /// From now on the account is a trial one, which may have one number, or is not.

@@ -237,7 +237,7 @@ impl Carrier for Twilio {
     }
 
     async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError> {
-        let request = self.request(Method::POST, "IncomingPhoneNumbers.json")?.form(&[
+        let mut form = vec![
             ("PhoneNumber", order.e164.as_str()),
             ("FriendlyName", &order.tag),
             ("VoiceUrl", &order.webhooks.voice),
@@ -246,7 +246,10 @@ impl Carrier for Twilio {
             ("VoiceFallbackMethod", "POST"),
             ("StatusCallback", &order.webhooks.status),
             ("StatusCallbackMethod", "POST"),
-        ]);
+        ];
+        form.extend(order.papers.address.iter().map(|address| ("AddressSid", address.as_str())));
+        form.extend(order.papers.bundle.iter().map(|bundle| ("BundleSid", bundle.as_str())));
+        let request = self.request(Method::POST, "IncomingPhoneNumbers.json")?.form(&form);
         let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
         let bought = number(read(&answer)?, answer.doubt)?;
         if bought.e164 == order.e164 {

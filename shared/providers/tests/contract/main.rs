@@ -15,6 +15,7 @@ use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
     BuyOrder, Carrier, CheckoutOrder, ConnectOrder, PaymentOrder, Payments, SearchFilter, VoicePlatform, Webhooks,
 };
+use domain::requirement::Papers;
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
 use providers::twilio::Credentials;
@@ -25,6 +26,8 @@ use serde_json::{Value, json};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const NUMBER: &str = "PN0123456789abcdef0123456789abcdef";
+const ADDRESS: &str = "AD0123456789abcdef0123456789abcdef";
+const BUNDLE: &str = "BU0123456789abcdef0123456789abcdef";
 const UUID: &str = "0f2b6f6e-1c2d-4e3f-8a9b-0123456789ab";
 /// As long as tags are: a deployment's id and an operation's.
 const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
@@ -108,8 +111,11 @@ async fn twilio_would_understand_every_request() {
             status: "https://h.example/status?tenant=t1".to_owned(),
         },
         sms: true,
+        papers: Papers::default(),
     };
     twilio.number_buy(&order).await.unwrap();
+    let papers = Papers { address: Some(ADDRESS.parse().unwrap()), bundle: Some(BUNDLE.parse().unwrap()) };
+    twilio.number_buy(&BuyOrder { papers, ..order }).await.unwrap();
     twilio.number_get(NUMBER).await.unwrap();
     twilio.number_release(NUMBER).await.unwrap();
 
@@ -123,6 +129,7 @@ async fn twilio_would_understand_every_request() {
             "ListAvailablePhoneNumberNational",
             "ListIncomingPhoneNumber",
             "CreateIncomingPhoneNumber",
+            "CreateIncomingPhoneNumber",
             "FetchIncomingPhoneNumber",
             "DeleteIncomingPhoneNumber",
         ],
@@ -133,7 +140,9 @@ async fn twilio_would_understand_every_request() {
     assert!(requests[4].query.contains("PhoneNumber=%2B14155550123"), "{}", requests[4].query);
     let form = String::from_utf8_lossy(&requests[5].body);
     assert!(form.starts_with("PhoneNumber=%2B14155550123&"), "{form}");
-    assert!(!form.contains("Sms"), "{form}");
+    assert!(!form.contains("Sms") && !form.contains("AddressSid") && !form.contains("BundleSid"), "{form}");
+    let form = String::from_utf8_lossy(&requests[6].body);
+    assert!(form.ends_with(&format!("&AddressSid={ADDRESS}&BundleSid={BUNDLE}")), "{form}");
 }
 
 fn vapi_answer(method: &str, path: &str) -> (u16, Value) {
