@@ -237,7 +237,7 @@ impl fmt::Display for Missing {
             Self::Address(Place::Inside(country)) => write!(f, "a business address in {country}"),
             Self::Address(Place::Outside(country)) => write!(f, "a business address outside {country}"),
             Self::Bundle(BundleFor { country, kind }) => {
-                write!(f, "a regulatory bundle of yours for {country} numbers of the type {}", kind.as_str())
+                write!(f, "a regulatory bundle of yours for {} {country} numbers", kind.as_str())
             }
         }
     }
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn the_price_book_asks_for_what_no_offer_says() {
         let (address, bundle) = (Needed::Address, Needed::Bundle);
-        let papers = "a regulatory bundle of yours for GB numbers of the type local";
+        let papers = "a regulatory bundle of yours for local GB numbers";
         let (none, all) = (tenant("", ""), tenant("GB3", "GB/local=7"));
         check(No, &[address], &none, "", "no a business address");
         check(No, &[address], &none, "US1", "AD1");
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn a_bundle_fits_its_country_and_type_and_takes_the_tenants_address_along() {
         let bundle = [Needed::Bundle];
-        let papers = "no a regulatory bundle of yours for GB numbers of the type local";
+        let papers = "no a regulatory bundle of yours for local GB numbers";
         check(No, &bundle, &tenant("", "GB/mobile=7"), "", papers);
         check(No, &bundle, &tenant("", "DE/local=7"), "", papers);
         check(No, &bundle, &tenant("", "GB/mobile=7 GB/local=8"), "", "BU8");

@@ -231,9 +231,7 @@ fn detail(error: &Error) -> String {
         Error::NotOnFile(missing) => {
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
             let missing = missing.join(" and ");
-            return format!(
-                "It is sold only with {missing} on file at the carrier. Ask the operator, who can file that."
-            );
+            return format!("It is sold only with {missing} on file at the carrier. Ask the operator to file it.");
         }
         Error::OperationInProgress(_) => "Wait for the running operation, then send the request again.",
         Error::NumberNotActive => "Only a number in service can do this.",
