@@ -3,6 +3,8 @@
 mod reconcile;
 mod statements;
 
+use std::collections::BTreeMap;
+
 use domain::call::Call;
 use domain::number::{Capabilities, LinkStatus, Number, NumberStatus};
 use domain::operation::{Operation, OperationStatus};
@@ -637,8 +639,8 @@ pub struct CountryView {
     pub carrier: &'static str,
     /// What sorts there are.
     pub types: Vec<TypeView>,
-    /// What a buyer must have first.
-    pub requires: Vec<String>,
+    /// What a buyer must have on file at the carrier first, for some or all of the types: `address`, `bundle`.
+    pub requires: Vec<&'static str>,
 }
 
 /// A sort of number and its price.
@@ -650,6 +652,10 @@ pub struct TypeView {
     pub kind: &'static str,
     /// A month.
     pub price: Money,
+    /// What a buyer must have on file at the carrier first: `address`, `bundle`.
+    pub requires: Vec<&'static str>,
+    /// Whether that is on file for you. A single number may ask for more; its offer says so.
+    pub ready: bool,
 }
 
 /// A tenant as the operator sees it.
@@ -661,16 +667,23 @@ pub struct TenantView {
     suspended: bool,
     outage_mode: bool,
     suspended_message: Option<String>,
+    /// The sids of its addresses at the carrier, by country.
+    addresses: BTreeMap<String, String>,
+    /// The sids of its regulatory bundles at the carrier, by country and type.
+    bundles: BTreeMap<String, String>,
 }
 
 impl From<domain::tenant::Tenant> for TenantView {
     fn from(tenant: domain::tenant::Tenant) -> Self {
+        let (addresses, bundles) = (tenant.on_file.addresses.iter(), tenant.on_file.bundles);
         Self {
             id: tenant.id.into(),
             plan: tenant.plan,
             suspended: tenant.suspended,
             outage_mode: tenant.outage_mode,
             suspended_message: tenant.suspended_message,
+            addresses: addresses.map(|(country, sid)| (country.into(), sid.as_str().to_owned())).collect(),
+            bundles: bundles.into_iter().map(|(what, sid)| (what.into(), sid.into())).collect(),
         }
     }
 }

@@ -10,6 +10,7 @@ use domain::catalog::{Plan, Plans, PriceBook};
 use domain::dunning::Policy;
 use domain::number::Carrier;
 use domain::ports::{self, ProviderError, Webhooks};
+use domain::requirement::Addresses;
 use domain::tenant::Tenant;
 use domain::{Clock, Ids, TenantId};
 use jiff::Timestamp;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub former_base_urls: Vec<String>,
     /// Where tenants come back to from a page to pay on, without a trailing slash.
     pub console_url: String,
+    /// The operator's business addresses at the carrier, in whose name numbers are bought that ask for one.
+    pub addresses: Addresses,
 }
 
 /// The third parties and what is shared with them. Implemented by [`crate::boot`], which reads secrets when they are

@@ -150,12 +150,17 @@ fn settings() -> Result<Settings, BadSetting> {
     let url = |text: &str| text.trim().trim_end_matches('/').to_owned();
     let former = env::var("FORMER_BASE_URLS").unwrap_or_default();
     let public_base_url = env::var("PUBLIC_BASE_URL").map(|text| url(&text)).unwrap_or_default();
+    let addresses = env::var("TWILIO_ADDRESSES").unwrap_or_default().parse();
     let console = env::var("CONSOLE_URL").map(|text| url(&text)).ok().filter(|text| !text.is_empty());
     Ok(Settings {
         deployment,
         console_url: console.unwrap_or_else(|| public_base_url.clone()),
         public_base_url,
         former_base_urls: former.split(',').map(url).filter(|text| !text.is_empty()).collect(),
+        addresses: addresses.map_err(|_| BadSetting {
+            name: "TWILIO_ADDRESSES",
+            why: "countries and the sids of addresses there: US=AD…,GB=AD…",
+        })?,
     })
 }
 

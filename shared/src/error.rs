@@ -3,6 +3,7 @@
 
 use domain::operation::{Failure, OperationStatus};
 use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::requirement::Missing;
 use domain::{Money, OperationId};
 use store::{StoreError, TransactError};
 
@@ -49,9 +50,9 @@ pub enum Error {
     /// Nothing of this type is sold in the country.
     #[error("unsupported type")]
     UnsupportedType,
-    /// The carrier wants a business address first.
-    #[error("an address is required")]
-    AddressRequired,
+    /// The carrier or the country asks for what is not on file; at least one.
+    #[error("not on file: {0:?}")]
+    NotOnFile(Vec<Missing>),
     /// Another operation works on the number.
     #[error("another operation is working on the number")]
     OperationInProgress(Option<OperationId>),

@@ -118,6 +118,16 @@ impl TestApp {
         Self::configured(config).await
     }
 
+    /// A fresh system with this price book, whose operator has business addresses in these countries.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn requiring(price_book: String, addresses: &'static [&'static str]) -> Self {
+        let beginning: Timestamp = BEGINNING.parse().expect("an instant");
+        let replay = Some((1, beginning));
+        Self::configured(Config { replay, price_book: price_book.into(), addresses, ..Config::in_memory() }).await
+    }
+
     /// A fresh system on the real clock, for functions that run as programs of their own and know no other.
     ///
     /// # Panics

@@ -13,6 +13,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::operation::OperationStatus;
+use domain::requirement::OnFile;
 use domain::tenant::Tenant;
 use domain::{Clock, Currency, Ids, Money, TenantId};
 use serde::Deserialize;
@@ -176,6 +177,7 @@ async fn tenant(State(surface): State<Surface>, text: String) -> Result<Response
         suspended: false,
         outage_mode: false,
         suspended_message: None,
+        on_file: OnFile::default(),
     });
     app.store.tenant_put(&Tenant { plan, ..tenant }).await?;
     if let Some((wallet, _)) = wallet.filter(|(_, amount)| amount.micros > 0) {

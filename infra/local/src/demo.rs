@@ -14,6 +14,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use domain::agent::Platform;
+use domain::requirement::OnFile;
 use domain::tenant::{Role, Tenant};
 use domain::{Clock, Currency, TenantId};
 use serde_json::json;
@@ -88,6 +89,7 @@ pub async fn seed(system: &System) -> Result<String, Box<dyn Error>> {
             suspended: false,
             outage_mode: false,
             suspended_message: None,
+            on_file: OnFile::default(),
         };
         app.store.tenant_put(&standing).await?;
     }

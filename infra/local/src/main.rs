@@ -98,6 +98,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         replay: None,
         background: true,
         price_book: domain::catalog::PRICE_BOOK.into(),
+        addresses: &["US", "GB"],
     })
     .await?;
     let token = demo::seed(&system).await?;

@@ -20,6 +20,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use domain::catalog::{PRICE_BOOK, PriceBook};
+use domain::requirement::Addresses;
 use domain::{Clock, Ids};
 use http::StatusCode;
 use serde_json::json;
@@ -72,6 +73,8 @@ pub struct Config {
     pub background: bool,
     /// What numbers cost, as the price book's file would say it.
     pub price_book: Cow<'static, str>,
+    /// Countries in which the operator has a business address on file at the carrier.
+    pub addresses: &'static [&'static str],
 }
 
 impl std::fmt::Debug for Config {
@@ -92,6 +95,7 @@ impl Config {
             replay: None,
             background: false,
             price_book: Cow::Borrowed(PRICE_BOOK),
+            addresses: &["US", "GB"],
         }
     }
 }
@@ -185,6 +189,7 @@ pub async fn start(config: Config) -> io::Result<System> {
     };
     let providers: Arc<dyn Providers> = Arc::new(SecretProviders::new(clients.secrets, provider_settings(&simulators)));
     let price_book = PriceBook::read(&config.price_book).map_err(io::Error::other)?;
+    let addresses = addresses(&simulators, config.addresses)?;
     let make = |config: aws_sdk_dynamodb::Config| -> io::Result<App> {
         Ok(App::new(Parts {
             settings: Settings {
@@ -192,6 +197,7 @@ pub async fn start(config: Config) -> io::Result<System> {
                 public_base_url: url.clone(),
                 former_base_urls: bases.clone(),
                 console_url: url.clone(),
+                addresses: addresses.clone(),
             },
             store: Store::new(config, TABLE),
             queue: Queue::new(clients.sqs.clone(), &operations_url),
@@ -437,6 +443,16 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     aws.secrets.put(SIP_SECRET, &sip.to_string());
     let stripe = json!({ "api_key": simulators.stripe.api_key, "webhook_secret": simulators.stripe.webhook_secret });
     aws.secrets.put(STRIPE_SECRET, &stripe.to_string());
+}
+
+/// The operator's addresses at the simulated carrier, unless the environment names others or another carrier.
+fn addresses(simulators: &Simulators, countries: &[&str]) -> io::Result<Addresses> {
+    if let Ok(named) = std::env::var("TWILIO_ADDRESSES") {
+        return named.parse().map_err(io::Error::other);
+    }
+    let countries = if std::env::var("TWILIO_API_BASE_URL").is_ok() { &[] } else { countries };
+    let filed: Vec<_> = countries.iter().map(|country| (*country, simulators.twilio.file_address(country))).collect();
+    Addresses::read(filed.iter().map(|(country, sid)| (*country, sid.as_str()))).map_err(io::Error::other)
 }
 
 /// The simulators, unless the environment names other addresses.

@@ -227,7 +227,14 @@ mod tests {
 
     fn tenant(suspended: bool, outage_mode: bool) -> Tenant {
         let suspended_message = Some("We are closed.".to_owned());
-        Tenant { id: "acme".parse().unwrap(), plan: "PRO".into(), suspended, outage_mode, suspended_message }
+        Tenant {
+            id: "acme".parse().unwrap(),
+            plan: "PRO".into(),
+            suspended,
+            outage_mode,
+            suspended_message,
+            on_file: crate::requirement::OnFile::default(),
+        }
     }
 
     fn claim(status: NumberStatus, linked: bool, fallback: bool) -> Claim {

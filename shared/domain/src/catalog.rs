@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::money::{Currency, Money};
 use crate::number::Carrier;
 use crate::numbering::{CountryCode, NumberKind};
+use crate::requirement::Needed;
 
 /// A data file that does not say what it must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,8 +63,8 @@ pub struct PriceLine {
     pub cost: Money,
     /// How often.
     pub cost_period: CostPeriod,
-    /// What a buyer must have before buying (`address`, `bundle`).
-    pub requires: Vec<String>,
+    /// What a buyer must have on file at the carrier before buying.
+    pub requires: Vec<Needed>,
 }
 
 impl PriceLine {
@@ -112,7 +113,7 @@ struct LineFile {
     cost_period: CostPeriod,
     currency: Currency,
     #[serde(default)]
-    requires: Vec<String>,
+    requires: Vec<Needed>,
 }
 
 impl PriceBook {
@@ -241,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_says_what_a_buyer_must_have() {
+        let book = PriceBook::read(PRICE_BOOK).unwrap();
+        let check = |country, kind, requires: &[Needed]| {
+            assert_eq!(book.line(country, kind).map(|line| line.requires.as_slice()), Some(requires));
+        };
+        check(CountryCode::US, NumberKind::Local, &[]);
+        check(CountryCode::GB, NumberKind::Mobile, &[Needed::Address]);
+        let stricter = PRICE_BOOK.replacen("[\"address\"]", "[\"address\", \"bundle\"]", 1);
+        let stricter = PriceBook::read(&stricter).unwrap();
+        let line = stricter.line(CountryCode::GB, NumberKind::Local);
+        assert_eq!(line.map(|line| line.requires.clone()), Some(vec![Needed::Address, Needed::Bundle]));
+    }
+
+    #[test]
     fn a_broken_price_book_is_refused() {
         let check = |from: &str, to: &str| {
             assert!(PRICE_BOOK.contains(from));
@@ -250,6 +265,7 @@ mod tests {
         check("\"1.50\"", "\"-1.50\"");
         check("\"US\"", "\"us\"");
         check("toll_free", "local");
+        check("[\"address\"]", "[\"a cheque\"]");
         check("version = 1", "");
         check("price = \"0.02\"", "price = \"-0.02\"");
         check("[minutes]", "[hours]");

@@ -17,6 +17,7 @@ pub mod numbering;
 pub mod period;
 
 pub mod catalog;
+pub mod requirement;
 pub mod tenant;
 
 pub mod agent;

@@ -31,6 +31,8 @@ pub const SETTINGS_BYTES_MAX: usize = 4 * 1024;
 pub const SEARCH_OFFERS_MAX: u16 = 100;
 /// Offers kept in an "any number" purchase to fall back on when the first is taken.
 pub const OFFER_CANDIDATES_MAX: usize = 12;
+/// Offers looked at for an "any number" purchase: some may ask for papers that are not on file.
+pub const OFFERS_LOOKED_AT: u16 = 30;
 /// Exact numbers one purchase tries at the carrier before it gives up.
 pub const OFFER_ATTEMPTS_MAX: u8 = 3;
 

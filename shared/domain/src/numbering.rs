@@ -143,6 +143,16 @@ impl fmt::Debug for E164 {
 #[serde(try_from = "String", into = "String")]
 pub struct CountryCode([u8; 2]);
 
+/// Every code that ISO 3166-1 has given to a country.
+const ASSIGNED: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY \
+    BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK \
+    FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR \
+    IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK \
+    ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM \
+    PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF \
+    TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
 impl CountryCode {
     /// United States.
     pub const US: Self = Self(*b"US");
@@ -157,6 +167,12 @@ impl CountryCode {
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("??")
+    }
+
+    /// Whether there is a country of this code.
+    #[must_use]
+    pub fn is_assigned(&self) -> bool {
+        ASSIGNED.split(' ').any(|code| code == self.as_str())
     }
 }
 
@@ -277,6 +293,17 @@ mod tests {
         check("+908501234567", Some((CountryCode::TR, NumberKind::National)));
         check("+902121234567", None);
         check("+4930123456", None);
+    }
+
+    #[test]
+    fn countries_are_those_of_the_standard() {
+        let check = |text: &str, ok: bool| assert_eq!(text.parse::<CountryCode>().unwrap().is_assigned(), ok, "{text}");
+        check("GB", true);
+        check("AD", true);
+        check("ZW", true);
+        check("UK", false);
+        check("XX", false);
+        assert_eq!(ASSIGNED.split(' ').count(), 249);
     }
 
     proptest! {

@@ -3,6 +3,8 @@
 //! A driver writes `Started` before a step reaches out and the outcome after it, so that whoever finds the record knows
 //! what may have happened. The rules that read and move it are in [`crate::what_next`].
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,7 @@ use crate::money::{Currency, Money};
 use crate::number::{Capabilities, CarrierRef, PlatformRef};
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
+use crate::requirement::Papers;
 
 /// Where an operation is in its life (API.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -266,6 +269,9 @@ pub struct Purchase {
     pub included: bool,
     /// Offers to fall back on; empty for a purchase of one exact number.
     pub candidates: Vec<E164>,
+    /// What goes with the order for the number being tried or for a candidate; nothing for one that is not here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub papers: BTreeMap<E164, Papers>,
     /// Which try this is, from 1; part of the tag from the second on.
     pub attempt: u8,
     /// Whether a tried number may yet turn up at the carrier.

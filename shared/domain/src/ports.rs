@@ -13,6 +13,7 @@ use crate::money::Money;
 use crate::number::{Capabilities, PlatformRef};
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::payment::{Checkout, Dispute, Notification, Payment, Refund};
+use crate::requirement::Papers;
 
 /// How a call to a third party failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,6 +151,8 @@ pub struct BuyOrder {
     pub webhooks: Webhooks,
     /// Whether SMS settings may be sent at all.
     pub sms: bool,
+    /// What the carrier asked for before it sells.
+    pub papers: Papers,
 }
 
 /// The URLs configured at a carrier, absolute, with the tenant in their query; empty where none is set. They are asked by

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{NumberId, ProjectId, TenantId};
+use crate::requirement::OnFile;
 
 /// What a caller may do (API.md, Roles). Ordered: each may do what the ones before it may, except `Operator`, which is
 /// not a tenant's role at all.
@@ -53,6 +54,9 @@ pub struct Tenant {
     /// What callers of a suspended number hear.
     #[serde(default)]
     pub suspended_message: Option<String>,
+    /// Its own addresses and bundles at the carrier, set by the operator; nobody else's numbers are bought with them.
+    #[serde(default)]
+    pub on_file: OnFile,
 }
 
 /// What a tenant holds; counted in the transactions that change it.

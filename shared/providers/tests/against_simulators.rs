@@ -12,6 +12,7 @@ use domain::ports::{
     AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind, Reason,
     SearchFilter, VoicePlatform, Webhooks,
 };
+use domain::requirement::Papers;
 use jiff::Timestamp;
 use providers::twilio::Credentials;
 use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
@@ -110,6 +111,7 @@ fn order(e164: &E164, tag: &str) -> BuyOrder {
             status: "https://h.example/status?tenant=t1".to_owned(),
         },
         sms: true,
+        papers: Papers::default(),
     }
 }
 
@@ -286,6 +288,23 @@ mod twilio {
         check("205", AddressRequirement::Any, Reason::AddressRequired).await;
         check("212", AddressRequirement::Local, Reason::AddressRequired).await;
         check("305", AddressRequirement::None, Reason::BundleRequired).await;
+    }
+
+    #[tokio::test]
+    async fn papers_go_with_the_order() {
+        let line = StockLine::new("US", NumberType::Local, Some("212"), 1);
+        let needs = StockLine { address_requirement: simulators::AddressRequirement::Local, ..line };
+        let world = World::with_stock(vec![needs]).await;
+        let e164 = world.offered(CountryCode::US, NumberKind::Local).await;
+        let with = |address: &str| {
+            let papers = Papers { address: Some(address.parse().unwrap()), bundle: None };
+            BuyOrder { papers, ..order(&e164, TAG) }
+        };
+        let (british, american) =
+            (world.simulators.twilio.file_address("GB"), world.simulators.twilio.file_address("US"));
+        assert_eq!(kind(world.twilio.number_buy(&with(&british)).await), Rejected(Reason::AddressRequired));
+        world.twilio.number_buy(&with(&american)).await.unwrap();
+        assert_eq!(world.simulators.twilio.state()["numbers"][0]["address"], american);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::operation::FailureCode;
+use domain::requirement::Missing;
 use domain::{Money, OperationId};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -151,7 +152,14 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::NumberUnavailable => (S::CONFLICT, "number_unavailable", "The number cannot be had"),
         Error::UnsupportedCountry => (S::UNPROCESSABLE_ENTITY, "unsupported_country", "No numbers of this country"),
         Error::UnsupportedType => (S::UNPROCESSABLE_ENTITY, "unsupported_type", "No numbers of this type"),
-        Error::AddressRequired => (S::UNPROCESSABLE_ENTITY, "address_required", "An address is needed first"),
+        Error::NotOnFile(missing) => match missing.first() {
+            Some(Missing::Address(_)) | None => {
+                (S::UNPROCESSABLE_ENTITY, "address_required", "An address is needed first")
+            }
+            Some(Missing::Bundle(_)) => {
+                (S::UNPROCESSABLE_ENTITY, "bundle_required", "A regulatory bundle is needed first")
+            }
+        },
         Error::OperationInProgress(_) => (S::CONFLICT, "operation_in_progress", "Another operation is running"),
         Error::NumberNotActive => (S::CONFLICT, "number_not_active", "The number is not in service"),
         Error::PrimaryNumber => (S::CONFLICT, "primary_number", "The number is the primary number"),
@@ -220,7 +228,11 @@ fn detail(error: &Error) -> String {
         Error::NumberUnavailable => "It is taken or not on offer. Search again.",
         Error::UnsupportedCountry => "See GET /v1/countries for what is sold.",
         Error::UnsupportedType => "This country has no such type; see GET /v1/countries.",
-        Error::AddressRequired => "The carrier sells this number only to holders of an address; ask the operator.",
+        Error::NotOnFile(missing) => {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            let missing = missing.join(" and ");
+            return format!("It is sold only with {missing} on file at the carrier. Ask the operator to file it.");
+        }
         Error::OperationInProgress(_) => "Wait for the running operation, then send the request again.",
         Error::NumberNotActive => "Only a number in service can do this.",
         Error::PrimaryNumber => "Make another number primary first, or set `primary` to false.",

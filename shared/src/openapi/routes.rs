@@ -67,7 +67,7 @@ fn offers() -> Vec<Endpoint> {
             .answers::<NumberAndOperation>(201, "Bought.")
             .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
             .refuses([Error::NotFound, Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
-            .refuses([Error::AddressRequired, failed(FailureCode::BundleRequired)])
+            .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired)])
             .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
             .refuses(carrier()),
     ]

@@ -25,7 +25,8 @@ pub(super) async fn act(app: &App, op: &Operation, purchase: &Purchase, started_
         Err(error) => return Acted::Failed(only_looked(error)),
     }
     let webhooks = app.webhooks(&op.tenant_id);
-    let order = BuyOrder { e164: purchase.e164.clone(), tag, webhooks, sms: purchase.capabilities.sms };
+    let papers = purchase.papers.get(&purchase.e164).cloned().unwrap_or_default();
+    let order = BuyOrder { e164: purchase.e164.clone(), tag, webhooks, sms: purchase.capabilities.sms, papers };
     match carrier.number_buy(&order).await {
         Ok(sold) if sold.tag != order.tag || sold.created_at < earliest(started_at) => Acted::Suspicious(format!(
             "The carrier says it sold a number that it had sold before ({}); it may belong to somebody else.",

@@ -1,7 +1,10 @@
 //! What the operator does: plans, adjustments, stuck operations.
 
+use std::collections::BTreeMap;
+
 use domain::ids::{EntryId, EventId};
 use domain::operation::OperationStatus;
+use domain::requirement::{Addresses, BundleFor, BundleSid, OnFile, OnFileError};
 use domain::tenant::Tenant;
 use domain::wallet::{Account, Entry, EntryKind};
 use domain::{Currency, Money, OperationId, TenantId, limits, what_next};
@@ -33,6 +36,11 @@ pub struct TenantRequest {
     #[serde(default, deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     suspended_message: Option<Option<String>>,
+    /// The sids of its own addresses at the carrier, by country (`{"GB": "AD…"}`). They replace those there are.
+    addresses: Option<BTreeMap<String, String>>,
+    /// The sids of its regulatory bundles at the carrier, by country and type (`{"GB/local": "BU…"}`). They replace those
+    /// there are.
+    bundles: Option<BTreeMap<String, String>>,
 }
 
 /// Sets a tenant up, or changes it.
@@ -52,6 +60,7 @@ pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest) ->
         suspended: false,
         outage_mode: false,
         suspended_message: None,
+        on_file: OnFile::default(),
     });
     if let Some(plan) = &request.plan {
         tenant.plan.clone_from(plan);
@@ -62,8 +71,27 @@ pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest) ->
         let check = |text: &String| super::check_name("suspended_message", text);
         tenant.suspended_message = message.as_ref().map(check).transpose()?;
     }
+    if let Some(addresses) = &request.addresses {
+        let pairs = addresses.iter().map(|(country, sid)| (country.as_str(), sid.as_str()));
+        let read = Addresses::read(pairs).map_err(|e| Error::invalid("addresses", e.to_string()))?;
+        tenant.on_file.addresses = read;
+    }
+    if let Some(bundles) = &request.bundles {
+        let read = bundles.iter().map(|(what, sid)| bundle(app, what, sid)).collect::<Result<_, _>>()?;
+        tenant.on_file.bundles = read;
+    }
     app.store.tenant_put(&tenant).await?;
     Ok(tenant.into())
+}
+
+/// A bundle for numbers that are sold here.
+fn bundle(app: &App, what: &str, sid: &str) -> Result<(BundleFor, BundleSid), Error> {
+    let bad = |error: OnFileError| Error::invalid("bundles", error.to_string());
+    let what: BundleFor = what.parse().map_err(bad)?;
+    if app.price_book.line(what.country, what.kind).is_none() {
+        return Err(Error::invalid("bundles", format!("{} numbers are not sold here", String::from(what))));
+    }
+    Ok((what, sid.parse().map_err(bad)?))
 }
 
 /// Money to put into a wallet, or (negative) to take out of it.

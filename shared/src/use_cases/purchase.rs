@@ -6,7 +6,8 @@ use domain::catalog::{Plan, PriceLine};
 use domain::claim::Claim;
 use domain::number::{Number, NumberStatus};
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
-use domain::ports::{AddressRequirement, Offer, SearchFilter};
+use domain::ports::{Offer, SearchFilter};
+use domain::requirement::{OnFile, Papers};
 use domain::{AgentId, E164, Money, ProjectId, limits};
 use serde::{Deserialize, Serialize};
 use store::idempotency::{Idempotency, Made};
@@ -149,7 +150,8 @@ async fn attempt(
     if !included && available < price.micros {
         return Err(insufficient(price, available));
     }
-    let offers = resolve(app, &wish).await?;
+    let on_file = standing.map(|tenant| tenant.on_file).unwrap_or_default();
+    let offers = resolve(app, &wish, &on_file).await?;
     if mode.dry_run {
         return preview(app, caller, &wish, offers).await;
     }
@@ -227,32 +229,35 @@ fn insufficient(price: Money, available: i64) -> Error {
     Error::InsufficientBalance { required: price, available: Money::from_micros(available, price.currency) }
 }
 
-/// The exact numbers to try, best first. All have the one price of their line, so none is dearer than another.
-async fn resolve(app: &App, wish: &Wish<'_>) -> Result<Vec<Offer>, Error> {
+/// An offer, and what goes with an order for it.
+type Choice = (Offer, Papers);
+
+/// The exact numbers to try, best first, each with what it asks for. All have the one price of their line, so none is
+/// dearer than another.
+async fn resolve(app: &App, wish: &Wish<'_>, on_file: &OnFile) -> Result<Vec<Choice>, Error> {
     let filter = SearchFilter {
         area_code: wish.area_code.clone(),
         contains: wish.exact.as_ref().map(|exact| exact.digits().to_owned()),
-        limit: u16::try_from(limits::OFFER_CANDIDATES_MAX).unwrap_or(u16::MAX),
+        limit: limits::OFFERS_LOOKED_AT,
         ..SearchFilter::default()
     };
     let mut offers = search::offers(app, wish.line, &filter).await?;
     if let Some(exact) = &wish.exact {
         offers.retain(|offer| offer.e164 == *exact);
     }
-    let needs_address = |offer: &Offer| offer.address_requirement != AddressRequirement::None;
-    if offers.is_empty() {
-        Err(Error::NumberUnavailable)
-    } else if offers.iter().all(needs_address) {
-        Err(Error::AddressRequired)
-    } else {
-        offers.retain(|offer| !needs_address(offer));
-        offers.truncate(limits::OFFER_CANDIDATES_MAX);
-        Ok(offers)
+    let (mut choices, mut missing) = (Vec::new(), None);
+    for offer in offers {
+        match search::asked(wish.line, offer.address_requirement).met_by(on_file, &app.settings.addresses) {
+            Ok(papers) => choices.push((offer, papers)),
+            Err(not_there) => missing = missing.or(Some(not_there)),
+        }
     }
+    choices.truncate(limits::OFFER_CANDIDATES_MAX);
+    if choices.is_empty() { Err(missing.map_or(Error::NumberUnavailable, Error::NotOnFile)) } else { Ok(choices) }
 }
 
-async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Offer>) -> Result<Outcome, Error> {
-    for offer in offers {
+async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Choice>) -> Result<Outcome, Error> {
+    for (offer, _) in offers {
         let standing = app.store.claim_get(&offer.e164).await?;
         if Claim::may_take(standing.as_ref(), &caller.tenant, app.clock.now()) {
             let offer = OfferView::of(wish.line, offer);
@@ -267,20 +272,22 @@ async fn begin(
     app: &App,
     caller: &Caller,
     wish: &Wish<'_>,
-    offers: Vec<Offer>,
+    offers: Vec<Choice>,
     agent: Option<AgentBinding>,
     (plan, included): (Plan, bool),
     idempotency: Option<(&str, &str)>,
     mode: Mode,
 ) -> Result<Outcome, Error> {
     let exact = wish.exact.is_some();
-    for (n, offer) in offers.iter().enumerate() {
+    for (n, (offer, _)) in offers.iter().enumerate() {
         let now = app.clock.now();
         let standing = app.store.claim_get(&offer.e164).await?;
         if !Claim::may_take(standing.as_ref(), &caller.tenant, now) {
             continue;
         }
-        let candidates = offers.iter().skip(n + 1).map(|offer| offer.e164.clone()).filter(|_| !exact).collect();
+        let rest = offers.get(n..).unwrap_or_default();
+        let candidates = rest.iter().skip(1).map(|(offer, _)| offer.e164.clone()).filter(|_| !exact).collect();
+        let papers = rest.iter().filter(|(_, papers)| !papers.is_empty());
         let purchase = Purchase {
             e164: offer.e164.clone(),
             country: wish.line.country,
@@ -289,6 +296,7 @@ async fn begin(
             price: wish.line.price,
             included,
             candidates,
+            papers: papers.map(|(offer, papers)| (offer.e164.clone(), papers.clone())).collect(),
             attempt: 1,
             doubt: false,
             previous_claim: standing,

@@ -1,8 +1,9 @@
 //! Find numbers a tenant could buy, with the price they would pay; and what is sold where.
 
 use domain::catalog::PriceLine;
-use domain::ports::{Offer, ProviderErrorKind, SearchFilter};
-use domain::{CountryCode, limits, numbering::NumberKind};
+use domain::ports::{AddressRequirement, Offer, ProviderErrorKind, SearchFilter};
+use domain::requirement::Asked;
+use domain::{CountryCode, TenantId, limits, numbering::NumberKind};
 use serde::Deserialize;
 
 use crate::api::{CountryView, Items, OfferView, TypeView};
@@ -61,30 +62,39 @@ pub async fn run(app: &App, request: &Request) -> Result<Items<OfferView>, Error
     Ok(Items { items: offers.into_iter().map(|offer| OfferView::of(line, offer)).collect() })
 }
 
-/// What is sold in each country.
-#[must_use]
-pub fn countries(app: &App) -> Items<CountryView> {
+/// What is sold in each country, what is required there, and whether this tenant has it.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn countries(app: &App, tenant: &TenantId) -> Result<Items<CountryView>, Error> {
+    let on_file = app.store.tenant_get(tenant).await?.map(|tenant| tenant.on_file).unwrap_or_default();
     let mut items: Vec<CountryView> = Vec::new();
     for line in &app.price_book.lines {
         let here =
             |view: &&mut CountryView| view.country == line.country.as_str() && view.carrier == line.carrier.as_str();
-        let kind = TypeView { kind: line.kind.as_str(), price: line.price };
+        let requires: Vec<&'static str> = line.requires.iter().map(|needed| needed.as_str()).collect();
+        let ready = asked(line, AddressRequirement::None).met_by(&on_file, &app.settings.addresses).is_ok();
+        let kind = TypeView { kind: line.kind.as_str(), price: line.price, requires: requires.clone(), ready };
         match items.iter_mut().find(here) {
             Some(view) => {
                 view.types.push(kind);
-                let new = line.requires.iter().filter(|needed| !view.requires.contains(needed)).cloned();
-                let new: Vec<String> = new.collect();
+                let new: Vec<_> = requires.into_iter().filter(|needed| !view.requires.contains(needed)).collect();
                 view.requires.extend(new);
             }
             None => items.push(CountryView {
                 country: line.country.into(),
                 carrier: line.carrier.as_str(),
                 types: vec![kind],
-                requires: line.requires.clone(),
+                requires,
             }),
         }
     }
-    Items { items }
+    Ok(Items { items })
+}
+
+/// What is asked of whoever buys a number of this line, by the line and by an offer.
+pub(crate) fn asked(line: &PriceLine, address: AddressRequirement) -> Asked<'_> {
+    Asked { country: line.country, kind: line.kind, address, requires: &line.requires }
 }
 
 /// The line of the price book for a country and type as a client writes them; `local` when no type is named.

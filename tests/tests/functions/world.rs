@@ -1,5 +1,6 @@
 //! What the events in `events/` speak of: tenant `demo`, a number, an agent, a project and an operation with fixed ids.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::agent::{Agent, AgentStatus, Platform};
@@ -7,6 +8,7 @@ use domain::number::{Capabilities, Carrier, CarrierRef, Number, NumberStatus};
 use domain::numbering::NumberKind;
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga, Step, StepState};
 use domain::ports::BuyOrder;
+use domain::requirement::Papers;
 use domain::tenant::Project;
 use domain::top_up::{PaidBy, Payer, TopUp, TopUpStatus};
 use domain::{CountryCode, Currency, Money, TenantId};
@@ -130,7 +132,13 @@ async fn buy(app: &App, agent: Option<AgentBinding>) {
 async fn bought_long_ago(app: &App) {
     let mut op = begin(app, OperationStatus::Running, None).await;
     let tag = op.tag(&app.settings.deployment);
-    let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks: app.webhooks(&tenant()), sms: true };
+    let order = BuyOrder {
+        e164: E164.parse().unwrap(),
+        tag,
+        webhooks: app.webhooks(&tenant()),
+        sms: true,
+        papers: Papers::default(),
+    };
     let sold = app.providers.carrier(Carrier::Twilio).await.unwrap().number_buy(&order).await.unwrap();
     let Saga::Purchase(purchase) = &mut op.saga else { unreachable!("a purchase was begun") };
     purchase.bought = Some(CarrierRef { id: sold.id, tag: sold.tag });
@@ -155,6 +163,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         price,
         included: false,
         candidates: Vec::new(),
+        papers: BTreeMap::new(),
         attempt: 1,
         doubt: false,
         previous_claim: None,

@@ -556,27 +556,6 @@ async fn a_carrier_that_is_down_is_told_apart_from_one_that_is_not_set_up() {
 }
 
 #[tokio::test]
-async fn a_number_that_needs_an_address_is_refused_before_any_money_moves() {
-    let story = Story::begin("PRO", "10.00").await;
-    let line =
-        json!({ "country": "US", "type": "local", "area_code": "907", "count": 5, "address_requirement": "any" });
-    let stocked = story.app.local("simulators/twilio/stock", Some(line)).await.expect(200);
-    let offers = story.get("/v1/available-numbers?country=US&area_code=907&limit=1").await.expect(200);
-    assert_eq!(offers.text("/items/0/address_requirement"), "any");
-    for request in [json!({ "country": "US", "area_code": "907" }), json!({ "e164": stocked.text("/e164/0") })] {
-        let refused = story.buy("key", request).await.expect(422);
-        assert_eq!(refused.code(), "address_required");
-    }
-    assert_snapshot!(story.told().await, @r#"
-    wallet    10.00, held 0.00, available 10.00, lasts until -
-    ledger    adjustment 10.00, then 10.00: Opening balance
-    asked     3 × numbers.search 200
-    asked     
-    event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<1>"}
-    "#);
-}
-
-#[tokio::test]
 async fn a_bundle_the_carrier_asks_for_at_the_till_is_named_and_the_money_is_back() {
     let story = Story::begin("PRO", "10.00").await;
     let line = json!({ "country": "GB", "type": "local", "area_code": "113", "count": 5, "bundle_required": true });

@@ -13,6 +13,7 @@ mod linking;
 mod money;
 mod projects;
 mod releasing;
+mod requirements;
 mod signatures;
 mod topping_up;
 mod topping_up_by_itself;

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::addresses::Address;
+use super::bundles::Bundle;
 use super::call::CallRecord;
 use super::number::Number;
 use crate::book::Book;
@@ -42,6 +43,7 @@ pub(crate) struct Account {
     /// Numbers on the shelf nobody can buy, until then; for ever when somebody else bought them.
     withheld: HashMap<String, Option<Timestamp>>,
     pub(super) addresses: BTreeMap<String, Address>,
+    pub(super) bundles: BTreeMap<String, Bundle>,
     pub(super) calls: BTreeMap<String, CallRecord>,
     pub(super) trial: bool,
     /// Numbers owned for years: listed and shown, never changed. Made up as they are asked for, so that there may be a
@@ -62,6 +64,7 @@ impl Account {
             numbers,
             withheld: book.rows("withheld")?.into_iter().collect(),
             addresses: book.rows("address")?.into_iter().collect(),
+            bundles: book.rows("bundle")?.into_iter().collect(),
             calls: book.rows("call")?.into_iter().collect(),
             trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
             estate: None,
@@ -217,6 +220,7 @@ impl Account {
         json!({
             "numbers": self.numbers.values().map(Number::shown).collect::<Vec<_>>(),
             "addresses": self.addresses.values().map(Address::wire).collect::<Vec<_>>(),
+            "bundles": self.bundles.values().map(Bundle::shown).collect::<Vec<_>>(),
             "calls": self.calls.values().map(CallRecord::shown).collect::<Vec<_>>(),
             "requests": self.book.shown_requests(),
         })

@@ -59,9 +59,32 @@ pub(super) fn create(account: &mut Account, call: &Call) -> Result<Answer, Refus
     if let Some(missing) = REQUIRED.iter().find(|name| form.filled(name).is_none()) {
         return Err(Refusal::new(21628, format!("{missing} is required")));
     }
+    let address = draft(account, &form);
+    let answer = json(StatusCode::CREATED, &address.wire());
+    keep(account, address);
+    Ok(answer)
+}
+
+/// The account's own business address in a country; filed when it is first asked for. Its sid.
+pub(super) fn of_business(account: &mut Account, country: &str) -> String {
+    const NAME: &str = "Place of business";
+    let filed = account.addresses.values().find(|one| one.friendly_name == NAME && one.country == country);
+    if let Some(filed) = filed {
+        return filed.sid.clone();
+    }
+    let fields = [("FriendlyName", NAME), ("CustomerName", "The operator"), ("Street", "1 High Street")];
+    let place = [("City", "Springfield"), ("Region", "Somewhere"), ("PostalCode", "10001"), ("IsoCountry", country)];
+    let address = draft(account, &Form::of(fields.into_iter().chain(place)));
+    let sid = address.sid.clone();
+    keep(account, address);
+    account.book.commit();
+    sid
+}
+
+fn draft(account: &mut Account, form: &Form) -> Address {
     let seq = account.book.next("address");
     let text = |name| form.get(name).unwrap_or_default().to_owned();
-    let address = Address {
+    Address {
         seq,
         sid: format!("AD{:032x}", account.book.bits("AD", seq)),
         customer_name: text("CustomerName"),
@@ -74,11 +97,12 @@ pub(super) fn create(account: &mut Account, call: &Call) -> Result<Answer, Refus
         country: text("IsoCountry"),
         emergency_enabled: form.flag("EmergencyEnabled").unwrap_or(false),
         created: account.book.now(),
-    };
-    let answer = json(StatusCode::CREATED, &address.wire());
+    }
+}
+
+fn keep(account: &mut Account, address: Address) {
     account.book.put("address", address.sid.clone(), &address);
     account.addresses.insert(address.sid.clone(), address);
-    Ok(answer)
 }
 
 pub(super) fn get(account: &Account, call: &Call, sid: &str) -> Result<Answer, Refusal> {

@@ -16,6 +16,10 @@ impl Form {
         Ok(Self(pairs(&call.body)))
     }
 
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
     pub(crate) fn of_query(call: &Call) -> Self {
         Self(call.query_pairs())
     }

@@ -6,6 +6,7 @@
 
 mod account;
 mod addresses;
+mod bundles;
 mod call;
 mod form;
 mod magic;
@@ -91,6 +92,11 @@ impl Handle {
     /// How often a number came, changed or went since the start.
     pub fn numbers_changed(&self) -> u64 {
         locked(&self.account).book.numbers_changed()
+    }
+
+    /// The sid of the account's own business address in a country, filed when it is first asked for.
+    pub fn file_address(&self, country: &str) -> String {
+        addresses::of_business(&mut locked(&self.account), country)
     }
 
     /// From now on the account is a trial one, which may have one number, or is not.

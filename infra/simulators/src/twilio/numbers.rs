@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ACCOUNT_SID;
 use super::account::Account;
+use super::bundles;
 use super::form::Form;
 use super::number::Number;
 use super::pages::{Page, page};
@@ -97,6 +98,9 @@ pub(super) fn list(account: &Account, call: &Call, kind: Option<NumberType>) -> 
 fn change(account: &mut Account, mut number: Number, form: &Form) -> Result<Value, Refusal> {
     number.set(form)?;
     check_address(account, &number)?;
+    if form.filled("BundleSid").is_some() {
+        bundles::exists(account, &number.bundle_sid)?.check(&number.country, number.number_type)?;
+    }
     number.updated = account.book.now();
     let wire = number.wire(ACCOUNT_SID);
     account.keep(number);
@@ -149,10 +153,7 @@ fn check_papers(account: &Account, offer: &Offer, number: &Number) -> Result<(),
             return Err(Refusal::new(21631, "Phone Number Requires a Foreign Address"));
         }
     }
-    if offer.bundle_required && number.bundle_sid.is_empty() {
-        return Err(Refusal::new(21649, "Bundle required and not provided"));
-    }
-    Ok(())
+    bundles::check(account, offer, &number.bundle_sid)
 }
 
 fn check_address(account: &Account, number: &Number) -> Result<(), Refusal> {

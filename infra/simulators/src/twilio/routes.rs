@@ -1,13 +1,15 @@
 //! Which request is which: paths and methods of Twilio's three hosts, and who may ask.
 //!
-//! The trunking and numbers hosts exist, check credentials and have nothing behind them yet.
+//! The trunking host exists, checks credentials and has nothing behind it yet; the numbers host has bundles.
 
 use http::{Method, StatusCode};
 
 use super::account::Account;
 use super::refusal::Refusal;
 use super::search::SUBRESOURCES;
-use super::{ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, call, magic, numbers, search};
+use super::{
+    ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, bundles, call, magic, numbers, search,
+};
 use crate::book::Book;
 use crate::gate::ThirdParty;
 use crate::server::{Answer, Call};
@@ -27,6 +29,9 @@ enum Route {
     AddressList,
     AddressCreate,
     AddressGet(String),
+    BundleCreate,
+    BundleGet(String),
+    BundleUpdate(String),
     CallGet(String),
     AccountGet,
     TrunkAttach,
@@ -49,6 +54,9 @@ impl ThirdParty for Account {
             Route::AddressList => "addresses.list",
             Route::AddressCreate => "addresses.create",
             Route::AddressGet(_) => "addresses.get",
+            Route::BundleCreate => "bundles.create",
+            Route::BundleGet(_) => "bundles.get",
+            Route::BundleUpdate(_) => "bundles.update",
             Route::CallGet(_) => "calls.get",
             Route::AccountGet => "accounts.get",
             Route::TrunkAttach => "trunks.attach",
@@ -101,6 +109,9 @@ impl Account {
             Route::AddressList => addresses::list(self, call),
             Route::AddressCreate => addresses::create(self, call),
             Route::AddressGet(sid) => addresses::get(self, call, &sid),
+            Route::BundleCreate => bundles::create(self, call),
+            Route::BundleGet(sid) => bundles::get(self, call, &sid),
+            Route::BundleUpdate(sid) => bundles::update(self, call, &sid),
             Route::CallGet(sid) => call::get(self, call, &sid),
             Route::AccountGet => Ok(self.wire()),
             Route::WrongMethod => Err(Refusal::new(20004, "Method not allowed")),
@@ -134,6 +145,13 @@ fn route(call: &Call) -> (Option<String>, Route) {
         ("trunking", ["v1", "Trunks", _, "PhoneNumbers"]) if call.method == Method::POST => (None, Route::TrunkAttach),
         ("trunking", ["v1", "Trunks", _, "PhoneNumbers", _]) if call.method == Method::DELETE => {
             (None, Route::TrunkDetach)
+        }
+        ("numbers", ["v2", "RegulatoryCompliance", "Bundles"]) => {
+            (None, only(&call.method, &Method::POST, Route::BundleCreate))
+        }
+        ("numbers", ["v2", "RegulatoryCompliance", "Bundles", sid]) => {
+            let (get, update) = (Route::BundleGet((*sid).to_owned()), Route::BundleUpdate((*sid).to_owned()));
+            (None, list_or_create(&call.method, get, update))
         }
         _ => (None, Route::Unknown),
     }

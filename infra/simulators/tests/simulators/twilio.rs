@@ -219,6 +219,55 @@ async fn the_sub_resources_sell_their_own_type_and_no_area_codes() {
     assert!(body["phone_number"].as_str().is_some_and(|number| number.starts_with("+1628")));
 }
 
+/// A bundle for numbers of this country and type, sent in or not; its sid.
+async fn filed(world: &World, country: &str, kind: &str, sent_in: bool) -> String {
+    let bundles = format!("{}/v2/RegulatoryCompliance/Bundles", world.sims.twilio.numbers_url);
+    let post = |url: String, form: Vec<(&'static str, String)>| {
+        let request = world.client().post(url).form(&form);
+        answer(request.basic_auth(&world.sims.twilio.account_sid, Some(&world.sims.twilio.auth_token)))
+    };
+    let form = [("FriendlyName", "Acme"), ("Email", "a@acme.example"), ("IsoCountry", country), ("NumberType", kind)];
+    let form = form.into_iter().chain([("EndUserType", "business")]).map(|(name, value)| (name, value.to_owned()));
+    let (status, made) = post(bundles.clone(), form.collect()).await;
+    assert_eq!((status, &made["status"]), (201, &json!("draft")), "{made}");
+    let sid = made["sid"].as_str().expect("a sid").to_owned();
+    if sent_in {
+        let form = vec![("Status", "pending-review".to_owned())];
+        let (status, sent) = post(format!("{bundles}/{sid}"), form).await;
+        assert_eq!((status, &sent["status"]), (200, &json!("pending-review")), "{sent}");
+    }
+    let wanted = if sent_in { "twilio-approved" } else { "draft" };
+    let request = world.client().get(format!("{bundles}/{sid}"));
+    let request = request.basic_auth(&world.sims.twilio.account_sid, Some(&world.sims.twilio.auth_token));
+    assert_eq!(answer(request).await.1["status"], wanted);
+    sid
+}
+
+#[tokio::test]
+async fn a_bundle_is_filed_with_what_it_is_for() {
+    let world = World::new().await;
+    let bundles = format!("{}/v2/RegulatoryCompliance/Bundles", world.sims.twilio.numbers_url);
+    let post = |url: &str, form: &[(&str, &str)]| {
+        let request = world.client().post(url).form(form);
+        answer(request.basic_auth(&world.sims.twilio.account_sid, Some(&world.sims.twilio.auth_token)))
+    };
+    let named = [("FriendlyName", "Acme"), ("Email", "a@acme.example")];
+    let what = |kind| [&named[..], &[("IsoCountry", "GB"), ("NumberType", kind), ("EndUserType", "business")]].concat();
+    for (form, code) in
+        [(named[..1].to_vec(), Value::Null), (named.to_vec(), json!(22202)), (what("toll_free"), json!(22201))]
+    {
+        let (status, refused) = post(&bundles, &form).await;
+        assert_eq!((status, &refused["code"]), (400, &code), "{refused}");
+    }
+    let (_, made) = post(&bundles, &what("toll-free")).await;
+    let one = format!("{bundles}/{}", made["sid"].as_str().expect("a sid"));
+    for (form, code) in [(vec![("Status", "done")], 22203), (vec![("Status", "draft"), ("Email", "b")], 22204)] {
+        let (status, refused) = post(&one, &form).await;
+        assert_eq!((status, &refused["code"]), (400, &json!(code)), "{refused}");
+    }
+    assert_eq!(post(&format!("{bundles}/BU00"), &[]).await.0, 404);
+}
+
 #[tokio::test]
 async fn papers_are_asked_for_where_the_stock_says_so() {
     let needs = |area, address_requirement, bundle_required| StockLine {
@@ -253,8 +302,14 @@ async fn papers_are_asked_for_where_the_stock_says_so() {
     for (number, address, status) in [(local, &american, 400), (local, &british, 201), (any, &american, 201)] {
         assert_eq!(world.buy(&[("PhoneNumber", number), ("AddressSid", address)]).await.0, status, "{number}");
     }
-    let papers = ("BundleSid", "BU00000000000000000000000000000001");
-    assert_eq!(world.buy(&[("PhoneNumber", bundle), papers]).await.0, 201);
+    let (mobile, approved) = (filed(&world, "GB", "mobile", true).await, filed(&world, "GB", "local", true).await);
+    let (german, draft) = (filed(&world, "DE", "local", true).await, filed(&world, "GB", "local", false).await);
+    let unknown = "BU00000000000000000000000000000001".to_owned();
+    for sid in [&mobile, &german, &draft, &unknown] {
+        let (status, body) = world.buy(&[("PhoneNumber", bundle), ("BundleSid", sid)]).await;
+        assert_eq!((status, &body["code"]), (400, &json!(21649)), "{body}");
+    }
+    assert_eq!(world.buy(&[("PhoneNumber", bundle), ("BundleSid", &approved)]).await.0, 201);
     let path = "/AvailablePhoneNumbers/GB/Local.json?ExcludeAllAddressRequired=true";
     let (_, spared) = world.twilio_get(path).await;
     assert!(each(&spared["available_phone_numbers"], "phone_number").iter().all(|it| it.starts_with("+44121")));

@@ -217,7 +217,7 @@ pub fn unknown_at_platform(found: &PlatformNumber, working: bool, deployment: &s
     if !is_our_tag(&found.tag, deployment) {
         return Verdict::Agrees;
     }
-    if working || found.created_at >= since {
+    if working || found.created_at > since {
         return Verdict::Skip;
     }
     let detail = format!("{} has our tag {} and no number is linked by it", found.id, found.tag);

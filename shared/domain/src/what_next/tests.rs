@@ -96,6 +96,7 @@ fn saga(kind: Kind) -> Saga {
             capabilities: Capabilities { voice: true, sms: true, mms: false },
             price: crate::Money::from_micros(1_500_000, crate::Currency::USD),
             candidates: candidates.iter().map(|line| e164(*line)).collect(),
+            papers: std::collections::BTreeMap::new(),
             attempt: 1,
             doubt: false,
             previous_claim: None,

@@ -264,6 +264,8 @@ impl Carrier for Twilio {
     async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError> {
         let mut form = vec![("PhoneNumber", order.e164.as_str()), ("FriendlyName", &order.tag)];
         form.extend(webhook_fields(&order.webhooks));
+        form.extend(order.papers.address.iter().map(|address| ("AddressSid", address.as_str())));
+        form.extend(order.papers.bundle.iter().map(|bundle| ("BundleSid", bundle.as_str())));
         let request = self.request(Method::POST, "IncomingPhoneNumbers.json")?.form(&form);
         let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
         let bought = number(read(&answer)?, answer.doubt)?;

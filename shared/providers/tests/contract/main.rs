@@ -16,6 +16,7 @@ use domain::ports::{
     BuyOrder, Carrier, CheckoutOrder, ConnectOrder, NumberSettings, PaymentOrder, Payments, SearchFilter,
     VoicePlatform, Webhooks,
 };
+use domain::requirement::Papers;
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
 use providers::twilio::Credentials;
@@ -26,6 +27,8 @@ use serde_json::{Value, json};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const NUMBER: &str = "PN0123456789abcdef0123456789abcdef";
+const ADDRESS: &str = "AD0123456789abcdef0123456789abcdef";
+const BUNDLE: &str = "BU0123456789abcdef0123456789abcdef";
 const UUID: &str = "0f2b6f6e-1c2d-4e3f-8a9b-0123456789ab";
 /// As long as tags are: a deployment's id and an operation's.
 const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
@@ -109,8 +112,11 @@ async fn twilio_would_understand_every_request() {
             status: "https://h.example/status?tenant=t1".to_owned(),
         },
         sms: true,
+        papers: Papers::default(),
     };
     twilio.number_buy(&order).await.unwrap();
+    let papers = Papers { address: Some(ADDRESS.parse().unwrap()), bundle: Some(BUNDLE.parse().unwrap()) };
+    twilio.number_buy(&BuyOrder { papers, ..order }).await.unwrap();
     twilio.number_get(NUMBER).await.unwrap();
     twilio.number_list(None).await.unwrap();
     // The stand-in answers as ever, so the change is not confirmed.
@@ -127,6 +133,7 @@ async fn twilio_would_understand_every_request() {
             "ListAvailablePhoneNumberNational",
             "ListIncomingPhoneNumber",
             "CreateIncomingPhoneNumber",
+            "CreateIncomingPhoneNumber",
             "FetchIncomingPhoneNumber",
             "ListIncomingPhoneNumber",
             "FetchIncomingPhoneNumber",
@@ -140,7 +147,9 @@ async fn twilio_would_understand_every_request() {
     assert!(requests[4].query.contains("PhoneNumber=%2B14155550123"), "{}", requests[4].query);
     let form = String::from_utf8_lossy(&requests[5].body);
     assert!(form.starts_with("PhoneNumber=%2B14155550123&"), "{form}");
-    assert!(!form.contains("Sms"), "{form}");
+    assert!(!form.contains("Sms") && !form.contains("AddressSid") && !form.contains("BundleSid"), "{form}");
+    let form = String::from_utf8_lossy(&requests[6].body);
+    assert!(form.ends_with(&format!("&AddressSid={ADDRESS}&BundleSid={BUNDLE}")), "{form}");
 }
 
 fn vapi_answer(method: &str, path: &str) -> (u16, Value) {

@@ -1,0 +1,179 @@
+//! The hands of the world: whoever has the carrier's or the platform's console, acting on it as it pleases.
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tests::{Tenant, TestApp};
+
+/// What one thing is, as a run tells it: kind, action, and which number (digits) or thing (id) it is about.
+pub(crate) type Told = (String, String, String);
+
+/// A tenant in a system, with the consoles of carrier and platform open.
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) tenant: Tenant,
+    pub(crate) agent: String,
+    client: Client,
+}
+
+impl World {
+    /// A tenant with money and an agent.
+    pub(crate) async fn begin(seed: u64) -> Self {
+        Self::of(TestApp::seeded(seed).await).await
+    }
+
+    pub(crate) async fn of(app: TestApp) -> Self {
+        let tenant = app.tenant("PRO", "100.00").await;
+        let agent = app.agent(&tenant, "Front desk").await;
+        Self { app, tenant, agent, client: Client::new() }
+    }
+
+    /// Buys a number, answered by the agent if `linked`; its id.
+    pub(crate) async fn bought(&self, e164: &str, linked: bool) -> String {
+        let _ = self.app.local("simulators/twilio/stock", Some(json!({ "e164": [e164] }))).await.expect(200);
+        let agent = linked.then_some(&self.agent);
+        let request = json!({ "e164": e164, "agent_id": agent });
+        self.app.post(&self.tenant, "/v1/numbers", e164, request).await.expect(201).text("/number/id")
+    }
+
+    pub(crate) async fn number(&self, id: &str) -> Value {
+        self.app.get(&self.tenant, &format!("/v1/numbers/{id}")).await.expect(200).body
+    }
+
+    /// POST /v1/operator/reconcile, to the end.
+    pub(crate) async fn reconcile(&self, dry_run: bool) -> Value {
+        let operator = self.app.operator().await;
+        let path = "/v1/operator/reconcile";
+        let run = self.app.post(&operator, path, "", json!({ "dry_run": dry_run })).await.expect(200);
+        assert_eq!(run.text("/status"), "finished");
+        run.body
+    }
+
+    /// What a run tells, in order of its words.
+    pub(crate) async fn found(&self) -> Vec<Told> {
+        told(&self.reconcile(false).await)
+    }
+
+    async fn carrier(&self, method: Method, resource: &str, form: &[(&str, &str)]) -> Value {
+        let twilio = &self.app.system.simulators.twilio;
+        let url = format!("{}/2010-04-01/Accounts/{}/{resource}.json", twilio.url, twilio.account_sid);
+        let request = self.client.request(method, url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token));
+        let answer = request.form(form).send().await.expect("the carrier answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+        serde_json::from_str(&answer.text().await.expect("a whole answer")).unwrap_or_default()
+    }
+
+    /// The carrier's record of a number.
+    pub(crate) async fn at_carrier(&self, e164: &str) -> Option<Value> {
+        things(&self.app.state("twilio").await).into_iter().find(|number| number["e164"] == e164)
+    }
+
+    /// Changes a number at the carrier.
+    pub(crate) async fn set_at_carrier(&self, e164: &str, name: &str, value: &str) {
+        let id = self.at_carrier(e164).await.expect("a number")["id"].as_str().expect("an id").to_owned();
+        self.carrier(Method::POST, &format!("IncomingPhoneNumbers/{id}"), &[(name, value)]).await;
+    }
+
+    /// Gives a number back at the carrier.
+    pub(crate) async fn delete_at_carrier(&self, e164: &str) {
+        let id = self.at_carrier(e164).await.expect("a number")["id"].as_str().expect("an id").to_owned();
+        self.carrier(Method::DELETE, &format!("IncomingPhoneNumbers/{id}"), &[]).await;
+    }
+
+    /// Buys a number at the carrier, by another way than ours, under this name (the carrier's own if empty).
+    pub(crate) async fn buy_at_carrier(&self, e164: &str, name: &str) {
+        let _ = self.app.local("simulators/twilio/stock", Some(json!({ "e164": [e164] }))).await.expect(200);
+        self.carrier(Method::POST, "IncomingPhoneNumbers", &[("PhoneNumber", e164), ("FriendlyName", name)]).await;
+    }
+
+    async fn platform(&self, method: Method, path: &str, body: Value) -> Value {
+        let vapi = &self.app.system.simulators.vapi;
+        let request = self.client.request(method, format!("{}{path}", vapi.url)).bearer_auth(&vapi.api_key);
+        let answer = request.json(&body).send().await.expect("the platform answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+
+    /// The platform's record of what was made for a number: its tag is that of the number at the carrier, or of a later link.
+    pub(crate) async fn at_platform(&self, number: &str) -> Option<Value> {
+        let item = self.number_item(number).await;
+        let id = item["platform_ref"]["id"].as_str()?.to_owned();
+        things(&self.app.state("vapi").await).into_iter().find(|known| known["id"] == id.as_str())
+    }
+
+    async fn number_item(&self, number: &str) -> Value {
+        let (tenant, id) = (self.tenant.id.parse().expect("a tenant"), number.parse().expect("a number"));
+        let number = self.app.system.undisturbed.store.number_get(&tenant, &id).await.expect("the books answer");
+        serde_json::to_value(number).expect("JSON")
+    }
+
+    /// Changes what the platform knows of a number.
+    pub(crate) async fn set_at_platform(&self, number: &str, changes: Value) {
+        let known = self.at_platform(number).await.expect("a number");
+        let id = known["id"].as_str().expect("an id");
+        self.platform(Method::PATCH, &format!("/phone-number/{id}"), changes).await;
+    }
+
+    /// Removes what the platform knows of a number.
+    pub(crate) async fn delete_at_platform(&self, number: &str) {
+        let known = self.at_platform(number).await.expect("a number");
+        let id = known["id"].as_str().expect("an id");
+        self.platform(Method::DELETE, &format!("/phone-number/{id}"), json!({})).await;
+    }
+
+    /// Makes a SIP number at the platform, by another way than ours; its id.
+    pub(crate) async fn make_at_platform(&self, name: &str) -> String {
+        let body = json!({ "provider": "vapi", "sipUri": format!("sip:{name}@sip.vapi.ai"), "name": name });
+        self.platform(Method::POST, "/phone-number", body).await["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Another assistant of the organisation.
+    pub(crate) async fn another_assistant(&self) -> String {
+        self.platform(Method::POST, "/assistant", json!({ "name": "Somebody else" })).await["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    }
+
+    /// What invariants say of the books, without what is at the third parties.
+    pub(crate) async fn violations(&self) -> Vec<Value> {
+        self.app.violations().await.as_array().cloned().unwrap_or_default()
+    }
+}
+
+/// The numbers a third party shows.
+pub(crate) fn things(state: &Value) -> Vec<Value> {
+    state["numbers"].as_array().cloned().unwrap_or_default()
+}
+
+/// What a run tells, in order of its words.
+pub(crate) fn told(run: &Value) -> Vec<Told> {
+    let word = |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<Told> = run["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|finding| {
+            // What has no number begins with the third party's id of it.
+            let detail = word(finding, "detail");
+            let subject = match word(finding, "e164") {
+                e164 if e164.is_empty() => detail.split_whitespace().next().unwrap_or_default().to_owned(),
+                e164 => e164,
+            };
+            (word(finding, "kind"), word(finding, "action"), subject)
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// As it is expected to be told.
+pub(crate) fn finding(kind: &str, action: &str, subject: &str) -> Told {
+    (kind.to_owned(), action.to_owned(), subject.to_owned())
+}
+
+impl World {
+    /// Time passes, and nothing of ours runs.
+    pub(crate) async fn outage(&self, span: &str) {
+        let _ = self.app.local("clock", Some(json!({ "advance": span, "run_jobs": false }))).await.expect(200);
+    }
+}
