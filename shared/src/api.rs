@@ -1,6 +1,7 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
 mod statements;
+mod tenants;
 
 use domain::call::Call;
 use domain::number::{Capabilities, LinkStatus, Number, NumberStatus};
@@ -15,6 +16,8 @@ use serde::Serialize;
 pub use statements::{
     BillingPreviewView, LedgerCheckView, LedgerViolationView, MarginView, RunView, StageView, UpcomingView,
 };
+
+pub use tenants::{TenantListedView, WalletListedView};
 
 /// A page of things.
 #[derive(Debug, Clone, Serialize)]

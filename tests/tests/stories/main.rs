@@ -14,5 +14,6 @@ mod money;
 mod projects;
 mod releasing;
 mod signatures;
+mod tenants;
 mod topping_up;
 mod topping_up_by_itself;
