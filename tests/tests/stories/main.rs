@@ -15,5 +15,6 @@ mod projects;
 mod releasing;
 mod signatures;
 mod tenants;
+mod terminal;
 mod topping_up;
 mod topping_up_by_itself;
