@@ -22,7 +22,7 @@ pub(crate) enum Asked {
     /// Show this.
     Help(String),
     /// Do this.
-    Do(Options, Command),
+    Do(Options, Box<Command>),
 }
 
 /// What every command takes.
@@ -119,7 +119,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Ask
         None => given.options().and_then(|options| Ok((options, build(spec, &mut given, arguments.pop())?))),
     };
     match read {
-        Ok((options, command)) => Ok(Asked::Do(options, command)),
+        Ok((options, command)) => Ok(Asked::Do(options, Box::new(command))),
         Err(Failure::Usage(why)) => Err(Failure::Usage(format!("{why}\n\n    {}", spec.synopsis()))),
         Err(other) => Err(other),
     }
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn what_is_typed_is_what_is_meant() {
         let check = |line: &[&str], expected: Command| match read(line) {
-            Ok(Asked::Do(_, command)) => assert_eq!(command, expected, "{line:?}"),
+            Ok(Asked::Do(_, command)) => assert_eq!(*command, expected, "{line:?}"),
             other => panic!("{line:?}: {other:?}"),
         };
         let (number, reason) = (NUMBER.parse::<NumberId>().unwrap(), "because".to_owned());

@@ -182,7 +182,7 @@ impl Api {
             let pause = match &sent {
                 Sent::Lost(_) => Some(wait),
                 Sent::Answered { status, retry_after, body } => {
-                    again(*status, body.as_ref()).then(|| retry_after.unwrap_or(wait))
+                    may_fare_better(*status, body.as_ref()).then(|| retry_after.unwrap_or(wait))
                 }
             };
             let pause = pause.filter(|pause| *pause <= self.patience.longest_wait);
@@ -293,7 +293,7 @@ fn is_loopback(url: &Url) -> bool {
 
 /// Whether the same request may be answered better in a moment. What an operation came to never is: its key answers that for
 /// ever.
-fn again(status: u16, body: Option<&Value>) -> bool {
+pub(crate) fn may_fare_better(status: u16, body: Option<&Value>) -> bool {
     let text = |name: &str| body.and_then(|body| body.get(name)).and_then(Value::as_str);
     let for_good = ["carrier_not_configured", "payments_not_configured", "needs_operator"];
     match status {
@@ -341,8 +341,9 @@ mod tests {
 
     #[test]
     fn only_what_may_come_out_better_is_asked_again() {
-        let check =
-            |status: u16, body: Value, expected: bool| assert_eq!(again(status, Some(&body)), expected, "{body}");
+        let check = |status: u16, body: Value, expected: bool| {
+            assert_eq!(may_fare_better(status, Some(&body)), expected, "{body}")
+        };
         check(429, json!({ "code": "rate_limited" }), true);
         check(502, json!({}), true);
         check(503, json!({ "code": "service_unavailable" }), true);
@@ -352,7 +353,7 @@ mod tests {
         check(409, json!({ "code": "number_unavailable" }), false);
         check(401, json!({}), false);
         check(200, json!({}), false);
-        assert!(again(504, None));
+        assert!(may_fare_better(504, None));
     }
 
     #[test]

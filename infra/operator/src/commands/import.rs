@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::{Desk, Verdict};
 use crate::args::Source;
-use crate::client::{Answer, Ask};
+use crate::client::{Answer, Ask, may_fare_better};
 use crate::failure::{Failure, Refusal};
 use crate::row::{self, FILE_BYTES_MAX, Row};
 use crate::table::{Side, Table, cell, items};
 
 const PATH: &str = "/v1/numbers/import";
-const IF_LOST: &str = "Some may be imported all the same. Repeat the same command: nothing is imported twice.";
+const IF_LOST: &str = "It may be imported all the same.";
+const REPEAT: &str = "Repeat the same command later: nothing is imported twice.";
 
 /// Reads a file whole, or says everything that is wrong with it.
 pub(super) fn file(path: &Path) -> Result<Vec<Row>, Failure> {
@@ -76,8 +77,8 @@ pub(super) async fn run(
         let fate = match send(desk, row, prefix, would.is_ok()).await {
             Ok(fate) => fate,
             Err(failure) => {
-                let sent = format!("{} of {} rows were sent before this.", n, rows.len());
-                desk.terminal.note(&format!("{sent}\n{}", counts(&fates)));
+                let sent = format!("{n} of {} rows were sent before this.", rows.len());
+                desk.terminal.note(&format!("{sent} {}\n{REPEAT}", counts(&fates)));
                 return Err(failure);
             }
         };
@@ -85,7 +86,7 @@ pub(super) async fn run(
         fates.push(fate);
     }
     if let Err(failure) = follow(desk, &rows, prefix, &checked, &mut fates).await {
-        desk.terminal.note(&format!("All rows were sent. {}", counts(&fates)));
+        desk.terminal.note(&format!("All rows were sent. {}\n{REPEAT}", counts(&fates)));
         return Err(failure);
     }
     finished(desk, source, &rows, fates)
@@ -115,12 +116,12 @@ async fn send(desk: &Desk<'_, '_>, row: &Row, prefix: &str, was_free: bool) -> R
     }
 }
 
-/// Whether a refusal is about this row, and the next may fare better.
+/// Whether a refusal is about this row, and the next may fare better. Not signed in, not the operator, no such route, too
+/// fast or down for a while is the same for every row.
 fn of_the_row(refusal: &Refusal) -> bool {
-    // Not signed in, not the operator, no such route, too fast: the same for every row.
-    !matches!(refusal.status, 401 | 405 | 429)
-        && !(refusal.status == 403 && refusal.code == "forbidden")
-        && !refusal.code.starts_with("http_")
+    let of_the_caller = matches!(refusal.status, 401 | 405) || refusal.code == "forbidden";
+    let of_the_route = refusal.code.starts_with("http_");
+    !of_the_caller && !of_the_route && !may_fare_better(refusal.status, Some(&refusal.document))
 }
 
 /// Looks after those that still ran, by asking again under their keys, until they are over or patience is.
@@ -323,10 +324,14 @@ mod tests {
         check(409, "number_unavailable", true);
         check(403, "number_limit_reached", true);
         check(404, "not_found", true);
-        check(503, "carrier_unavailable", true);
+        check(503, "carrier_not_configured", true);
+        check(503, "carrier_unavailable", false);
         check(401, "unauthenticated", false);
         check(403, "forbidden", false);
         check(429, "rate_limited", false);
         assert!(!of_the_row(&Refusal::read(404, json!({ "message": "Not Found" }))));
+        // What an operation came to is its row's for ever.
+        let failed = json!({ "code": "carrier_unavailable", "operation_id": "op_1" });
+        assert!(of_the_row(&Refusal::read(503, failed)));
     }
 }

@@ -181,10 +181,31 @@ async fn an_import_whose_answers_are_lost_is_finished_by_the_same_command() {
     let file = File::of("lost", THREE);
     let line = ["import", "--csv", file.path(), "--yes"];
     let ran = api.run(&line).await.exits(4);
-    assert!(ran.err.contains("1 of 3 rows were sent before this.\nImported: 1."), "{ran:?}");
+    assert!(ran.err.contains("1 of 3 rows were sent before this. Imported: 1."), "{ran:?}");
     assert!(ran.err.contains("nothing is imported twice"), "{ran:?}");
     let again = api.run(&line).await.exits(0);
     assert_eq!(again.out, "Every row is well.\nImported: 1. Already there: 2. Still running: 0. Refused: 0.\n");
+}
+
+#[tokio::test]
+async fn an_outage_ends_it_and_what_is_left_is_sent_by_the_same_command() {
+    let (mut sendings, mut inner) = (0, Books::default());
+    let api = StandIn::start(move |seen| {
+        let real = seen.path == "/v1/numbers/import";
+        sendings += usize::from(real);
+        match real && (2..=5).contains(&sendings) {
+            true => problem(503, "carrier_unavailable"),
+            false => inner.answer(seen),
+        }
+    })
+    .await;
+    let file = File::of("outage", THREE);
+    let line = ["import", "--csv", file.path(), "--yes"];
+    let ran = api.run(&line).await.exits(3);
+    assert!(ran.err.contains("1 of 3 rows were sent") && ran.err.contains("refused: carrier_unavailable"), "{ran:?}");
+    assert_eq!(sent(api.seen()).len(), 5);
+    let again = api.run(&line).await.exits(0);
+    assert_eq!(again.out, "Every row is well.\nImported: 2. Already there: 1. Still running: 0. Refused: 0.\n");
 }
 
 #[tokio::test]
