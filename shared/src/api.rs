@@ -2,6 +2,7 @@
 
 mod reconcile;
 mod statements;
+mod tenants;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub use reconcile::{
 pub use statements::{
     BillingPreviewView, LedgerCheckView, LedgerViolationView, MarginView, RunView, StageView, UpcomingView,
 };
+
+pub use tenants::{TenantListedView, WalletListedView};
 
 /// A page of things.
 #[derive(Debug, Clone, Serialize)]

@@ -39,6 +39,7 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("list-operations", list_operations::routes()),
         ("list-projects", list_projects::routes()),
         ("list-stuck-operations", list_stuck_operations::routes()),
+        ("list-tenants", list_tenants::routes()),
         ("list-upcoming-charges", list_upcoming_charges::routes()),
         ("preview-billing", preview_billing::routes()),
         ("purchase-number", purchase_number::routes()),

@@ -16,8 +16,8 @@ use crate::Error;
 use crate::api::{
     AgentCreated, AgentView, AgreementView, AutoTopUpView, BillingPreviewView, CallView, CountryView, EntryView,
     LedgerCheckView, MarginView, NumberAgreementView, NumberAndOperation, NumberView, OfferView, OperationView,
-    OperatorOperationView, ProjectView, PurchasePreview, ReconciliationView, RunView, TenantView, TopUpView,
-    UpcomingView, WalletsView,
+    OperatorOperationView, ProjectView, PurchasePreview, ReconciliationView, RunView, TenantListedView, TenantView,
+    TopUpView, UpcomingView, WalletsView,
 };
 use crate::http::paths;
 use crate::use_cases::{self, Paging};
@@ -231,6 +231,10 @@ fn projects() -> Vec<Endpoint> {
 
 fn operators() -> Vec<Endpoint> {
     vec![
+        operator(GET, "/v1/operator/tenants", "list-tenants", "All tenants")
+            .says("Those that were set up or ever had money, with what they hold and have.")
+            .query::<Paging>()
+            .lists::<TenantListedView>("By id."),
         operator(PUT, "/v1/operator/tenants/{id}", "update-tenant", "Set a tenant up, or change it")
             .says("A field that is left out stays.")
             .body::<use_cases::operator::TenantRequest>()

@@ -16,6 +16,7 @@ mod reversals;
 pub mod routing;
 pub mod search;
 pub mod statements;
+pub mod tenants;
 pub mod top_ups;
 pub mod voice;
 pub mod wallet;

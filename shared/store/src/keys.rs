@@ -38,6 +38,10 @@ pub const CALLS_SK: &str = "calls_sk";
 /// The index partition of operations that need an operator.
 pub const STUCK: &str = "STUCK";
 
+/// The index partition of all tenants. One, since its keys are written once a tenant and never change: it grows with new
+/// tenants, not with what they do.
+pub const TENANT_LIST: &str = "TENANTS";
+
 /// Both keys of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
@@ -69,6 +73,26 @@ pub fn read_tenant(pk: &str) -> Option<&str> {
 #[must_use]
 pub fn tenant(tenant: &TenantId) -> Key {
     of_tenant(tenant, "META".into())
+}
+
+/// Index keys of an item that makes its tenant known: what is set up for it, or a wallet of this currency. Either may come
+/// first.
+#[must_use]
+pub fn listed_tenant(tenant: &TenantId, wallet: Option<Currency>) -> (String, String) {
+    let of = wallet.map_or_else(String::new, |currency| currency.to_string());
+    (TENANT_LIST.into(), format!("{tenant}#{of}"))
+}
+
+/// Whose such a key is.
+#[must_use]
+pub fn read_listed_tenant(sk: &str) -> Option<TenantId> {
+    sk.split_once('#')?.0.parse().ok()
+}
+
+/// Every such key of a tenant sorts before this, and those of all later tenants after it.
+#[must_use]
+pub fn after_listed_tenant(tenant: &TenantId) -> String {
+    format!("{tenant}$")
 }
 
 /// What a tenant holds.
@@ -469,6 +493,21 @@ mod tests {
         let (_, key) = anchor(31, &wallet, &id);
         assert_eq!(read_wallet(&key), Some((wallet.clone(), id.as_str())));
         assert!(key < after_wallet(&wallet) && key > wallet_prefix(&wallet));
+    }
+
+    #[test]
+    fn tenants_are_listed_one_after_the_other() {
+        let tenants: Vec<TenantId> = ["a", "a-b", "a1", "a_b", "ab"].map(|id| id.parse().unwrap()).into();
+        let key = |tenant: &TenantId, wallet: Option<Currency>| listed_tenant(tenant, wallet).1;
+        for (n, tenant) in tenants.iter().enumerate() {
+            let after = after_listed_tenant(tenant);
+            for sk in [key(tenant, None), key(tenant, Some(Currency::USD))] {
+                assert!(sk < after, "{sk}");
+                assert_eq!(read_listed_tenant(&sk).as_ref(), Some(tenant));
+            }
+            assert!(tenants[n + 1..].iter().all(|later| key(later, None) > after), "{tenant}");
+        }
+        assert_eq!(read_listed_tenant("a"), None);
     }
 
     #[test]

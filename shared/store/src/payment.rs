@@ -8,6 +8,7 @@ use domain::{Money, TenantId};
 use crate::Store;
 use crate::item::{StoreError, encode, with_key};
 use crate::keys;
+use crate::tenant::listed;
 use crate::transact::{Guard, Write};
 use crate::update::Update;
 use crate::wallet::{insert_entry, resolve};
@@ -45,6 +46,7 @@ pub fn moved(tenant: &TenantId, entry: &Entry) -> Result<[Write; 2], StoreError>
         .add("available", micros)
         .add("held", 0)
         .add("entries", 1);
+    let wallet = listed(wallet, tenant, entry.currency);
     Ok([wallet.write(Guard::Wallet), insert_entry(tenant, entry, entry.id.as_str())?])
 }
 

@@ -1,10 +1,11 @@
 //! Tenants and what they hold.
 
 use domain::tenant::{Holdings, Tenant};
-use domain::{NumberId, TenantId};
+use domain::{Currency, NumberId, TenantId, limits};
 
-use crate::item::{StoreError, encode, with_key};
-use crate::keys;
+use crate::item::{StoreError, encode, text, with_key};
+use crate::keys::{self, DUE_PK, DUE_SK};
+use crate::page::{Cursor, Page};
 use crate::transact::{Guard, Write};
 use crate::update::Update;
 use crate::{Store, TransactError};
@@ -17,9 +18,49 @@ impl Store {
 
     /// Sets a tenant up, or changes it.
     pub async fn tenant_put(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        let item = with_key(encode(tenant)?, &keys::tenant(&tenant.id));
+        let mut item = with_key(encode(tenant)?, &keys::tenant(&tenant.id));
+        let (pk, sk) = keys::listed_tenant(&tenant.id, None);
+        item.extend([(DUE_PK.into(), text(pk)), (DUE_SK.into(), text(sk))]);
         let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map(|_| ()).map_err(|error| StoreError::unavailable(&error))
+    }
+
+    /// Tenants that were set up or have a wallet, in the order of their ids. The index may be a moment behind.
+    pub async fn tenant_list(&self, after: Option<&TenantId>, limit: u16) -> Result<Page<TenantId>, StoreError> {
+        let mut from = after.map(|after| Cursor::at(keys::after_listed_tenant(after)));
+        let wanted = usize::from(limit);
+        // What is set up and one wallet are two keys; one more tells whether there is a next page.
+        let at_once = limit.saturating_add(1).saturating_mul(2);
+        let mut items: Vec<TenantId> = Vec::new();
+        for _ in 0..limits::PAGE_READS_MAX {
+            let found = self.due_keys(keys::TENANT_LIST, "~", from.as_ref(), at_once).await?;
+            items.extend(found.iter().filter_map(|sk| keys::read_listed_tenant(sk)));
+            items.dedup();
+            let end = found.len() < usize::from(at_once);
+            if items.len() > wanted || end {
+                break;
+            }
+            from = found.last().map(Cursor::at);
+        }
+        let more = items.len() > wanted;
+        items.truncate(wanted);
+        let next = items.last().filter(|_| more).map(|last| Cursor::at(last.as_str()));
+        Ok(Page { items, next })
+    }
+
+    /// How these tenants are set up, if they are, and what they hold, in their order; at most [`limits::PAGE_MAX`].
+    pub async fn tenants_get(&self, tenants: &[TenantId]) -> Result<Vec<(Option<Tenant>, Holdings)>, StoreError> {
+        let mut found = Vec::with_capacity(tenants.len());
+        // Two items each.
+        for some in tenants.chunks(usize::from(limits::PAGE_MAX / 2)) {
+            let keys: Vec<_> = some.iter().flat_map(|id| [keys::tenant(id), keys::holdings(id)]).collect();
+            let items = self.batch_get(&keys).await?;
+            for id in some {
+                let holdings = Self::take(&items, &keys::holdings(id))?;
+                found.push((Self::take(&items, &keys::tenant(id))?, holdings.unwrap_or_default()));
+            }
+        }
+        Ok(found)
     }
 
     /// What a tenant holds.
@@ -54,6 +95,13 @@ impl Store {
         }
         self.transact(writes).await
     }
+}
+
+/// Makes a wallet's tenant known. Whatever moves money may be what makes the wallet, also of a tenant that was never set up;
+/// once there, the keys stay, and cost the index nothing.
+pub(crate) fn listed(update: Update, tenant: &TenantId, currency: Currency) -> Update {
+    let (pk, sk) = keys::listed_tenant(tenant, Some(currency));
+    update.set_if_absent_value(DUE_PK, text(pk)).set_if_absent_value(DUE_SK, text(sk))
 }
 
 /// One number more, while the plan's limit is not reached; with one of the plan's `places` for numbers that cost nothing,

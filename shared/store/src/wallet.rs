@@ -7,6 +7,7 @@ use crate::Store;
 use crate::item::{StoreError, encode, with_key};
 use crate::keys;
 use crate::page::{Cursor, Listing, Page};
+use crate::tenant::listed;
 use crate::transact::{Guard, Write};
 use crate::update::Update;
 
@@ -82,6 +83,7 @@ pub fn adjust(tenant: &TenantId, entry: &Entry, cause: &str) -> Result<[Write; 2
         .add("available", micros)
         .add("held", 0)
         .add("entries", 1);
+    wallet = listed(wallet, tenant, entry.currency);
     if micros < 0 {
         wallet = wallet.when_at_least("available", micros.saturating_neg());
     }
@@ -110,7 +112,7 @@ pub fn overdue(of: &WalletRef, by: i64) -> Result<Write, StoreError> {
 
 /// A wallet that may not be there yet: numbers that cost nothing are charged without one.
 fn may_be_new(of: &WalletRef) -> Result<Update, StoreError> {
-    let wallet = Update::of(keys::wallet(&of.tenant_id, of.currency));
+    let wallet = listed(Update::of(keys::wallet(&of.tenant_id, of.currency)), &of.tenant_id, of.currency);
     Ok(wallet.set_if_absent("currency", &of.currency)?.add("held", 0))
 }
 

@@ -76,6 +76,17 @@ fn rows() -> Vec<Row> {
         ("list-projects", OnOffer, 200, vec![("/items/0/id", json!(project))]),
         ("list-stuck-operations", Stuck, 200, vec![("/items/0/id", json!(op)), ("/items/0/tenant_id", json!("demo"))]),
         (
+            "list-tenants",
+            Linked,
+            200,
+            vec![
+                ("/items/0/id", json!("demo")),
+                ("/items/0/plan", json!("PRO")),
+                ("/items/0/numbers_held", json!(1)),
+                ("/items/0/wallets/0/held/amount", json!("0.00")),
+            ],
+        ),
+        (
             "list-upcoming-charges",
             Linked,
             200,

@@ -64,6 +64,7 @@ fn rows() -> Vec<Row> {
         get("/v1/wallet/entries", Of::Nothing),
         get("/v1/wallet/top-ups/{id}", Of::TopUp),
         get("/v1/openapi.json", Of::Nothing),
+        get("/v1/operator/tenants", Of::Nothing),
         get("/v1/operator/operations", Of::Nothing),
         get("/v1/operator/billing/preview", Of::Nothing),
         get("/v1/operator/ledger/verify", Of::Nothing),

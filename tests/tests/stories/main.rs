@@ -15,5 +15,7 @@ mod projects;
 mod releasing;
 mod requirements;
 mod signatures;
+mod tenants;
+mod terminal;
 mod topping_up;
 mod topping_up_by_itself;

@@ -1,0 +1,8 @@
+//! The command line against a stand-in for the API: what is sent, what is sent again, what is shown, how it exits.
+
+mod stand_in;
+
+mod confirming;
+mod importing;
+mod looking;
+mod trying;
