@@ -287,7 +287,11 @@ impl Range {
         }
     }
 
-    fn offer(&self, e164: &str) -> Option<Offer> {
+    pub(crate) fn count(&self) -> u64 {
+        self.line.count
+    }
+
+    pub(crate) fn offer(&self, e164: &str) -> Option<Offer> {
         let country = self.country();
         let digits = e164.strip_prefix('+')?.strip_prefix(country.calling)?.strip_prefix(self.area.as_str())?;
         if digits.len() != country.digits - self.area.len() {

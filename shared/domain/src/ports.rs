@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{TenantId, TopUpId};
 use crate::money::Money;
@@ -151,8 +152,9 @@ pub struct BuyOrder {
     pub sms: bool,
 }
 
-/// The URLs configured at a carrier, absolute, with the tenant in their query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The URLs configured at a carrier, absolute, with the tenant in their query; empty where none is set. They are asked by
+/// POST; where a carrier was told another method, that stands before the URL (`GET https://…`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhooks {
     /// Asked what to do with an incoming call.
     pub voice: String,
@@ -175,6 +177,38 @@ pub struct CarrierNumber {
     pub created_at: Timestamp,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// How it is set up.
+    pub settings: NumberSettings,
+}
+
+/// What a carrier does with a number's calls, besides its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberSettings {
+    /// Where the carrier sends what happens.
+    pub webhooks: Webhooks,
+    /// A trunk that takes calls past the webhooks, by the carrier's id of it.
+    pub trunk: Option<String>,
+    /// An application of the account that takes calls past the webhooks, by the carrier's id of it.
+    pub application: Option<String>,
+}
+
+impl NumberSettings {
+    /// Calls and their ends go to these URLs, and nothing is in the way.
+    #[must_use]
+    pub const fn by_webhooks(webhooks: Webhooks) -> Self {
+        Self { webhooks, trunk: None, application: None }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What can be read of it.
+    pub items: Vec<T>,
+    /// How many more there are that are none of ours: of another kind, or not readable.
+    pub others: usize,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
 }
 
 /// A carrier: sells numbers and gives them back.
@@ -196,6 +230,18 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
 
     /// Buys. Without idempotency: call only after [`Carrier::number_find`] found nothing.
     async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError>;
+
+    /// All numbers we own, whoever's tag they have, a page of up to a thousand at a time. One that comes or goes meanwhile
+    /// may be missed: absence is proved by [`Carrier::number_get`].
+    async fn number_list(&self, after: Option<&str>) -> Result<Page<CarrierNumber>, ProviderError>;
+
+    /// Names a number and sets it up. May be repeated. Like a purchase it changes whatever has that id: look first.
+    async fn number_configure(
+        &self,
+        id: &str,
+        tag: &str,
+        settings: &NumberSettings,
+    ) -> Result<CarrierNumber, ProviderError>;
 
     /// Gives back; [`ProviderErrorKind::NotFound`] when it is gone already.
     async fn number_release(&self, id: &str) -> Result<(), ProviderError>;
@@ -247,6 +293,10 @@ pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
 
     /// The number with this id.
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError>;
+
+    /// All numbers the platform knows, whoever's tag they have, a page of up to a thousand at a time. One that comes or
+    /// goes meanwhile may be missed: absence is proved by [`VoicePlatform::number_get`].
+    async fn number_list(&self, after: Option<&str>) -> Result<Page<PlatformNumber>, ProviderError>;
 
     /// Makes a number known. Without idempotency: call only after [`VoicePlatform::number_find`] found nothing.
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError>;

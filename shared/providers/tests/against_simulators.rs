@@ -9,8 +9,8 @@ use domain::E164;
 use domain::number::Capabilities;
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    AddressRequirement, BuyOrder, Carrier, ConnectOrder, ProviderError, ProviderErrorKind, Reason, SearchFilter,
-    VoicePlatform, Webhooks,
+    AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind, Reason,
+    SearchFilter, VoicePlatform, Webhooks,
 };
 use jiff::Timestamp;
 use providers::twilio::Credentials;
@@ -203,6 +203,47 @@ mod twilio {
         let number = &state["numbers"][0];
         assert_eq!(number["name"], TAG);
         assert_eq!(number["voice_url"], "https://h.example/voice?tenant=t1");
+    }
+
+    #[tokio::test]
+    async fn all_numbers_are_listed_whoever_named_them() {
+        let world = World::new().await;
+        world.simulators.twilio.own_already(StockLine::new("US", NumberType::Local, Some("212"), 2_500)).unwrap();
+        let e164 = world.offered(CountryCode::US, NumberKind::Local).await;
+        world.twilio.number_buy(&order(&e164, TAG)).await.unwrap();
+        let (mut listed, mut next) = (Vec::new(), None);
+        for expected in [1_000, 1_000, 501] {
+            let page = world.twilio.number_list(next.as_deref()).await.unwrap();
+            assert_eq!((page.items.len(), page.others), (expected, 0));
+            listed.extend(page.items);
+            next = page.next;
+        }
+        assert_eq!(next, None);
+        assert_eq!(listed.iter().filter(|number| number.tag == TAG).count(), 1);
+        let distinct: std::collections::BTreeSet<_> = listed.iter().map(|number| &number.e164).collect();
+        assert_eq!(distinct.len(), 2_501);
+        let old = listed.last().unwrap();
+        assert_eq!(&world.twilio.number_get(&old.id).await.unwrap(), old);
+    }
+
+    #[tokio::test]
+    async fn a_number_is_named_and_set_up_as_often_as_one_likes() {
+        let world = World::new().await;
+        let e164 = world.offered(CountryCode::US, NumberKind::Local).await;
+        let bought = world.twilio.number_buy(&order(&e164, TAG)).await.unwrap();
+        let past = NumberSettings {
+            trunk: Some("TK0123456789abcdef0123456789abcdef".to_owned()),
+            webhooks: Webhooks { voice: "GET https://x.example/".to_owned(), ..order(&e164, TAG).webhooks },
+            application: None,
+        };
+        for (tag, settings) in [("theirs", &past), ("theirs", &past), (TAG, &bought.settings), (TAG, &bought.settings)]
+        {
+            let configured = world.twilio.number_configure(&bought.id, tag, settings).await.unwrap();
+            assert_eq!((configured.tag.as_str(), &configured.settings), (tag, settings));
+            assert_eq!(world.twilio.number_get(&bought.id).await.unwrap(), configured);
+        }
+        world.twilio.number_release(&bought.id).await.unwrap();
+        assert_eq!(kind(world.twilio.number_configure(&bought.id, TAG, &past).await), NotFound);
     }
 
     #[tokio::test]
@@ -463,6 +504,18 @@ mod vapi {
         assert_eq!(kind(world.vapi.number_get(&number.id).await), NotFound);
         assert_eq!(kind(world.vapi.number_bind(&number.id, &other).await), NotFound);
         assert_eq!(world.vapi.number_find(TAG).await, Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn all_numbers_with_an_address_are_listed_whoever_named_them() {
+        let world = World::new().await;
+        let assistant = world.assistant().await;
+        for tag in [TAG, OTHER_TAG, "theirs"] {
+            world.vapi.number_connect(&connect(&assistant, tag)).await.unwrap();
+        }
+        let page = world.vapi.number_list(None).await.unwrap();
+        let tags: Vec<_> = page.items.iter().map(|number| number.tag.as_str()).collect();
+        assert_eq!((tags, page.next, page.others), (vec![TAG, OTHER_TAG, "theirs"], None, 0));
     }
 
     #[tokio::test]

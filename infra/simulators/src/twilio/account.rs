@@ -2,6 +2,7 @@
 //!
 //! It holds the rules of ownership and none of HTTP: requests are read in `routes`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -18,6 +19,17 @@ use crate::stock::{Delivery, Offer, Range, Shelf, StockLine};
 /// the API to no one.
 const QUARANTINE: SignedDuration = SignedDuration::from_hours(10 * 24);
 
+/// Places in the order of purchase below this one are the estate's.
+const ESTATE_MAX: u64 = 1 << 32;
+/// Sids of the estate begin so.
+const ESTATE_SID: &str = "PNe57a7e00e57a7e00";
+/// When the estate was bought.
+const FOUNDED: Timestamp = Timestamp::constant(1_577_836_800, 0);
+
+fn estate_sid(index: u64) -> String {
+    format!("{ESTATE_SID}{index:016x}")
+}
+
 /// How many of a delivery's numbers the reply names.
 const NAMED_MAX: u64 = 1_000;
 
@@ -32,6 +44,9 @@ pub(crate) struct Account {
     pub(super) addresses: BTreeMap<String, Address>,
     pub(super) calls: BTreeMap<String, CallRecord>,
     pub(super) trial: bool,
+    /// Numbers owned for years: listed and shown, never changed. Made up as they are asked for, so that there may be a
+    /// million; not kept over a restart.
+    estate: Option<Range>,
 }
 
 impl Account {
@@ -49,6 +64,7 @@ impl Account {
             addresses: book.rows("address")?.into_iter().collect(),
             calls: book.rows("call")?.into_iter().collect(),
             trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
+            estate: None,
             book,
         };
         if account.shelf.is_empty() {
@@ -72,7 +88,44 @@ impl Account {
     pub(super) fn is_free(&self, e164: &str) -> bool {
         let now = self.book.now();
         let withheld = self.withheld.get(e164).is_some_and(|until| until.is_none_or(|until| now < until));
-        !withheld && !self.by_e164.contains_key(e164)
+        !withheld && !self.by_e164.contains_key(e164) && !self.in_estate(e164)
+    }
+
+    fn in_estate(&self, e164: &str) -> bool {
+        self.estate.as_ref().is_some_and(|estate| estate.offer(e164).is_some())
+    }
+
+    /// Numbers the account owned before all others; they are on no shelf any more.
+    pub(super) fn own_already(&mut self, line: StockLine) -> Result<(), String> {
+        let range = self.add_line(line)?.clone();
+        self.estate = Some(range);
+        self.book.commit();
+        Ok(())
+    }
+
+    /// All numbers below a place in the order of purchase, newest first, each with its place. The estate comes first in
+    /// that order, whatever was bought before it was made up.
+    pub(super) fn below(&self, place: Option<u64>) -> impl Iterator<Item = (u64, Cow<'_, Number>)> {
+        let place = place.unwrap_or(u64::MAX);
+        let bought = self.numbers.range(..place.saturating_sub(ESTATE_MAX)).rev();
+        let bought = bought.map(|(seq, number)| (ESTATE_MAX + seq, Cow::Borrowed(number)));
+        let estate = self.estate.iter().flat_map(move |range| {
+            let number =
+                |index| (index, Cow::Owned(Number::bought(&range.at(index), index, estate_sid(index), FOUNDED)));
+            (0..range.count().min(place)).rev().map(number)
+        });
+        bought.chain(estate)
+    }
+
+    /// A number by its sid, whether it was bought or always there.
+    pub(super) fn owned(&self, sid: &str) -> Option<Cow<'_, Number>> {
+        let in_estate = || {
+            let range = self.estate.as_ref()?;
+            let index = u64::from_str_radix(sid.strip_prefix(ESTATE_SID)?, 16).ok()?;
+            let there = index < range.count();
+            there.then(|| Cow::Owned(Number::bought(&range.at(index), index, estate_sid(index), FOUNDED)))
+        };
+        self.by_sid(sid).map(Cow::Borrowed).or_else(in_estate)
     }
 
     pub(super) fn offer(&self, e164: &str) -> Option<Offer> {

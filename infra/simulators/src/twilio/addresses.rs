@@ -95,6 +95,8 @@ pub(super) fn list(account: &Account, call: &Call) -> Result<Answer, Refusal> {
     };
     let mut rows: Vec<&Address> = account.addresses.values().filter(wanted).collect();
     rows.sort_by_key(|address| std::cmp::Reverse(address.seq));
-    let rows = rows.into_iter().map(|address| (address.seq, address.wire()));
-    page(call, &form, Page { key: "addresses", token: "PAAD" }, rows)
+    page(call, &form, Page { key: "addresses", token: "PAAD" }, |place| {
+        let below = rows.into_iter().filter(move |address| place.is_none_or(|place| address.seq < place));
+        below.map(|address| (address.seq, address.wire()))
+    })
 }

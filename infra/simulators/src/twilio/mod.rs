@@ -31,7 +31,7 @@ pub use sms::SmsRequest;
 
 use crate::book::locked;
 use crate::server::{self, Answer};
-use crate::stock::Delivery;
+use crate::stock::{Delivery, StockLine};
 use crate::vapi::Org;
 use webhook::{Routes, Sender};
 
@@ -80,6 +80,12 @@ impl Handle {
     /// latter: `address_requirement` (`none|any|local|foreign`) and `bundle_required`.
     pub fn stock(&self, request: &Value) -> Result<Value, String> {
         locked(&self.account).stock(Delivery::parse(request)?)
+    }
+
+    /// The account has owned these for years, with names of their own: `line.count` numbers, made up as they are asked
+    /// for and never changed.
+    pub fn own_already(&self, line: StockLine) -> Result<(), String> {
+        locked(&self.account).own_already(line)
     }
 
     /// From now on the account is a trial one, which may have one number, or is not.

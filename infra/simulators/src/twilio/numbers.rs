@@ -44,7 +44,7 @@ pub(super) fn create(account: &mut Account, call: &Call, kind: Option<NumberType
 }
 
 pub(super) fn get(account: &Account, call: &Call, sid: &str) -> Result<Answer, Refusal> {
-    let number = account.by_sid(sid).ok_or_else(|| Refusal::not_found(&call.path))?;
+    let number = account.owned(sid).ok_or_else(|| Refusal::not_found(&call.path))?;
     Ok(json(StatusCode::OK, &number.wire(ACCOUNT_SID)))
 }
 
@@ -74,22 +74,24 @@ pub(super) fn list(account: &Account, call: &Call, kind: Option<NumberType>) -> 
     let name = form.filled("FriendlyName");
     let phone = form.filled("PhoneNumber");
     let pattern = phone.map(Pattern::parse);
-    let wanted = |number: &&Number| {
+    let wanted = |number: &Number| {
         !hosted
             && kind.is_none_or(|kind| number.number_type == kind)
             && name.is_none_or(|name| number.friendly_name == name)
             // A pattern that is none, such as one whose plus sign became a space, matches nothing.
             && pattern.as_ref().is_none_or(|pattern| pattern.as_ref().is_some_and(|it| it.matches(&number.e164)))
     };
-    let row = |number: &Number| (number.seq, number.wire(ACCOUNT_SID));
     // The question every careful buyer asks, answered without looking at each number.
     if let Some(e164) = phone.filter(|phone| is_e164(phone)) {
-        let exact = account.by_e164(e164).filter(wanted);
-        if exact.is_some() {
-            return page(call, &form, PAGE, exact.into_iter().map(row));
+        let exact = account.by_e164(e164).filter(|number| wanted(number));
+        if let Some(number) = exact {
+            return page(call, &form, PAGE, |_| std::iter::once((number.seq, number.wire(ACCOUNT_SID))));
         }
     }
-    page(call, &form, PAGE, account.numbers.values().rev().filter(wanted).map(row))
+    page(call, &form, PAGE, |place| {
+        let rows = account.below(place).filter(|(_, number)| wanted(number));
+        rows.map(|(place, number)| (place, number.wire(ACCOUNT_SID)))
+    })
 }
 
 fn change(account: &mut Account, mut number: Number, form: &Form) -> Result<Value, Refusal> {

@@ -18,26 +18,26 @@ pub(super) struct Page {
     pub(super) token: &'static str,
 }
 
-/// One page of `rows`, which come newest first, each with the number of its creation.
+/// One page of the rows below a place (all without one), which come newest first, each with its place.
 ///
 /// The token names the last row shown, not a position: rows that go or come meanwhile neither hide
 /// one nor show one twice.
-pub(super) fn page(
+pub(super) fn page<R: Iterator<Item = (u64, Value)>>(
     call: &Call,
     form: &Form,
     names: Page,
-    rows: impl Iterator<Item = (u64, Value)>,
+    rows: impl FnOnce(Option<u64>) -> R,
 ) -> Result<Answer, Refusal> {
     let size = page_size(form)?;
     let number: usize = form.filled("Page").map_or(Ok(0), str::parse).map_err(|_| bad("Page"))?;
     let token = form.filled("PageToken").map(|token| parse(names.token, token)).transpose()?;
     // Without a token a page number can only count.
     let skipped = if token.is_some() { 0 } else { number * size };
-    let mut rest = rows.filter(|(seq, _)| token.is_none_or(|token| *seq < token)).skip(skipped).peekable();
+    let mut rest = rows(token).skip(skipped).peekable();
     let mut last = 0;
     let mut shown = Vec::new();
-    while let Some((seq, row)) = rest.next_if(|_| shown.len() < size) {
-        last = seq;
+    while let Some((place, row)) = rest.next_if(|_| shown.len() < size) {
+        last = place;
         shown.push(row);
     }
     let next = rest.peek().is_some().then(|| link(call, form, size, number + 1, Some(token_of(names.token, last))));

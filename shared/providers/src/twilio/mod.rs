@@ -15,7 +15,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::limits;
 use domain::numbering::{CountryCode, E164, NumberKind};
-use domain::ports::{BuyOrder, Carrier, CarrierNumber, Offer, ProviderError, ProviderErrorKind, Reason, SearchFilter};
+use domain::ports::{
+    BuyOrder, Carrier, CarrierNumber, NumberSettings, Offer, Page, ProviderError, ProviderErrorKind, Reason,
+    SearchFilter, Webhooks,
+};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -25,8 +28,10 @@ use wire::{Available, Owned, OwnedPage, Refusal};
 
 /// Pages read to find one number; the filter is a partial match, and whole numbers are parts of few others.
 const FIND_PAGES_MAX: u8 = 3;
-/// Owned numbers asked for at once.
+/// Owned numbers asked for at once, to find one.
 const FIND_PAGE_SIZE: u16 = 100;
+/// Owned numbers asked for at once, to see them all: as many as Twilio gives.
+const LIST_PAGE_SIZE: u16 = 1_000;
 
 /// Which account to act for, and how to prove it.
 #[derive(Debug, Clone)]
@@ -100,6 +105,14 @@ impl Twilio {
         Ok(self.http.client()?.request(method, url).basic_auth(user, Some(password)))
     }
 
+    /// The page Twilio says comes next, relative to the host; anything else would take our credentials elsewhere.
+    fn next_page(&self, uri: &str) -> Result<RequestBuilder, ProviderError> {
+        match uri.starts_with("/2010-04-01/") {
+            true => self.request_path(Method::GET, uri),
+            false => Err(ProviderError::new(ProviderErrorKind::Unavailable, "Twilio's next page is elsewhere")),
+        }
+    }
+
     /// Sends; whatever is not a success becomes an error that says whether it happened.
     async fn answer(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
         let answer = self
@@ -158,6 +171,20 @@ fn number_resource(id: &str) -> Result<String, ProviderError> {
     } else {
         Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Twilio: not an id of a number"))
     }
+}
+
+/// A number's URLs and methods. One that is empty is cleared.
+fn webhook_fields(webhooks: &Webhooks) -> [(&'static str, &str); 6] {
+    let [(voice_method, voice), (fallback_method, fallback), (status_method, status)] =
+        [&webhooks.voice, &webhooks.voice_fallback, &webhooks.status].map(|hook| wire::method_and_url(hook));
+    [
+        ("VoiceUrl", voice),
+        ("VoiceMethod", voice_method),
+        ("VoiceFallbackUrl", fallback),
+        ("VoiceFallbackMethod", fallback_method),
+        ("StatusCallback", status),
+        ("StatusCallbackMethod", status_method),
+    ]
 }
 
 /// The sub-resource a kind of number is searched under, where Twilio has one.
@@ -221,9 +248,7 @@ impl Carrier for Twilio {
             }
             match page.next_page_uri {
                 None => return Ok(None),
-                // Relative to the host; anything else would take our credentials elsewhere.
-                Some(uri) if uri.starts_with("/2010-04-01/") => request = self.request_path(Method::GET, &uri)?,
-                Some(_) => break,
+                Some(uri) => request = self.next_page(&uri)?,
             }
         }
         // "Not there" may only be said after the last page: a number bought unseen would be changed instead.
@@ -237,22 +262,54 @@ impl Carrier for Twilio {
     }
 
     async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError> {
-        let request = self.request(Method::POST, "IncomingPhoneNumbers.json")?.form(&[
-            ("PhoneNumber", order.e164.as_str()),
-            ("FriendlyName", &order.tag),
-            ("VoiceUrl", &order.webhooks.voice),
-            ("VoiceMethod", "POST"),
-            ("VoiceFallbackUrl", &order.webhooks.voice_fallback),
-            ("VoiceFallbackMethod", "POST"),
-            ("StatusCallback", &order.webhooks.status),
-            ("StatusCallbackMethod", "POST"),
-        ]);
+        let mut form = vec![("PhoneNumber", order.e164.as_str()), ("FriendlyName", &order.tag)];
+        form.extend(webhook_fields(&order.webhooks));
+        let request = self.request(Method::POST, "IncomingPhoneNumbers.json")?.form(&form);
         let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
         let bought = number(read(&answer)?, answer.doubt)?;
         if bought.e164 == order.e164 {
             Ok(bought)
         } else {
             Err(ProviderError::new(answer.doubt, "Twilio answered a purchase with another number"))
+        }
+    }
+
+    async fn number_list(&self, after: Option<&str>) -> Result<Page<CarrierNumber>, ProviderError> {
+        let request = match after {
+            None => self
+                .request(Method::GET, "IncomingPhoneNumbers.json")?
+                .query(&[("PageSize", LIST_PAGE_SIZE.to_string())]),
+            Some(uri) => self.next_page(uri)?,
+        };
+        let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
+        Ok(read::<OwnedPage>(&answer)?.page())
+    }
+
+    async fn number_configure(
+        &self,
+        id: &str,
+        tag: &str,
+        settings: &NumberSettings,
+    ) -> Result<CarrierNumber, ProviderError> {
+        // An empty field clears a setting, which no document says of these two: sent only where there is one to clear.
+        let before = self.number_get(id).await?.settings;
+        let mut form = vec![("FriendlyName", tag)];
+        for (name, is, wanted) in [
+            ("VoiceApplicationSid", &before.application, &settings.application),
+            ("TrunkSid", &before.trunk, &settings.trunk),
+        ] {
+            if is != wanted {
+                form.push((name, wanted.as_deref().unwrap_or_default()));
+            }
+        }
+        form.extend(webhook_fields(&settings.webhooks));
+        let request = self.request(Method::POST, &number_resource(id)?)?.form(&form);
+        let answer = self.answer(request, self.http.deadline()).await?;
+        let configured = number(read(&answer)?, answer.doubt)?;
+        if configured.tag == tag && configured.settings == *settings {
+            Ok(configured)
+        } else {
+            Err(ProviderError::new(answer.doubt, "Twilio answered a change of settings with others"))
         }
     }
 

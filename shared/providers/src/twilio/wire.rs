@@ -5,7 +5,9 @@
 
 use domain::E164;
 use domain::number::Capabilities;
-use domain::ports::{AddressRequirement, CarrierNumber, Offer, ProviderErrorKind, Reason};
+use domain::ports::{
+    AddressRequirement, CarrierNumber, NumberSettings, Offer, Page, ProviderErrorKind, Reason, Webhooks,
+};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::StatusCode;
@@ -39,6 +41,22 @@ pub(super) struct Owned {
     date_created: Option<String>,
     #[serde(default, deserialize_with = "capabilities")]
     capabilities: Capabilities,
+    #[serde(default, deserialize_with = "text")]
+    voice_url: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    voice_method: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    voice_fallback_url: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    voice_fallback_method: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    status_callback: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    status_callback_method: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    trunk_sid: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    voice_application_sid: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,8 +116,40 @@ impl Owned {
             tag: self.friendly_name.unwrap_or_default(),
             created_at: created_at.ok_or("date_created")?,
             capabilities: self.capabilities,
+            settings: NumberSettings {
+                webhooks: Webhooks {
+                    voice: hook(self.voice_url, self.voice_method),
+                    voice_fallback: hook(self.voice_fallback_url, self.voice_fallback_method),
+                    status: hook(self.status_callback, self.status_callback_method),
+                },
+                trunk: self.trunk_sid,
+                application: self.voice_application_sid,
+            },
         })
     }
+}
+
+impl OwnedPage {
+    /// The numbers that can be read; one that cannot spoils only itself.
+    pub(super) fn page(self) -> Page<CarrierNumber> {
+        let all = self.incoming_phone_numbers.len();
+        let items: Vec<_> = self.incoming_phone_numbers.into_iter().filter_map(|owned| owned.number().ok()).collect();
+        Page { others: all - items.len(), items, next: self.next_page_uri }
+    }
+}
+
+/// A URL as [`Webhooks`] writes it.
+fn hook(url: Option<String>, method: Option<String>) -> String {
+    match (url, method.filter(|method| method != "POST")) {
+        (Some(url), None) => url,
+        (Some(url), Some(method)) => format!("{method} {url}"),
+        (None, _) => String::new(),
+    }
+}
+
+/// Method and URL of a webhook.
+pub(super) fn method_and_url(hook: &str) -> (&str, &str) {
+    hook.split_once(' ').unwrap_or(("POST", hook))
 }
 
 /// `Thu, 30 Jul 2015 23:19:04 +0000`

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::limits;
-use domain::ports::{ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
+use domain::ports::{ConnectOrder, Page, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +25,8 @@ use wire::{Assistant, Binding, Made, NewAssistant, NewAuthentication, NewNumber,
 const PROVIDER: &str = "vapi";
 /// Numbers asked for at once; a search for a whole tag finds one or two.
 const NUMBERS_PAGE_SIZE: u16 = 100;
+/// Numbers asked for at once, to see them all: as many as Vapi gives.
+const LIST_PAGE_SIZE: u16 = 1_000;
 /// Pages of numbers read for one search.
 const NUMBERS_PAGES_MAX: u16 = 10;
 /// Assistants asked for at once. Vapi gives up to 1 000, but each comes with its prompts, and the whole page is in memory.
@@ -228,6 +230,26 @@ impl VoicePlatform for Vapi {
         let request = self.request(Method::GET, &number_path(id)?)?;
         let answer = self.answer(request, self.http.deadline()).await?;
         number(read(&answer)?, answer.doubt)
+    }
+
+    async fn number_list(&self, after: Option<&str>) -> Result<Page<PlatformNumber>, ProviderError> {
+        let here: usize = after.map_or(Ok(1), str::parse).map_err(|_| {
+            ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Vapi: not a page of numbers")
+        })?;
+        // Oldest first, so that new numbers do not shift the pages.
+        let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
+            ("page", here.to_string().as_str()),
+            ("limit", &LIST_PAGE_SIZE.to_string()),
+            ("sortBy", "createdAt"),
+            ("sortOrder", "ASC"),
+        ]);
+        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
+        let page: NumberPage = read(&answer)?;
+        let all = page.results.len();
+        let more = page.has_more(here.saturating_sub(1) * usize::from(LIST_PAGE_SIZE) + all);
+        // Numbers without a SIP address are of variants we make none of.
+        let items: Vec<_> = page.results.into_iter().filter_map(|found| found.number().ok()).collect();
+        Ok(Page { others: all - items.len(), items, next: more.then(|| (here + 1).to_string()) })
     }
 
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {

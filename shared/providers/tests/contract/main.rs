@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    BuyOrder, Carrier, CheckoutOrder, ConnectOrder, PaymentOrder, Payments, SearchFilter, VoicePlatform, Webhooks,
+    BuyOrder, Carrier, CheckoutOrder, ConnectOrder, NumberSettings, PaymentOrder, Payments, SearchFilter,
+    VoicePlatform, Webhooks,
 };
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
@@ -111,6 +112,9 @@ async fn twilio_would_understand_every_request() {
     };
     twilio.number_buy(&order).await.unwrap();
     twilio.number_get(NUMBER).await.unwrap();
+    twilio.number_list(None).await.unwrap();
+    // The stand-in answers as ever, so the change is not confirmed.
+    twilio.number_configure(NUMBER, TAG, &NumberSettings::by_webhooks(order.webhooks)).await.unwrap_err();
     twilio.number_release(NUMBER).await.unwrap();
 
     check(
@@ -124,6 +128,9 @@ async fn twilio_would_understand_every_request() {
             "ListIncomingPhoneNumber",
             "CreateIncomingPhoneNumber",
             "FetchIncomingPhoneNumber",
+            "ListIncomingPhoneNumber",
+            "FetchIncomingPhoneNumber",
+            "UpdateIncomingPhoneNumber",
             "DeleteIncomingPhoneNumber",
         ],
     );
