@@ -1,5 +1,6 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
+mod imports;
 mod statements;
 
 use domain::call::Call;
@@ -12,6 +13,7 @@ use domain::{Money, period};
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use imports::{ImportPreview, ImportableView};
 pub use statements::{
     BillingPreviewView, LedgerCheckView, LedgerViolationView, MarginView, RunView, StageView, UpcomingView,
 };
@@ -621,43 +623,6 @@ pub struct PurchasePreview {
     pub dry_run: bool,
     /// What would be bought.
     pub offer: OfferView,
-}
-
-/// What a dry run of an import found: everything was checked and nothing moved.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ImportPreview {
-    /// What would be imported.
-    pub would: ImportableView,
-}
-
-/// A number of the carrier's account that could be imported.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Importable))]
-pub struct ImportableView {
-    /// E.164.
-    pub e164: String,
-    /// Who would hold it.
-    pub tenant_id: String,
-    /// Country it belongs to.
-    pub country: String,
-    /// Sort of number.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Who has it.
-    pub carrier: &'static str,
-    /// The carrier's id of it.
-    pub carrier_id: String,
-    /// The carrier's name for it, which is put back when it is detached.
-    pub carrier_name: String,
-    /// A month.
-    pub price: Money,
-    /// The tenant's plan includes it: its periods cost nothing.
-    pub included: bool,
-    /// What it can do.
-    pub capabilities: CapabilitiesView,
-    /// `detach` or `release`.
-    pub on_end: &'static str,
 }
 
 /// What is sold in a country.
