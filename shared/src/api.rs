@@ -1,5 +1,6 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
+mod imports;
 mod reconcile;
 mod statements;
 mod tenants;
@@ -16,6 +17,7 @@ use domain::{Money, period};
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use imports::{ImportPreview, ImportableView};
 pub use reconcile::{
     AgreementView, FindingView, NumberAgreementView, NumberFindingView, ReconciliationView, StatementView,
 };

@@ -44,6 +44,12 @@ pub enum Error {
     /// Taken, claimed, quarantined, blocked, or not on offer: all the same to a tenant.
     #[error("the number is not available")]
     NumberUnavailable,
+    /// The carrier's account does not have the number that is to be imported.
+    #[error("the carrier's account has no such number")]
+    NotAtCarrier,
+    /// No numbers are imported from this carrier.
+    #[error("no numbers are imported from this carrier")]
+    CarrierUnsupported,
     /// Nothing of this country is sold.
     #[error("unsupported country")]
     UnsupportedCountry,

@@ -1,8 +1,8 @@
 //! Work without a caller: operations that were queued, and the sweep that finds what nobody is working on.
 
-use domain::limits;
 use domain::operation::{OperationStatus, Saga};
 use domain::wallet::WalletRef;
+use domain::{Currency, limits};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
@@ -40,9 +40,9 @@ pub async fn advance(app: &App, message: &OperationMessage) -> Result<bool, Stor
     let driven = Box::pin(saga::take_over(app, &message.tenant_id, &message.operation_id, deadline)).await?;
     if let Some(op) = &driven
         && op.status == OperationStatus::Succeeded
-        && let Saga::Purchase(purchase) = &op.saga
+        && let Some(currency) = spent(&op.saga)
     {
-        let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency: purchase.price.currency };
+        let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency };
         recovery::spent(app, &wallet).await;
     }
     if let Some(op) = &driven
@@ -52,6 +52,17 @@ pub async fn advance(app: &App, message: &OperationMessage) -> Result<bool, Stor
         saga::hint(app, op).await;
     }
     Ok(driven.is_some())
+}
+
+/// The currency a saga that succeeded has spent in.
+fn spent(saga: &Saga) -> Option<Currency> {
+    match saga {
+        Saga::Purchase(purchase) => Some(purchase.price.currency),
+        Saga::Import(import) => Some(import.price.currency),
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            None
+        }
+    }
 }
 
 /// How long a worker goes on with one operation; well within its function's timeout of a minute.

@@ -29,6 +29,7 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("get-reconciliation", get_reconciliation::routes()),
         ("get-top-up", get_top_up::routes()),
         ("get-wallet", get_wallet::routes()),
+        ("import-number", import_number::routes()),
         ("incoming-call", incoming_call::routes()),
         ("link-number", link_number::routes()),
         ("list-agents", list_agents::routes()),

@@ -229,13 +229,14 @@ fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
     }
     let costs = |op: &&Operation| match &op.saga {
         Saga::Purchase(purchase) => purchase.cost().micros > 0,
+        Saga::Import(import) => import.cost().micros > 0,
         Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
             false
         }
     };
     for op in books.operations.values().filter(costs) {
         if !books.holds.iter().any(|(_, hold)| hold.cause == op.id.as_str()) {
-            violation(found, "I3", op.id.as_str(), "a purchase without a hold");
+            violation(found, "I3", op.id.as_str(), "a number to be had without a hold");
         }
     }
     for dispute in books.disputes.iter().filter(|dispute| dispute.state == DisputeState::Held && dispute.booked > 0) {
@@ -367,6 +368,7 @@ fn counts(books: &Books, found: &mut Vec<Violation>) {
     for agent in &books.agents {
         let linked = books.numbers.iter().filter(|number| number.agent_id.as_ref() == Some(&agent.id)).count();
         let linking = books.operations.values().filter(|op| op.open()).filter(|op| match &op.saga {
+            Saga::Import(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
             Saga::Purchase(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
             Saga::Link(saga) => saga.agent.agent_id == agent.id,
             Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => false,

@@ -10,6 +10,7 @@ use crate::dunning::Dunning;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
 use crate::money::Money;
 use crate::numbering::{CountryCode, E164, NumberKind};
+use crate::ports::{CarrierNumber, NumberSettings};
 use crate::wallet::WalletRef;
 
 /// Who owns the number towards the telephone network.
@@ -118,6 +119,35 @@ pub struct CarrierRef {
     pub id: String,
     /// The tag we gave it there; undo and release act on nothing else.
     pub tag: String,
+    /// What becomes of it there when the tenant no longer holds it.
+    #[serde(default)]
+    pub at_end: AtEnd,
+}
+
+/// What becomes of a number at its carrier when the tenant no longer holds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtEnd {
+    /// It is given back: we bought it, or were told to.
+    #[default]
+    Release,
+    /// It is the operator's own and stays so: it is only put back to what it was before. Nothing ever removes it.
+    Detach(Box<Before>),
+}
+
+/// How a number was named and set up at its carrier before it was imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// The carrier's name for it.
+    pub name: String,
+    /// Where its calls went.
+    pub settings: NumberSettings,
+}
+
+impl From<CarrierNumber> for Before {
+    fn from(number: CarrierNumber) -> Self {
+        Self { name: number.tag, settings: number.settings }
+    }
 }
 
 /// The voice platform's own handle of a number.
@@ -219,7 +249,7 @@ pub struct Number {
     pub carrier_ref: Option<CarrierRef>,
     /// The platform's handle; none while unlinked.
     pub platform_ref: Option<PlatformRef>,
-    /// UTC date the carrier says it sold the number; all periods count from it.
+    /// UTC date the carrier says it sold the number, or on which it was imported; all periods count from it.
     pub anchor: Option<Date>,
     /// Exclusive end of the last charged period.
     pub paid_through: Option<Date>,

@@ -13,7 +13,7 @@ use crate::claim::Claim;
 use crate::dunning::Dunning;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
 use crate::money::{Currency, Money};
-use crate::number::{Capabilities, CarrierRef, PlatformRef};
+use crate::number::{AtEnd, Before, Capabilities, CarrierRef, PlatformRef};
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 use crate::requirement::Papers;
@@ -62,6 +62,8 @@ impl OperationStatus {
 pub enum Step {
     /// Buy the number at the carrier.
     Buy,
+    /// Make a number the operator owns already ours: give it our tag, and let its calls come to us.
+    ImportAtCarrier,
     /// Make the number known at the voice platform, bound to the agent.
     Connect,
     /// Bind the number the platform knows to another agent.
@@ -80,6 +82,7 @@ impl Step {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Buy => "buy",
+            Self::ImportAtCarrier => "import_at_carrier",
             Self::Connect => "connect",
             Self::Rebind => "rebind",
             Self::Disconnect => "disconnect",
@@ -94,7 +97,7 @@ impl Step {
     pub const fn repeatable(self) -> bool {
         match self {
             Self::Buy | Self::Connect => false,
-            Self::Rebind | Self::Disconnect | Self::ReleaseAtCarrier | Self::Configure => true,
+            Self::ImportAtCarrier | Self::Rebind | Self::Disconnect | Self::ReleaseAtCarrier | Self::Configure => true,
         }
     }
 }
@@ -164,6 +167,8 @@ pub struct Failure {
 pub enum FailureCode {
     /// The number cannot be had.
     NumberUnavailable,
+    /// The carrier's account does not have the number.
+    NotFound,
     /// The carrier asks for a business address.
     AddressRequired,
     /// The carrier asks for a regulatory bundle.
@@ -186,6 +191,7 @@ impl FailureCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NumberUnavailable => "number_unavailable",
+            Self::NotFound => "not_found",
             Self::AddressRequired => "address_required",
             Self::BundleRequired => "bundle_required",
             Self::CarrierUnavailable => "carrier_unavailable",
@@ -209,7 +215,8 @@ impl Failure {
     #[must_use]
     pub fn at(step: Step, error: &ProviderError) -> Self {
         let code = match step {
-            Step::Buy | Step::ReleaseAtCarrier | Step::Configure => match error.kind {
+            Step::ImportAtCarrier if error.kind == ProviderErrorKind::NotFound => FailureCode::NotFound,
+            Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure => match error.kind {
                 ProviderErrorKind::Rejected(Reason::Taken) => FailureCode::NumberUnavailable,
                 ProviderErrorKind::Rejected(Reason::AddressRequired) => FailureCode::AddressRequired,
                 ProviderErrorKind::Rejected(Reason::BundleRequired) => FailureCode::BundleRequired,
@@ -224,6 +231,7 @@ impl Failure {
         };
         let detail = match code {
             FailureCode::NumberUnavailable => "It is taken or not on offer. Search again.",
+            FailureCode::NotFound => "The carrier's account has no such number (any more).",
             FailureCode::AddressRequired => {
                 "The carrier sells this number only to holders of an address; ask the operator."
             }
@@ -297,6 +305,84 @@ impl Purchase {
     #[must_use]
     pub fn cost(&self) -> Money {
         if self.included { Money::zero(self.price.currency) } else { self.price }
+    }
+}
+
+/// Parameters of an import, and what it has learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Which number.
+    pub e164: E164,
+    /// Country it belongs to.
+    pub country: CountryCode,
+    /// Sort of number.
+    pub kind: NumberKind,
+    /// Price a month, held and then charged once.
+    pub price: Money,
+    /// One of the numbers the plan includes: nothing is held or charged.
+    #[serde(default)]
+    pub included: bool,
+    /// What becomes of it at the carrier when the tenant no longer holds it.
+    pub on_end: OnEnd,
+    /// How it was last seen at the carrier as the operator's own.
+    pub before: Before,
+    /// Whether our order may yet be carried out by the carrier.
+    pub doubt: bool,
+    /// What stood in the claim's place.
+    pub previous_claim: Option<Claim>,
+    /// Who is to answer.
+    pub agent: Option<AgentBinding>,
+    /// Leave the number as it was if it cannot be linked.
+    pub all_or_nothing: bool,
+    /// The carrier's handle, once it is ours.
+    pub imported: Option<CarrierRef>,
+    /// The platform's handle, once known there.
+    pub connected: Option<PlatformRef>,
+    /// Why it could not be linked, when the number was kept all the same.
+    pub link_refused: Option<String>,
+}
+
+impl Import {
+    /// What is held, and charged for the first period.
+    #[must_use]
+    pub fn cost(&self) -> Money {
+        if self.included { Money::zero(self.price.currency) } else { self.price }
+    }
+
+    /// What is kept with the number for its end.
+    #[must_use]
+    pub fn at_end(&self) -> AtEnd {
+        match self.on_end {
+            OnEnd::Detach => AtEnd::Detach(Box::new(self.before.clone())),
+            OnEnd::Release => AtEnd::Release,
+        }
+    }
+}
+
+/// What becomes of an imported number at its carrier when the tenant no longer holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnEnd {
+    /// It stays the operator's own, as it was before.
+    Detach,
+    /// It is given back to the carrier, like one that was bought.
+    Release,
+}
+
+impl OnEnd {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detach => "detach",
+            Self::Release => "release",
+        }
+    }
+
+    /// Reads the API's word.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        [Self::Detach, Self::Release].into_iter().find(|on_end| on_end.as_str() == text)
     }
 }
 
@@ -397,6 +483,8 @@ pub struct Restore {
 pub enum Saga {
     /// Buy a number, and link it when an agent was named.
     Purchase(Box<Purchase>),
+    /// Make a number of the operator's own a tenant's, and link it when an agent was named.
+    Import(Box<Import>),
     /// Let an agent answer a number.
     Link(Box<Link>),
     /// Let no agent answer a number.
@@ -417,6 +505,7 @@ impl Saga {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Purchase(_) => "purchase",
+            Self::Import(_) => "import",
             Self::Link(_) => "link",
             Self::Unlink(_) => "unlink",
             Self::Release(_) => "release",
@@ -432,6 +521,8 @@ impl Saga {
         match self {
             Self::Purchase(purchase) if purchase.agent.is_some() => vec![Step::Buy, Step::Connect],
             Self::Purchase(_) => vec![Step::Buy],
+            Self::Import(import) if import.agent.is_some() => vec![Step::ImportAtCarrier, Step::Connect],
+            Self::Import(_) => vec![Step::ImportAtCarrier],
             Self::Link(link) if link.previous.is_some() => vec![Step::Rebind],
             Self::Link(_) => vec![Step::Connect],
             Self::Unlink(unlink) if unlink.platform.is_some() => vec![Step::Disconnect],
@@ -448,10 +539,20 @@ impl Saga {
     #[must_use]
     pub const fn forward_only(&self) -> bool {
         match self {
-            Self::Purchase(_) | Self::Link(_) | Self::Restore(_) => false,
+            Self::Purchase(_) | Self::Import(_) | Self::Link(_) | Self::Restore(_) => false,
             Self::Unlink(_) | Self::Release(_) | Self::Suspend(_) | Self::Resume(_) => true,
         }
     }
+}
+
+/// Whether a carrier's name for a number is a tag such as [`Operation::tag`] makes, of whichever deployment.
+#[must_use]
+pub fn is_tag(name: &str) -> bool {
+    let (rest, last) = name.rsplit_once('-').unwrap_or((name, ""));
+    let tag = if last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()) { rest } else { name };
+    tag.rsplit_once('-').is_some_and(|(deployment, id)| {
+        !deployment.is_empty() && id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 /// A saga's record.
@@ -529,6 +630,7 @@ impl Operation {
         let attempt = match &self.saga {
             Saga::Purchase(purchase) if purchase.attempt > 1 => format!("-{}", purchase.attempt),
             Saga::Purchase(_)
+            | Saga::Import(_)
             | Saga::Link(_)
             | Saga::Unlink(_)
             | Saga::Release(_)
@@ -552,5 +654,25 @@ impl Operation {
     #[must_use]
     pub fn state(&self, step: Step) -> Option<StepState> {
         self.steps.iter().find(|record| record.step == step).map(|record| record.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_told_from_any_other_name() {
+        let check = |name: &str, is: bool| assert_eq!(is_tag(name), is, "{name}");
+        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
+        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-2", true);
+        check("eu-1-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
+        check("", false);
+        check("(212) 555-0123", false);
+        check("Front desk - 2", false);
+        check("0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
+        check("-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
+        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5", false);
+        check("local-0192A6B0C5D17E3F8A9B0C1D2E3F4A5B", false);
     }
 }

@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::limits;
-use crate::number::{CarrierRef, PlatformRef};
+use crate::number::{Before, CarrierRef, PlatformRef};
 use crate::operation::{Failure, FailureCode, Operation, OperationStatus, Saga, Step, StepState};
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 
@@ -40,6 +40,8 @@ pub enum Learned {
     Nothing,
     /// The carrier sold the number.
     Bought(CarrierRef, Timestamp),
+    /// The number the carrier has is ours now.
+    Imported(CarrierRef),
     /// The platform knows the number.
     Connected(PlatformRef),
 }
@@ -51,6 +53,8 @@ pub enum Acted {
     Done(Learned),
     /// It did not, or may have.
     Failed(ProviderError),
+    /// Nothing was done: it is no longer as recorded, but like this. What it is to be put back to must be on record first.
+    Outdated(Box<Before>),
     /// It seems to have happened, but to somebody else's thing: hands off.
     Suspicious(String),
 }
@@ -127,6 +131,7 @@ pub fn acted(op: &mut Operation, step: Step, outcome: Acted, now: Timestamp) {
     match outcome {
         Acted::Done(learned) => finished(op, step, learned),
         Acted::Suspicious(why) => stuck(op, why),
+        Acted::Outdated(before) => outdated(op, step, *before, now),
         Acted::Failed(error) => match error.kind {
             ProviderErrorKind::Unknown => doubt(op, step, &error),
             ProviderErrorKind::Rejected(Reason::Taken) if has_next_offer(op, step) => set(op, step, StepState::Lost),
@@ -201,9 +206,13 @@ pub fn contradicted(op: &mut Operation, why: String) {
 pub fn overtaken(op: &mut Operation, before: OperationStatus) -> bool {
     let suspends = match op.saga {
         Saga::Suspend(_) => op.failure.is_none(),
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            false
-        }
+        Saga::Purchase(_)
+        | Saga::Import(_)
+        | Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Resume(_)
+        | Saga::Restore(_) => false,
     };
     if suspends {
         op.status = before;
@@ -234,6 +243,7 @@ pub fn backoff(attempts: u32) -> SignedDuration {
 /// would keep an operation waiting for twenty minutes after the third party is back.
 fn again(op: &mut Operation, step: Step, at: Timestamp, now: Timestamp) {
     let error = ProviderError::new(ProviderErrorKind::Unavailable, "It had not happened and is done again.");
+    doubt(op, step, &error);
     set(op, step, StepState::Pending);
     if a_day_in_trouble(op, now) {
         give_up(op, step, &error);
@@ -276,11 +286,20 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
             purchase.bought = Some(carrier);
             purchase.sold_at = Some(sold_at);
         }
+        (Learned::Imported(carrier), Saga::Import(import)) => import.imported = Some(carrier),
         (Learned::Connected(platform), Saga::Purchase(purchase)) => purchase.connected = Some(platform),
+        (Learned::Connected(platform), Saga::Import(import)) => import.connected = Some(platform),
         (Learned::Connected(platform), Saga::Link(link)) => link.connected = Some(platform),
         (
-            Learned::Bought(..) | Learned::Connected(_),
-            Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_),
+            Learned::Bought(..) | Learned::Imported(_) | Learned::Connected(_),
+            Saga::Purchase(_)
+            | Saga::Import(_)
+            | Saga::Link(_)
+            | Saga::Unlink(_)
+            | Saga::Release(_)
+            | Saga::Suspend(_)
+            | Saga::Resume(_)
+            | Saga::Restore(_),
         ) => {}
     }
     set(op, step, StepState::Finished);
@@ -288,25 +307,63 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
 }
 
 fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
-    if step == Step::Buy
-        && let Saga::Purchase(purchase) = &mut op.saga
-    {
-        purchase.doubt = true;
+    match (&mut op.saga, step) {
+        (Saga::Purchase(purchase), Step::Buy) => purchase.doubt = true,
+        (Saga::Import(import), Step::ImportAtCarrier) => import.doubt = true,
+        (
+            Saga::Purchase(_)
+            | Saga::Import(_)
+            | Saga::Link(_)
+            | Saga::Unlink(_)
+            | Saga::Release(_)
+            | Saga::Suspend(_)
+            | Saga::Resume(_)
+            | Saga::Restore(_),
+            Step::Buy
+            | Step::ImportAtCarrier
+            | Step::Connect
+            | Step::Rebind
+            | Step::Disconnect
+            | Step::ReleaseAtCarrier
+            | Step::Configure,
+        ) => {}
     }
     op.trouble = Some(error.detail.clone());
 }
 
-/// The third party will not have it. Forward-only sagas need a person; a purchase keeps a number it could not link.
+/// What the step goes by was read before and is not so any more: recorded as it is now, and done again with that.
+fn outdated(op: &mut Operation, step: Step, now_is: Before, now: Timestamp) {
+    if let Saga::Import(import) = &mut op.saga {
+        import.before = now_is;
+    }
+    set(op, step, StepState::Pending);
+    let error = ProviderError::new(ProviderErrorKind::Unavailable, "Somebody else changes it at the same time.");
+    got_nowhere(op, step, &error, now);
+}
+
+/// The third party will not have it. Forward-only sagas need a person; a purchase or import keeps a number it could not
+/// link.
 fn refused(op: &mut Operation, step: Step, error: &ProviderError) {
     if op.saga.forward_only() {
         stuck(op, format!("{} was refused: {}", step.as_str(), error.detail));
         return;
     }
+    let kept_without = match &mut op.saga {
+        Saga::Purchase(purchase) if !purchase.all_or_nothing => Some(&mut purchase.link_refused),
+        Saga::Import(import) if !import.all_or_nothing => Some(&mut import.link_refused),
+        Saga::Purchase(_)
+        | Saga::Import(_)
+        | Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Restore(_) => None,
+    };
     if step == Step::Connect
-        && let Saga::Purchase(purchase) = &mut op.saga
-        && !purchase.all_or_nothing
+        && let Some(link_refused) = kept_without
     {
-        purchase.link_refused = Some(error.detail.clone());
+        *link_refused = Some(error.detail.clone());
         set(op, step, StepState::Skipped);
     } else {
         set(op, step, StepState::Pending);
@@ -367,9 +424,13 @@ fn has_next_offer(op: &Operation, step: Step) -> bool {
         Saga::Purchase(purchase) => {
             step == Step::Buy && !purchase.candidates.is_empty() && purchase.attempt < limits::OFFER_ATTEMPTS_MAX
         }
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            false
-        }
+        Saga::Import(_)
+        | Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Restore(_) => false,
     }
 }
 

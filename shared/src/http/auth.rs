@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::tenant::Role;
@@ -69,24 +69,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// None is the operator, on a route that lets both in.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
 /// Lets a request through to a route, or answers 401 or 403. Runs before anything of the request is read.
 pub(super) async fn guard(access: Access, names: &ClaimNames, mut request: Request, next: Next) -> Response {
-    let wanted = match access {
+    let (operators, wanted) = match access {
         Access::Public => return next.run(request).await,
-        Access::Tenant(role) => Some(role),
-        Access::Operator => None,
+        Access::Tenant(role) => (false, Some(role)),
+        Access::Operator => (true, None),
+        Access::OperatorOrTenant(role) => (true, Some(role)),
     };
     let Some(claims) = request.extensions().get::<Claims>() else { return Problem::unauthenticated().into_response() };
     let claim = |name: &str| claims.0.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let role = claim(&names.role).and_then(Role::from_claim);
-    let Some(wanted) = wanted else {
-        return match role {
-            Some(Role::Operator) => next.run(request).await,
-            Some(_) | None => Problem::from(Error::Forbidden).into_response(),
-        };
-    };
+    if operators && role == Some(Role::Operator) {
+        return next.run(request).await;
+    }
     let caller = caller(role, claim(&names.tenant), claim(&names.project));
-    match caller.filter(|caller| caller.role >= wanted) {
+    match caller.filter(|caller| wanted.is_some_and(|wanted| caller.role >= wanted)) {
         Some(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

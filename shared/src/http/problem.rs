@@ -150,6 +150,10 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::PlanForbidsNumbers => (S::FORBIDDEN, "plan_forbids_numbers", "The plan holds no numbers"),
         Error::NumberLimitReached(_) => (S::FORBIDDEN, "number_limit_reached", "The plan holds no more numbers"),
         Error::NumberUnavailable => (S::CONFLICT, "number_unavailable", "The number cannot be had"),
+        Error::NotAtCarrier => (S::NOT_FOUND, "not_found", "Not found"),
+        Error::CarrierUnsupported => {
+            (S::UNPROCESSABLE_ENTITY, "carrier_unsupported", "No numbers are imported from this carrier")
+        }
         Error::UnsupportedCountry => (S::UNPROCESSABLE_ENTITY, "unsupported_country", "No numbers of this country"),
         Error::UnsupportedType => (S::UNPROCESSABLE_ENTITY, "unsupported_type", "No numbers of this type"),
         Error::NotOnFile(missing) => match missing.first() {
@@ -177,6 +181,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
         Error::Operation(_, failure) => match failure.code {
             FailureCode::NumberUnavailable => (S::CONFLICT, "number_unavailable", "The number cannot be had"),
+            FailureCode::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             FailureCode::AddressRequired => (S::UNPROCESSABLE_ENTITY, "address_required", "An address is needed first"),
             FailureCode::BundleRequired => {
                 (S::UNPROCESSABLE_ENTITY, "bundle_required", "A regulatory bundle is needed first")
@@ -226,6 +231,10 @@ fn detail(error: &Error) -> String {
             return format!("The plan holds {limit} numbers. Release one, or move to a larger plan.");
         }
         Error::NumberUnavailable => "It is taken or not on offer. Search again.",
+        Error::NotAtCarrier => "The carrier's account has no such number; buy it there first, or check the digits.",
+        Error::CarrierUnsupported => {
+            "This deployment takes no numbers that a tenant brings from a carrier of its own, and imports from Twilio only."
+        }
         Error::UnsupportedCountry => "See GET /v1/countries for what is sold.",
         Error::UnsupportedType => "This country has no such type; see GET /v1/countries.",
         Error::NotOnFile(missing) => {

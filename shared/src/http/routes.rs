@@ -23,6 +23,8 @@ pub enum Access {
     Tenant(Role),
     /// The operator.
     Operator,
+    /// The operator, or a tenant's caller with at least this role; the handler tells them apart.
+    OperatorOrTenant(Role),
 }
 
 /// One route.
@@ -108,6 +110,11 @@ pub fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, role: Role, ha
 /// A route of the operator's.
 pub fn operator<H: Handler<T, App>, T: 'static>(method: Method, path: &'static str, handler: H) -> Routes {
     Routes::one(method, path, Access::Operator, handler)
+}
+
+/// A POST for the operator, and for this role and up.
+pub fn operator_or_tenant<H: Handler<T, App>, T: 'static>(path: &'static str, role: Role, handler: H) -> Routes {
+    Routes::one(Method::POST, path, Access::OperatorOrTenant(role), handler)
 }
 
 /// A POST by a third party, which proves itself by its signature.

@@ -50,6 +50,17 @@ pub(super) fn operator(method: Method, path: &'static str, function: &str, summa
     Endpoint::new(Access::Operator, method, path, function, summary)
 }
 
+/// A route of the operator's that also has an answer for a tenant's callers with at least this role.
+pub(super) fn operator_or_tenant(
+    role: Role,
+    method: Method,
+    path: &'static str,
+    function: &str,
+    summary: &str,
+) -> Endpoint {
+    Endpoint::new(Access::OperatorOrTenant(role), method, path, function, summary)
+}
+
 /// A route that asks for no token.
 pub(super) fn public(method: Method, path: &'static str, function: &str, summary: &str) -> Endpoint {
     Endpoint::new(Access::Public, method, path, function, summary)
@@ -214,7 +225,7 @@ impl Endpoint {
         let role = match self.access {
             Access::Public => return operation.securities(Some([])).build(),
             Access::Tenant(role) => role,
-            Access::Operator => Role::Operator,
+            Access::Operator | Access::OperatorOrTenant(_) => Role::Operator,
         };
         let role: Extensions = [("x-role", json!(role))].into_iter().collect();
         operation.security(SecurityRequirement::new(BEARER, Vec::<String>::new())).extensions(Some(role)).build()

@@ -10,14 +10,14 @@ use http::Method;
 use utoipa::openapi::{Content, Object, Required, Response, ResponseBuilder};
 
 use super::Section;
-use super::endpoint::{Endpoint, operator, public, tenant};
+use super::endpoint::{Endpoint, operator, operator_or_tenant, public, tenant};
 use super::webhook::{stripe, twilio};
 use crate::Error;
 use crate::api::{
     AgentCreated, AgentView, AgreementView, AutoTopUpView, BillingPreviewView, CallView, CountryView, EntryView,
-    LedgerCheckView, MarginView, NumberAgreementView, NumberAndOperation, NumberView, OfferView, OperationView,
-    OperatorOperationView, ProjectView, PurchasePreview, ReconciliationView, RunView, TenantListedView, TenantView,
-    TopUpView, UpcomingView, WalletsView,
+    ImportPreview, LedgerCheckView, MarginView, NumberAgreementView, NumberAndOperation, NumberView, OfferView,
+    OperationView, OperatorOperationView, ProjectView, PurchasePreview, ReconciliationView, RunView, TenantListedView,
+    TenantView, TopUpView, UpcomingView, WalletsView,
 };
 use crate::http::paths;
 use crate::use_cases::{self, Paging};
@@ -68,6 +68,24 @@ fn offers() -> Vec<Endpoint> {
             .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
             .refuses([Error::NotFound, Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
             .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired)])
+            .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
+            .refuses(carrier()),
+        operator_or_tenant(Admin, POST, "/v1/numbers/import", "import-number", "Make a number of the account's a tenant's")
+            .says(
+                "For the operator: a number that the carrier's account has already is held by the tenant from now on, and \
+                 charged from today. When the tenant no longer holds it, it is put back to what it was and stays in the \
+                 account, unless `on_end` says `release`. A tenant that wants to bring a number of its own carrier \
+                 (`custom`) is told that this deployment does not take them.",
+            )
+            .switch("dry_run", "Check everything and move nothing.")
+            .repeatable(Required::True)
+            .body::<use_cases::import::Request>()
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<ImportPreview>(200, "With `dry_run`: what would be imported.")
+            .answers::<NumberAndOperation>(201, "Imported.")
+            .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
+            .refuses([Error::NotFound, Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
+            .refuses([Error::CarrierUnsupported])
             .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
             .refuses(carrier()),
     ]

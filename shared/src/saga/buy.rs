@@ -4,7 +4,7 @@
 //! looked for first, under whatever tag, and a sale dated before the step is treated as somebody else's thing.
 
 use domain::limits;
-use domain::number::{Carrier, CarrierRef};
+use domain::number::{AtEnd, Carrier, CarrierRef};
 use domain::operation::{Operation, Purchase};
 use domain::ports::{BuyOrder, CarrierNumber, ProviderError, ProviderErrorKind, Reason};
 use domain::what_next::{Acted, Learned, Probed};
@@ -57,11 +57,11 @@ pub(super) async fn probe(app: &App, op: &Operation, purchase: &Purchase) -> Pro
 pub(super) async fn undo(app: &App, op: &Operation, purchase: &Purchase) -> Result<(), ProviderError> {
     let Some(bought) = &purchase.bought else { return Ok(()) };
     debug_assert_eq!(bought.tag, op.tag(&app.settings.deployment));
-    super::give_back::release(app, bought, &purchase.e164).await
+    super::give_back::let_go(app, bought, &purchase.e164).await
 }
 
 fn bought(number: CarrierNumber) -> Learned {
-    Learned::Bought(CarrierRef { id: number.id, tag: number.tag }, number.created_at)
+    Learned::Bought(CarrierRef { id: number.id, tag: number.tag, at_end: AtEnd::Release }, number.created_at)
 }
 
 fn taken() -> ProviderError {
@@ -69,7 +69,7 @@ fn taken() -> ProviderError {
 }
 
 /// A look that failed in whatever way has bought nothing.
-fn only_looked(error: ProviderError) -> ProviderError {
+pub(super) fn only_looked(error: ProviderError) -> ProviderError {
     match error.kind {
         ProviderErrorKind::Unknown | ProviderErrorKind::NotFound => {
             ProviderError::new(ProviderErrorKind::Unavailable, error.detail)

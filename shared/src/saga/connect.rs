@@ -101,7 +101,9 @@ pub(super) async fn disconnect(app: &App, op: &Operation) -> Acted {
     let known = match &op.saga {
         Saga::Unlink(unlink) => unlink.platform.as_ref(),
         Saga::Release(release) => release.platform.as_ref(),
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
+        Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            None
+        }
     };
     match known {
         Some(known) => match remove(app, known).await {
@@ -148,6 +150,7 @@ async fn ours(platform: &dyn VoicePlatform, tag: &str) -> Result<Option<Platform
 fn binding(op: &Operation) -> Result<AgentBinding, ProviderError> {
     let agent = match &op.saga {
         Saga::Purchase(purchase) => purchase.agent.clone(),
+        Saga::Import(import) => import.agent.clone(),
         Saga::Link(link) => Some(link.agent.clone()),
         Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
     };

@@ -1,38 +1,73 @@
-//! The step that gives a number back to its carrier. It acts on nothing but our tag; what is gone already is done.
+//! The step that lets a number go at its carrier: what we bought is given back, what was the operator's before is put back to
+//! what it was and stays. It acts on nothing but our tag; what is gone already is done.
 
 use domain::E164;
-use domain::number::{Carrier, CarrierRef};
+use domain::number::{AtEnd, Before, Carrier, CarrierRef};
 use domain::operation::Release;
-use domain::ports::{ProviderError, ProviderErrorKind, Reason};
+use domain::ports::{self, CarrierNumber, ProviderError, ProviderErrorKind, Reason};
 use domain::what_next::{Acted, Learned};
 
 use crate::App;
 
 pub(super) async fn act(app: &App, saga: &Release) -> Acted {
-    match release(app, &saga.carrier, &saga.e164).await {
+    match let_go(app, &saga.carrier, &saga.e164).await {
         Ok(()) => Acted::Done(Learned::Nothing),
         Err(error) => Acted::Failed(error),
     }
 }
 
-/// Releases the number behind this handle, wherever the carrier keeps it now, if it still has our tag.
-pub(super) async fn release(app: &App, ours: &CarrierRef, e164: &E164) -> Result<(), ProviderError> {
+/// Lets the number behind this handle go, wherever the carrier keeps it now. The one way to remove a number at a carrier: a
+/// handle that says "detach" never gets further than [`detach`].
+pub(super) async fn let_go(app: &App, ours: &CarrierRef, e164: &E164) -> Result<(), ProviderError> {
+    match &ours.at_end {
+        AtEnd::Release => release(app, ours, e164).await,
+        AtEnd::Detach(before) => detach(app, ours, before, e164).await,
+    }
+}
+
+async fn release(app: &App, ours: &CarrierRef, e164: &E164) -> Result<(), ProviderError> {
     let carrier = app.providers.carrier(Carrier::Twilio).await?;
-    let found = match carrier.number_get(&ours.id).await {
-        Ok(number) if number.tag != ours.tag => {
-            return Err(ProviderError::new(
-                ProviderErrorKind::Rejected(Reason::Other),
-                format!("{} has another name at the carrier than the one given at purchase; not touched.", ours.id),
-            ));
+    let Some(found) = find(&*carrier, ours, e164).await? else { return Ok(()) };
+    if found.tag != ours.tag {
+        return Err(ProviderError::new(
+            ProviderErrorKind::Rejected(Reason::Other),
+            format!("{} has another name at the carrier than the one given at purchase; not touched.", ours.id),
+        ));
+    }
+    gone_is_fine(carrier.number_release(&found.id).await)
+}
+
+/// Gives a number of the operator's own its name and settings back. One without our tag is the operator's again already: put
+/// back before, or renamed by hand.
+pub(super) async fn detach(app: &App, ours: &CarrierRef, before: &Before, e164: &E164) -> Result<(), ProviderError> {
+    let carrier = app.providers.carrier(Carrier::Twilio).await?;
+    let Some(found) = find(&*carrier, ours, e164).await? else { return Ok(()) };
+    if found.tag != ours.tag {
+        if found.tag != before.name {
+            tracing::warn!(carrier.id = ours.id, "a number to be detached was renamed by somebody else; left as it is");
         }
-        Ok(number) => Some(number),
+        return Ok(());
+    }
+    gone_is_fine(carrier.number_configure(&found.id, &before.name, &before.settings).await.map(drop))
+}
+
+/// The number with this handle's id; or, when there is none, the one with its digits and tag.
+async fn find(
+    carrier: &dyn ports::Carrier,
+    ours: &CarrierRef,
+    e164: &E164,
+) -> Result<Option<CarrierNumber>, ProviderError> {
+    match carrier.number_get(&ours.id).await {
+        Ok(number) => Ok(Some(number)),
         Err(error) if error.kind == ProviderErrorKind::NotFound => {
-            carrier.number_find(e164).await?.filter(|number| number.tag == ours.tag)
+            Ok(carrier.number_find(e164).await?.filter(|number| number.tag == ours.tag))
         }
-        Err(error) => return Err(error),
-    };
-    let Some(found) = found else { return Ok(()) };
-    match carrier.number_release(&found.id).await {
+        Err(error) => Err(error),
+    }
+}
+
+fn gone_is_fine(outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
+    match outcome {
         Err(error) if error.kind == ProviderErrorKind::NotFound => Ok(()),
         other => other,
     }

@@ -4,10 +4,13 @@
 //! are probed for, and are undone, and what it writes at its beginning, success and failure. The driver may die at any
 //! point: the lease runs out, and whoever drives next finds in the record what may have happened.
 
+mod acquire;
 mod buy;
 mod connect;
 mod give_back;
+mod take_in;
 
+pub mod import;
 pub mod link;
 pub mod purchase;
 pub mod release;
@@ -138,7 +141,8 @@ pub async fn hint(app: &App, op: &Operation) {
 async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Acted {
     match (&op.saga, step) {
         (Saga::Purchase(purchase), Step::Buy) => buy::act(app, op, purchase, started_at).await,
-        (Saga::Purchase(_) | Saga::Link(_), Step::Connect) => connect::act(app, op).await,
+        (Saga::Import(import), Step::ImportAtCarrier) => take_in::act(app, op, import).await,
+        (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::act(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::rebind(app, link).await,
         (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) => connect::disconnect(app, op).await,
         (Saga::Release(release), Step::ReleaseAtCarrier) => give_back::act(app, release).await,
@@ -150,7 +154,8 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
 async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
     match (&op.saga, step) {
         (Saga::Purchase(purchase), Step::Buy) => buy::probe(app, op, purchase).await,
-        (Saga::Purchase(_) | Saga::Link(_), Step::Connect) => connect::probe(app, op).await,
+        (Saga::Import(import), Step::ImportAtCarrier) => take_in::probe(app, op, import).await,
+        (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::probe(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::probe_rebind(app, link).await,
         // A removal is probed by removing again: what is gone is done. So are settings, by setting them again.
         (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect)
@@ -163,7 +168,8 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
 async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError> {
     match (&op.saga, step) {
         (Saga::Purchase(purchase), Step::Buy) => buy::undo(app, op, purchase).await,
-        (Saga::Purchase(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,
+        (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, import).await,
+        (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::undo_rebind(app, link).await,
         // Settings as they should be are nothing to undo.
         (Saga::Restore(_), Step::Configure) => Ok(()),
@@ -180,7 +186,7 @@ fn not_a_step(saga: &Saga, step: Step) -> String {
 fn failure_of(outcome: &Acted) -> Option<&ProviderError> {
     match outcome {
         Acted::Failed(error) => Some(error),
-        Acted::Done(_) | Acted::Suspicious(_) => None,
+        Acted::Done(_) | Acted::Outdated(_) | Acted::Suspicious(_) => None,
     }
 }
 
@@ -214,6 +220,8 @@ async fn finish(app: &App, mut op: Operation, status: OperationStatus) -> Result
     let writes = match (&op.saga, status == OperationStatus::Succeeded) {
         (Saga::Purchase(purchase), true) => purchase::commit(app, &op, purchase, now),
         (Saga::Purchase(purchase), false) => purchase::abort(app, &op, purchase, now),
+        (Saga::Import(import), true) => import::commit(app, &op, import, now),
+        (Saga::Import(import), false) => import::abort(app, &op, import, now),
         (Saga::Link(link), true) => link::commit(app, &op, link, now),
         (Saga::Link(link), false) => link::abort(&op, link),
         (Saga::Unlink(unlink), _) => unlink::commit(app, &op, unlink, now),

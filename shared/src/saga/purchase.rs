@@ -9,17 +9,15 @@
 //! ```
 
 use domain::catalog::Plan;
-use domain::claim::{Claim, ClaimState};
-use domain::number::{Link, LinkStatus, Number, NumberStatus};
+use domain::claim::Claim;
+use domain::number::Number;
 use domain::operation::{Operation, Purchase, Saga, Step, StepState};
-use domain::wallet::{Account, Entry, EntryKind, Hold, HoldState, WalletRef};
-use domain::{OperationId, TenantId, ids::EntryId, period};
+use domain::period;
 use jiff::Timestamp;
-use serde_json::json;
 use store::idempotency::Idempotency;
-use store::number::Bought;
 use store::{Guard, StoreError, TransactError, Write};
 
+use super::acquire::{self, Acquisition, News};
 use crate::App;
 
 /// What the beginning of a purchase writes.
@@ -42,136 +40,35 @@ pub struct Beginning<'a> {
 /// # Errors
 /// When an item cannot be encoded.
 pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
-    let Beginning { number, op, purchase, plan, idempotency } = beginning;
-    let tenant = &op.tenant_id;
-    let hold = Hold { cause: op.id.to_string(), amount: purchase.cost(), state: HoldState::Held };
-    let claim = claim(tenant, &op.id, number, &purchase.e164);
-    let mut writes = Vec::new();
-    if hold.amount.micros > 0 {
-        writes.extend(store::wallet::hold(tenant, &hold)?);
-    }
-    let place = purchase.included.then_some(plan.included);
-    writes.push(store::tenant::hold_one_more(tenant, plan.numbers, place));
-    writes.push(store::claim::take(&claim, purchase.previous_claim.as_ref())?);
-    writes.push(store::number::insert(number)?);
-    writes.push(store::operation::insert(op)?);
-    if let Some((key_hash, record)) = idempotency {
-        writes.push(store::idempotency::insert(tenant, key_hash, record)?);
-    }
-    if let Some(agent) = &purchase.agent {
-        writes.push(store::agent::link(tenant, &agent.agent_id)?);
-    }
-    writes.extend(number.project_id.as_ref().map(|project| store::project::join(tenant, project)));
-    Ok(writes)
+    let Beginning { number, op, purchase, plan, idempotency } = *beginning;
+    acquire::begin(&acquire::Beginning { number, op, plan, idempotency }, &acquisition(purchase))
 }
 
-fn claim(tenant: &TenantId, rev: &OperationId, number: &Number, e164: &domain::E164) -> Claim {
-    Claim {
-        e164: e164.clone(),
-        state: ClaimState::Held,
-        tenant_id: tenant.clone(),
-        number_id: number.id.clone(),
-        rev: rev.clone(),
-        until: None,
-        route: Some(number.route()),
+fn acquisition(purchase: &Purchase) -> Acquisition<'_> {
+    Acquisition {
+        e164: &purchase.e164,
+        cost: purchase.cost(),
+        included: purchase.included,
+        doubt: purchase.doubt,
+        previous_claim: purchase.previous_claim.as_ref(),
+        agent: purchase.agent.as_ref(),
+        carrier: purchase.bought.as_ref(),
+        connected: purchase.connected.as_ref(),
+        link_refused: purchase.link_refused.as_deref(),
+        news: News { done: "number.purchased", failed: "number.purchase_failed" },
     }
 }
 
-/// The transaction of a purchase that succeeded.
+/// The transaction of a purchase that succeeded. Its periods count from the day the carrier sold the number.
 pub(super) fn commit(app: &App, op: &Operation, purchase: &Purchase, now: Timestamp) -> Result<Vec<Write>, StoreError> {
-    let corrupt = |what: &str| StoreError::Corrupt(format!("a purchase is to be committed without {what}"));
-    let carrier = purchase.bought.as_ref().ok_or_else(|| corrupt("a number"))?;
-    let anchor = period::date_of(purchase.sold_at.ok_or_else(|| corrupt("a date of sale"))?);
-    let first = period::nth(anchor, 0).ok_or_else(|| corrupt("a period"))?;
-    let entry = Entry {
-        id: EntryId::fresh(&*app.ids, now),
-        kind: EntryKind::NumberCharge,
-        currency: purchase.price.currency,
-        postings: Entry::postings(purchase.cost().negated(), Account::Revenue),
-        number_id: Some(op.number_id.clone()),
-        period: Some(first),
-        operation_id: Some(op.id.clone()),
-        effective_at: now,
-        created_at: now,
-        explain: format!("{} from {} to {}, first period{}", purchase.e164, first.start, first.end, of_plan(purchase)),
-        lines: Vec::new(),
-    };
-    let agent = purchase.agent.as_ref().filter(|_| purchase.connected.is_some());
-    let link = link_of(purchase);
-    let done = Bought {
-        carrier,
-        platform: purchase.connected.as_ref(),
-        agent: agent.map(|agent| &agent.agent_id),
-        link: link.as_ref(),
-        anchor,
-        paid_through: first.end,
-        due_at: (first.end <= period::date_of(now)).then_some(now),
-    };
-    let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency: purchase.price.currency };
-    let mut writes = match purchase.cost().micros {
-        0 => Vec::from(store::wallet::charge(&wallet, &entry, 0)?),
-        _ => Vec::from(store::wallet::capture(&op.tenant_id, &op.id, purchase.cost(), &entry)?),
-    };
-    writes.push(store::number::bought(&wallet, &op.number_id, &op.id, &done)?);
-    writes.push(store::claim::reroute(
-        &purchase.e164,
-        &op.number_id,
-        &op.id,
-        Some(NumberStatus::Active),
-        done.agent,
-        done.platform,
-    )?);
-    writes.push(store::operation::update(op)?);
-    if let (Some(unlinked), None) = (&purchase.agent, agent) {
-        writes.push(store::agent::unlink(&op.tenant_id, &unlinked.agent_id));
-    }
-    let (id, amount) = (&op.number_id, purchase.cost());
-    let data = json!({ "number_id": id, "e164": purchase.e164, "operation_id": op.id, "amount": amount });
-    writes.push(super::event(app, op, "number.purchased", now, data)?);
-    Ok(writes)
-}
-
-fn of_plan(purchase: &Purchase) -> &'static str {
-    if purchase.included { ", included in the plan" } else { "" }
-}
-
-fn link_of(purchase: &Purchase) -> Option<Link> {
-    let linked = purchase.connected.as_ref().map(|_| Link { status: LinkStatus::Linked, reason: None });
-    let refused = purchase.link_refused.clone();
-    linked.or_else(|| refused.map(|reason| Link { status: LinkStatus::Failed, reason: Some(reason) }))
+    let unsold = || StoreError::Corrupt("a purchase is to be committed without a date of sale".into());
+    let anchor = period::date_of(purchase.sold_at.ok_or_else(unsold)?);
+    acquire::commit(app, op, &acquisition(purchase), anchor, now)
 }
 
 /// The transaction of a purchase that was undone.
 pub(super) fn abort(app: &App, op: &Operation, purchase: &Purchase, now: Timestamp) -> Result<Vec<Write>, StoreError> {
-    let tenant = &op.tenant_id;
-    let mut writes = Vec::new();
-    if purchase.cost().micros > 0 {
-        writes.extend(store::wallet::void(tenant, &op.id, purchase.cost())?);
-    }
-    writes.push(store::tenant::hold_one_less(tenant, purchase.included));
-    writes.push(give_up_claim(op, purchase, Guard::Claim, now)?);
-    writes.push(store::number::failed(tenant, &op.number_id, &op.id)?);
-    writes.push(store::operation::update(op)?);
-    writes.extend(purchase.agent.as_ref().map(|agent| store::agent::unlink(tenant, &agent.agent_id)));
-    writes.extend(op.project_id.as_ref().map(|project| store::project::leave(tenant, project)));
-    let code = op.failure.as_ref().map(|failure| failure.code.as_str());
-    let data = json!({ "number_id": op.number_id, "e164": purchase.e164, "operation_id": op.id, "code": code });
-    writes.push(super::event(app, op, "number.purchase_failed", now, data)?);
-    Ok(writes)
-}
-
-fn give_up_claim(op: &Operation, purchase: &Purchase, guard: Guard, now: Timestamp) -> Result<Write, StoreError> {
-    let ours = Claim {
-        e164: purchase.e164.clone(),
-        state: ClaimState::Held,
-        tenant_id: op.tenant_id.clone(),
-        number_id: op.number_id.clone(),
-        rev: op.id.clone(),
-        until: None,
-        route: None,
-    };
-    let after = ours.after_abort(purchase.previous_claim.clone(), purchase.doubt, now);
-    store::claim::replace(guard, &purchase.e164, &op.number_id, after.as_ref())
+    acquire::abort(app, op, &acquisition(purchase), now)
 }
 
 /// Moves a purchase to its next offer under the same hold: claims, number and record change in one transaction. `false`
@@ -201,9 +98,9 @@ pub(super) async fn swap(app: &App, op: &mut Operation) -> Result<bool, Transact
                 record.state = StepState::Pending;
             }
         }
-        let claim = claim(&op.tenant_id, &op.id, &number, &next.e164);
+        let claim = acquire::claim(&op.tenant_id, &op.id, &number, &next.e164);
         let writes = vec![
-            give_up_claim(op, &before, Guard::PreviousClaim, now)?,
+            acquire::give_up_claim(op, &acquisition(&before), Guard::PreviousClaim, now)?,
             store::claim::take(&claim, next.previous_claim.as_ref())?,
             store::number::swapped(&op.tenant_id, &op.number_id, &op.id, &next.e164)?,
             {

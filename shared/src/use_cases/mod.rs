@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod calls;
+pub mod import;
 pub mod numbers;
 pub mod operations;
 pub mod operator;

@@ -4,7 +4,7 @@
 
 use domain::catalog::{Plan, PriceLine};
 use domain::claim::Claim;
-use domain::number::{Number, NumberStatus};
+use domain::number::{Capabilities, Number, NumberStatus};
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
 use domain::ports::{Offer, SearchFilter};
 use domain::requirement::{OnFile, Papers};
@@ -54,15 +54,15 @@ pub struct Request {
     pub all_or_nothing: bool,
 }
 
-/// What a purchase came to.
+/// What a purchase (or an import) came to.
 #[derive(Debug)]
-pub enum Outcome {
-    /// Bought.
+pub enum Outcome<P = PurchasePreview> {
+    /// The tenant holds the number.
     Bought(Box<Number>, Operation),
     /// Still running, or needing an operator; the operation can be followed.
     Running(Operation),
     /// Only checked.
-    Previewed(PurchasePreview),
+    Previewed(P),
 }
 
 /// How a request wants to be answered.
@@ -103,15 +103,25 @@ pub async fn run(
         return attempt(app, caller, None, request, mode).await;
     }
     let key = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
-    if let Some(before) = repeated(app, caller, key, &request_hash).await? {
+    once(app, caller, (key, &request_hash), attempt(app, caller, Some((key, &request_hash)), request, mode)).await
+}
+
+/// Attempts what is asked for under a key that is new; for one that is not, answers what it stands for.
+pub(crate) async fn once<P>(
+    app: &App,
+    caller: &Caller,
+    (key, request_hash): (&str, &str),
+    attempt: impl Future<Output = Result<Outcome<P>, Error>>,
+) -> Result<Outcome<P>, Error> {
+    if let Some(before) = repeated(app, caller, key, request_hash).await? {
         return Ok(before);
     }
-    let refusal = match attempt(app, caller, Some((key, &request_hash)), request, mode).await {
+    let refusal = match attempt.await {
         Ok(outcome) => return Ok(outcome),
         Err(refusal) => refusal,
     };
     // The same request twice at once: what refused this one (the claim, the money, the limit) may be the other one's.
-    match repeated(app, caller, key, &request_hash).await {
+    match repeated(app, caller, key, request_hash).await {
         Ok(Some(outcome)) => Ok(outcome),
         Ok(None) | Err(Error::Store(_)) => Err(refusal),
         Err(error) => Err(error),
@@ -127,12 +137,39 @@ async fn attempt(
     mode: Mode,
 ) -> Result<Outcome, Error> {
     let wish = understand(app, caller, request)?;
+    let Allowed { agent, terms, on_file } =
+        allowed(app, caller, wish.line.price, wish.agent_id.as_ref(), wish.project_id.as_ref()).await?;
+    let offers = resolve(app, &wish, &on_file).await?;
+    if mode.dry_run {
+        return preview(app, caller, &wish, offers).await;
+    }
+    begin(app, caller, &wish, offers, agent, terms, idempotency, mode).await
+}
+
+/// What a tenant that may have one more number has it on.
+pub(crate) struct Allowed {
+    /// The agent as its platform knows it.
+    pub(crate) agent: Option<AgentBinding>,
+    /// The plan, and whether the number is one of those it includes.
+    pub(crate) terms: (Plan, bool),
+    /// The tenant's papers.
+    pub(crate) on_file: OnFile,
+}
+
+/// What plan, wallet, project and agent say to one more number at this price.
+pub(crate) async fn allowed(
+    app: &App,
+    caller: &Caller,
+    price: Money,
+    agent_id: Option<&AgentId>,
+    project_id: Option<&ProjectId>,
+) -> Result<Allowed, Error> {
     let tenant = &caller.tenant;
     let (standing, holdings, wallet, agent) = tokio::try_join!(
         async { app.store.tenant_get(tenant).await.map_err(Error::from) },
         async { app.store.holdings_get(tenant).await.map_err(Error::from) },
-        async { app.store.wallet_get(tenant, wish.line.price.currency).await.map_err(Error::from) },
-        agent_binding(app, caller, wish.agent_id.as_ref()),
+        async { app.store.wallet_get(tenant, price.currency).await.map_err(Error::from) },
+        agent_binding(app, caller, agent_id),
     )?;
     let plan = app.plan(standing.as_ref());
     if plan.numbers == 0 {
@@ -141,25 +178,20 @@ async fn attempt(
     if holdings.numbers >= plan.numbers {
         return Err(Error::NumberLimitReached(plan.numbers));
     }
-    if let Some(project) = &wish.project_id {
+    if let Some(project) = project_id {
         app.store.project_get(tenant, project).await?.ok_or(Error::NotFound)?;
     }
     let included = holdings.included < plan.included;
-    let price = wish.line.price;
     let available = wallet.map_or(0, |wallet| wallet.available);
     if !included && available < price.micros {
         return Err(insufficient(price, available));
     }
     let on_file = standing.map(|tenant| tenant.on_file).unwrap_or_default();
-    let offers = resolve(app, &wish, &on_file).await?;
-    if mode.dry_run {
-        return preview(app, caller, &wish, offers).await;
-    }
-    begin(app, caller, &wish, offers, agent, (plan, included), idempotency, mode).await
+    Ok(Allowed { agent, terms: (plan, included), on_file })
 }
 
 /// What this key stands for already, if anything.
-async fn repeated(app: &App, caller: &Caller, key: &str, request_hash: &str) -> Result<Option<Outcome>, Error> {
+async fn repeated<P>(app: &App, caller: &Caller, key: &str, request_hash: &str) -> Result<Option<Outcome<P>>, Error> {
     let Some(record) = app.store.idempotency_get(&caller.tenant, key).await? else { return Ok(None) };
     let Made::Operation(id) = &record.made else { return Err(Error::IdempotencyKeyReused) };
     if record.request_hash != request_hash {
@@ -307,7 +339,16 @@ async fn begin(
             connected: None,
             link_refused: None,
         };
-        let (number, mut op) = records(app, caller, wish, &purchase, offer);
+        let draft = Draft {
+            e164: offer.e164.clone(),
+            line: wish.line,
+            capabilities: offer.capabilities,
+            included,
+            name: wish.name.clone(),
+            fallback: wish.fallback.clone(),
+            project_id: wish.project_id.clone(),
+        };
+        let (number, mut op) = records(app, caller, draft, Saga::Purchase(Box::new(purchase.clone())));
         if mode.respond_async {
             (op.lease_until, op.due_at) = (None, Some(now));
         }
@@ -326,7 +367,7 @@ async fn begin(
             Ok(()) => return go_on(app, op, mode).await,
             Err(TransactError::Lost(guards)) => {
                 // Still here: somebody claimed this offer first, and the next one may be had.
-                refused(app, caller, wish, &guards, plan.numbers).await?;
+                refused(app, caller, wish.line.price, &guards, plan.numbers).await?;
             }
             Err(TransactError::Store(error)) => {
                 // It may have been written after all; then it is ours to go on with.
@@ -340,28 +381,40 @@ async fn begin(
     Err(Error::NumberUnavailable)
 }
 
-fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, offer: &Offer) -> (Number, Operation) {
+/// A number as it begins.
+pub(crate) struct Draft<'a> {
+    pub(crate) e164: E164,
+    pub(crate) line: &'a PriceLine,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) included: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) fallback: Option<E164>,
+    pub(crate) project_id: Option<ProjectId>,
+}
+
+/// A number that is pending, and the operation that is to change that.
+pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) -> (Number, Operation) {
     let now = app.clock.now();
     let (op_id, number_id) = (domain::OperationId::fresh(&*app.ids, now), domain::NumberId::fresh(&*app.ids, now));
     let number = Number {
         id: number_id.clone(),
         tenant_id: caller.tenant.clone(),
-        project_id: wish.project_id.clone(),
-        e164: purchase.e164.clone(),
-        country: purchase.country,
-        kind: purchase.kind,
-        carrier: wish.line.carrier,
+        project_id: draft.project_id.clone(),
+        e164: draft.e164,
+        country: draft.line.country,
+        kind: draft.line.kind,
+        carrier: draft.line.carrier,
         status: NumberStatus::Pending,
-        name: wish.name.clone(),
+        name: draft.name,
         notes: None,
         primary: false,
         locked: false,
         tags: Vec::new(),
-        capabilities: offer.capabilities,
-        price: purchase.price,
+        capabilities: draft.capabilities,
+        price: draft.line.price,
         price_change: None,
-        included: purchase.included,
-        fallback: wish.fallback.clone(),
+        included: draft.included,
+        fallback: draft.fallback,
         agent_id: None,
         link: None,
         carrier_ref: None,
@@ -375,21 +428,26 @@ fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, off
         open_operation_id: Some(op_id.clone()),
         created_at: now,
     };
-    let saga = Saga::Purchase(Box::new(purchase.clone()));
-    let op = Operation::begin(op_id, caller.tenant.clone(), number_id, wish.project_id.clone(), saga, &*app.clock);
+    let op = Operation::begin(op_id, caller.tenant.clone(), number_id, draft.project_id, saga, &*app.clock);
     (number, op)
 }
 
 /// Why a purchase could not begin; nothing when only the claim was lost.
-async fn refused(app: &App, caller: &Caller, wish: &Wish<'_>, guards: &[Guard], limit: u32) -> Result<(), Error> {
+pub(crate) async fn refused(
+    app: &App,
+    caller: &Caller,
+    price: Money,
+    guards: &[Guard],
+    limit: u32,
+) -> Result<(), Error> {
     let lost = |guard: Guard| guards.contains(&guard);
     if lost(Guard::Idempotency) {
         // The same request, twice at once: the other one began it, and its outcome is looked up by the key.
         return Err(Error::IdempotencyKeyReused);
     }
     if lost(Guard::Wallet) {
-        let wallet = app.store.wallet_get(&caller.tenant, wish.line.price.currency).await?;
-        return Err(insufficient(wish.line.price, wallet.map_or(0, |wallet| wallet.available)));
+        let wallet = app.store.wallet_get(&caller.tenant, price.currency).await?;
+        return Err(insufficient(price, wallet.map_or(0, |wallet| wallet.available)));
     }
     if lost(Guard::Holdings) {
         // Or another purchase took the plan's last free place between our read and our write; then the next try pays.
@@ -403,7 +461,7 @@ async fn refused(app: &App, caller: &Caller, wish: &Wish<'_>, guards: &[Guard], 
 }
 
 /// Drives a purchase that was begun, for as long as its caller can wait.
-async fn go_on(app: &App, op: Operation, mode: Mode) -> Result<Outcome, Error> {
+pub(crate) async fn go_on<P>(app: &App, op: Operation, mode: Mode) -> Result<Outcome<P>, Error> {
     if mode.respond_async {
         saga::hint(app, &op).await;
         return Ok(Outcome::Running(op));
@@ -433,7 +491,7 @@ pub(crate) async fn drive(app: &App, op: Operation) -> Operation {
     }
 }
 
-async fn outcome(app: &App, op: Operation) -> Result<Outcome, Error> {
+async fn outcome<P>(app: &App, op: Operation) -> Result<Outcome<P>, Error> {
     match op.status {
         OperationStatus::Running | OperationStatus::Waiting | OperationStatus::Stuck => Ok(Outcome::Running(op)),
         OperationStatus::Succeeded => {

@@ -260,7 +260,7 @@ fn beginning(op: &Operation, number: &Number) -> Result<Vec<Write>, store::Store
         Saga::Unlink(_) => saga::unlink::begin(op),
         Saga::Release(release) => saga::release::begin(op, release, number),
         Saga::Restore(_) => saga::restore::begin(op, number),
-        Saga::Purchase(_) | Saga::Suspend(_) | Saga::Resume(_) => {
+        Saga::Purchase(_) | Saga::Import(_) | Saga::Suspend(_) | Saga::Resume(_) => {
             Err(store::StoreError::Corrupt(format!("a {} begins elsewhere", op.saga.kind())))
         }
     }
@@ -274,9 +274,13 @@ async fn refused(app: &App, op: &Operation, guards: &[Guard]) -> Result<Error, E
     let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
     let why = match op.saga {
         Saga::Release(_) => releasable(&number),
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            serving(&number)
-        }
+        Saga::Purchase(_)
+        | Saga::Import(_)
+        | Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Restore(_) => serving(&number),
     };
     // Whatever it was, it is over by now: the same request may simply be sent again.
     Ok(why.err().unwrap_or(Error::OperationInProgress(None)))

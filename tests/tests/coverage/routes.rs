@@ -89,7 +89,7 @@ fn role(access: Access) -> String {
     let role = match access {
         Access::Public => return "nobody".into(),
         Access::Tenant(role) => role,
-        Access::Operator => shared::domain::tenant::Role::Operator,
+        Access::Operator | Access::OperatorOrTenant(_) => shared::domain::tenant::Role::Operator,
     };
     serde_json::to_value(role).unwrap().as_str().unwrap().to_owned()
 }

@@ -13,7 +13,7 @@ type Row = (&'static str, Stage, u16, Vec<(&'static str, Value)>);
 
 /// Functions that serve HTTP. A pointer leads into a JSON body; without one, the text is part of a TwiML answer.
 fn rows() -> Vec<Row> {
-    use Stage::{Due, Leaving, Linked, OnOffer, Stuck, ToppingUp, Unlinked};
+    use Stage::{ByHand, Due, Leaving, Linked, OnOffer, Stuck, ToppingUp, Unlinked};
     let (number, agent, op, project) = (id("num"), id("agt"), id("op"), id("prj"));
     vec![
         (
@@ -61,6 +61,16 @@ fn rows() -> Vec<Row> {
             Unlinked,
             200,
             vec![("/number/agent_id", json!(agent)), ("/operation/status", json!("succeeded"))],
+        ),
+        (
+            "import-number",
+            ByHand,
+            201,
+            vec![
+                ("/number/e164", json!(world::E164)),
+                ("/number/link/status", json!("linked")),
+                ("/operation/kind", json!("import")),
+            ],
         ),
         ("list-agents", OnOffer, 200, vec![("/items/0/id", json!(agent)), ("/next_cursor", json!(null))]),
         ("list-calls", Linked, 200, vec![("/items", json!([]))]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::agent::{Agent, AgentStatus, Platform};
-use domain::number::{Capabilities, Carrier, CarrierRef, Number, NumberStatus};
+use domain::number::{AtEnd, Capabilities, Carrier, CarrierRef, Number, NumberStatus};
 use domain::numbering::NumberKind;
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga, Step, StepState};
 use domain::ports::BuyOrder;
@@ -32,6 +32,8 @@ pub(crate) const AUTH_TOKEN: &str = "00000000000000000000000000000000";
 pub(crate) enum Stage {
     /// On offer.
     OnOffer,
+    /// The operator's own: bought by hand.
+    ByHand,
     /// Being bought; nobody is working on it.
     Begun,
     /// Being bought, and stuck.
@@ -76,6 +78,12 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
     let agent = agent_and_project(&system.undisturbed).await;
     match stage {
         Stage::OnOffer => {}
+        Stage::ByHand => {
+            let (tag, webhooks) = ("The operator's own".into(), system.undisturbed.webhooks(&tenant()));
+            let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks, sms: true };
+            let carrier = system.undisturbed.providers.carrier(Carrier::Twilio).await.unwrap();
+            let _ = carrier.number_buy(&order).await.unwrap();
+        }
         Stage::Begun => drop(begin(&system.undisturbed, OperationStatus::Running, None).await),
         Stage::Stuck => drop(begin(&system.undisturbed, OperationStatus::Stuck, None).await),
         Stage::Unlinked => buy(&system.undisturbed, None).await,
@@ -141,7 +149,7 @@ async fn bought_long_ago(app: &App) {
     };
     let sold = app.providers.carrier(Carrier::Twilio).await.unwrap().number_buy(&order).await.unwrap();
     let Saga::Purchase(purchase) = &mut op.saga else { unreachable!("a purchase was begun") };
-    purchase.bought = Some(CarrierRef { id: sold.id, tag: sold.tag });
+    purchase.bought = Some(CarrierRef { id: sold.id, tag: sold.tag, at_end: AtEnd::Release });
     purchase.sold_at = Some(app.clock.now() - SignedDuration::from_hours(40 * 24));
     let step = op.steps.iter_mut().find(|record| record.step == Step::Buy).unwrap();
     step.state = StepState::Finished;

@@ -30,7 +30,7 @@ pub(crate) async fn play(scenario: Scenario, driver: Driver, fault: Fault) {
         stage.ask(&[]).await.expect("an answer");
         within_a_quarter_of_an_hour(&stage).await;
     }
-    ended(&stage, fault.ending(scenario), fault.leaves_doubt()).await;
+    ended(&stage, fault.ending(scenario), fault.leaves_doubt(scenario)).await;
 }
 
 /// The fault goes on, and so does time: minutes, or a day.
@@ -131,7 +131,7 @@ async fn resume(stage: &Stage) {
     stage.app.verify().await;
     let number = world::number(&stage.app, &stage.tenant, &op).await;
     let status = match op.saga {
-        Saga::Purchase(_) => NumberStatus::Pending,
+        Saga::Purchase(_) | Saga::Import(_) => NumberStatus::Pending,
         Saga::Release(_) => NumberStatus::Releasing,
         Saga::Link(_) | Saga::Unlink(_) => NumberStatus::Active,
         Saga::Suspend(_) => NumberStatus::PastDue,
@@ -140,7 +140,7 @@ async fn resume(stage: &Stage) {
     assert_eq!((number.status, &number.open_operation_id), (status, &Some(op.id.clone())));
     assert_eq!(world::claim(&stage.app, &number).await.map(|claim| claim.state), Some(ClaimState::Held));
     let wallet = world::wallet(&stage.app, &stage.tenant).await;
-    assert_eq!(wallet.held, if stage.scenario.is_purchase() { PRICE } else { 0 });
+    assert_eq!(wallet.held, if stage.scenario.is_purchase() || stage.scenario.is_import() { PRICE } else { 0 });
 
     let operator = stage.app.operator().await;
     let shown = stage.app.get(&operator, "/v1/operator/operations?status=stuck").await.expect(200);
@@ -163,9 +163,9 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
 
     let number = world::number(app, tenant, &op).await;
     let (status, agent) = match (scenario.kind(), ending) {
-        ("purchase", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
-        ("purchase", Ending::Unlinked) | ("unlink", _) => (NumberStatus::Active, None),
-        ("purchase", _) => (NumberStatus::Failed, None),
+        ("purchase" | "import", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
+        ("purchase" | "import", Ending::Unlinked) | ("unlink", _) => (NumberStatus::Active, None),
+        ("purchase" | "import", _) => (NumberStatus::Failed, None),
         ("link", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
         ("link", _) => (NumberStatus::Active, stage.agent_before.as_ref()),
         (_, _) => (NumberStatus::Released, None),
@@ -180,6 +180,13 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let tag = number.carrier_ref.as_ref().map(|known| known.tag.as_str());
     let active = status == NumberStatus::Active;
     assert_eq!(says, if active { vec![(Some(number.e164.as_str()), tag)] } else { vec![] });
+    // What the operator owned before is there whatever happens; and as it was, unless it is a tenant's.
+    if let Some(own) = &stage.own {
+        let is =
+            world::at_carrier(app, number.e164.as_str()).await.expect("the operator's own number is never removed");
+        let same = if active { is["id"] == own["id"] && is["trunk"].is_null() } else { is == *own };
+        assert!(same, "{is} is not what {own} was");
+    }
     let known = world::ours(app, "vapi").await;
     let says: Vec<_> = known.iter().map(|number| number["agent"].as_str()).collect();
     assert_eq!(says, agent.iter().map(|agent| Some(agent.as_str())).collect::<Vec<_>>());
@@ -190,7 +197,11 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let balance = OPENING - if charges == 1 { PRICE } else { 0 };
     assert_eq!((wallet.balance, wallet.held, wallet.available), (balance, 0, balance));
 
-    let doubt = matches!(&op.saga, Saga::Purchase(purchase) if purchase.doubt);
+    let doubt = match &op.saga {
+        Saga::Purchase(purchase) => purchase.doubt,
+        Saga::Import(import) => import.doubt,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
+    };
     assert!(doubt || !in_doubt, "nobody knows whether it was sold, and the operation is sure: {op:?}");
     let claim = world::claim(app, &number).await.map(|claim| claim.state);
     let stands = match (status, doubt) {
@@ -215,7 +226,7 @@ async fn repeated(stage: &Stage, ending: Ending) {
     let (first, second) = (stage.ask(&[]).await, stage.ask(&[]).await);
     let (first, second) = (first.expect("an answer"), second.expect("an answer"));
     match (stage.scenario.kind(), ending) {
-        ("purchase" | "release", _) => {
+        ("purchase" | "import" | "release", _) => {
             assert_eq!((first.status, &first.body), (second.status, &second.body));
             assert!(world::dump(app).await == before, "a request that was repeated did something");
             let id = if ending == Ending::Failed { "/operation_id" } else { "/operation/id" };

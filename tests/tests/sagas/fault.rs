@@ -174,17 +174,26 @@ impl Fault {
     /// How this scenario ends with this fault in it.
     pub(crate) fn ending(&self, scenario: Scenario) -> Ending {
         let natural = scenario.natural();
-        let at_the_end = matches!(self.operation.as_str(), "numbers.get" | "numbers.delete");
+        let undoing = self.undoes_an_import(scenario);
+        let at_the_end = match self.operation.as_str() {
+            "numbers.get" | "numbers.update" if scenario.is_import() => undoing,
+            "numbers.update" => scenario == Scenario::ReleaseImported,
+            operation => matches!(operation, "numbers.get" | "numbers.delete"),
+        };
         if !self.is_final(at_the_end) {
             return natural;
         }
         match (self.party, self.operation.as_str()) {
             // Nothing has begun by then, and the request may be repeated.
             ("twilio", "numbers.search") => natural,
+            ("twilio", "numbers.list") if scenario.is_import() && self.after == 0 => natural,
+            ("twilio", "numbers.get" | "numbers.update") if scenario.is_import() && !undoing => Ending::Failed,
             ("twilio", "numbers.create") if self.kind == Kind::Taken && scenario.is_any() => natural,
             ("twilio", "numbers.list" | "numbers.create") => Ending::Failed,
             ("vapi", "numbers.list" | "numbers.create") => scenario.without_platform(),
             ("vapi", "numbers.update") => Ending::Failed,
+            ("twilio", "numbers.update") if natural == Ending::Failed => Ending::StuckThenFailed,
+            ("twilio", "numbers.update") => Ending::StuckThenSucceeded,
             ("twilio" | "vapi", "numbers.get" | "numbers.delete") if natural == Ending::Failed => {
                 Ending::StuckThenFailed
             }
@@ -193,10 +202,16 @@ impl Fault {
         }
     }
 
-    /// Whether the carrier may have sold although nobody will ever know: the number stays blocked after the failure.
-    pub(crate) fn leaves_doubt(&self) -> bool {
+    /// Whether this strikes when an imported number is put back: the first calls of their sort make it ours.
+    fn undoes_an_import(&self, scenario: Scenario) -> bool {
+        scenario == Scenario::ImportAllOrNothingRefused && self.after > 0
+    }
+
+    /// Whether the carrier may have done it although nobody will ever know: the number stays blocked after the failure.
+    pub(crate) fn leaves_doubt(&self, scenario: Scenario) -> bool {
         let silent = matches!(self.kind, Kind::ServerError | Kind::Timeout) && self.span == Span::ADay;
-        self.party == "twilio" && self.operation == "numbers.create" && silent
+        let takes_in = self.operation == "numbers.update" && scenario.is_import() && !self.undoes_an_import(scenario);
+        self.party == "twilio" && (self.operation == "numbers.create" || takes_in) && silent
     }
 }
 

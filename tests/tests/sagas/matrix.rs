@@ -111,6 +111,10 @@ sagas! {
     a_purchase_whose_agent_is_refused_survives: PurchaseLinkedRefused,
     a_purchase_of_all_or_nothing_survives: PurchaseAllOrNothing,
     the_undoing_of_a_purchase_survives: PurchaseAllOrNothingRefused,
+    an_import_survives: Import,
+    an_import_with_an_agent_survives: ImportLinked,
+    an_import_whose_agent_is_refused_survives: ImportLinkedRefused,
+    the_undoing_of_an_import_survives: ImportAllOrNothingRefused,
     a_link_survives: LinkFresh,
     a_link_that_is_refused_survives: LinkFreshRefused,
     a_relink_survives: Relink,
@@ -118,4 +122,5 @@ sagas! {
     an_unlink_survives: Unlink,
     a_release_of_a_linked_number_survives: ReleaseLinked,
     a_release_of_an_unlinked_number_survives: ReleaseUnlinked,
+    the_detaching_of_an_imported_number_survives: ReleaseImported,
 }

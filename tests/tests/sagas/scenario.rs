@@ -20,6 +20,12 @@ pub(crate) enum Scenario {
     PurchaseAllOrNothing,
     /// The platform refuses, and the number is given back.
     PurchaseAllOrNothingRefused,
+    Import,
+    ImportLinked,
+    /// The platform refuses, and the number is kept without an agent.
+    ImportLinkedRefused,
+    /// The platform refuses, and the number is put back to what it was.
+    ImportAllOrNothingRefused,
     LinkFresh,
     LinkFreshRefused,
     Relink,
@@ -27,6 +33,8 @@ pub(crate) enum Scenario {
     Unlink,
     ReleaseLinked,
     ReleaseUnlinked,
+    /// Of an imported number: it is put back to what it was.
+    ReleaseImported,
 }
 
 /// Who drives the saga.
@@ -53,17 +61,27 @@ pub(crate) struct Stage {
     pub(crate) scenario: Scenario,
     pub(crate) tenant: Tenant,
     pub(crate) request: Request,
+    /// Of whoever sends the request.
+    pub(crate) token: String,
+    /// The operator's own number as the carrier had it before it was imported.
+    pub(crate) own: Option<Value>,
     /// Who answers before, by the platform's id.
     pub(crate) agent_before: Option<String>,
     /// Who is to answer, by the platform's id.
     pub(crate) agent_after: Option<String>,
 }
 
+/// A number the operator bought by hand.
+const OWN: &str = "+12125550188";
 const KEY: &str = "the one key";
 
 impl Scenario {
     pub(crate) const fn is_purchase(self) -> bool {
         matches!(self.kind().as_bytes(), b"purchase")
+    }
+
+    pub(crate) const fn is_import(self) -> bool {
+        matches!(self.kind().as_bytes(), b"import")
     }
 
     pub(crate) const fn is_any(self) -> bool {
@@ -80,9 +98,10 @@ impl Scenario {
             | Self::PurchaseLinkedRefused
             | Self::PurchaseAllOrNothing
             | Self::PurchaseAllOrNothingRefused => "purchase",
+            Self::Import | Self::ImportLinked | Self::ImportLinkedRefused | Self::ImportAllOrNothingRefused => "import",
             Self::LinkFresh | Self::LinkFreshRefused | Self::Relink | Self::RelinkRefused => "link",
             Self::Unlink => "unlink",
-            Self::ReleaseLinked | Self::ReleaseUnlinked => "release",
+            Self::ReleaseLinked | Self::ReleaseUnlinked | Self::ReleaseImported => "release",
         }
     }
 
@@ -90,56 +109,72 @@ impl Scenario {
     pub(crate) const fn refusal(self) -> Option<(&'static str, &'static str, Option<&'static str>)> {
         match self {
             Self::PurchaseAnyTaken => Some(("twilio", "numbers.create", Some("21422"))),
-            Self::PurchaseLinkedRefused | Self::PurchaseAllOrNothingRefused | Self::LinkFreshRefused => {
-                Some(("vapi", "numbers.create", None))
-            }
+            Self::PurchaseLinkedRefused
+            | Self::PurchaseAllOrNothingRefused
+            | Self::ImportLinkedRefused
+            | Self::ImportAllOrNothingRefused
+            | Self::LinkFreshRefused => Some(("vapi", "numbers.create", None)),
             Self::RelinkRefused => Some(("vapi", "numbers.update", None)),
             Self::PurchaseExact
             | Self::PurchaseAny
             | Self::PurchaseLinked
             | Self::PurchaseAllOrNothing
+            | Self::Import
+            | Self::ImportLinked
             | Self::LinkFresh
             | Self::Relink
             | Self::Unlink
             | Self::ReleaseLinked
-            | Self::ReleaseUnlinked => None,
+            | Self::ReleaseUnlinked
+            | Self::ReleaseImported => None,
         }
     }
 
     /// How it ends when nothing else goes wrong.
     pub(crate) const fn natural(self) -> Ending {
         match self {
-            Self::PurchaseLinkedRefused => Ending::Unlinked,
-            Self::PurchaseAllOrNothingRefused | Self::LinkFreshRefused | Self::RelinkRefused => Ending::Failed,
+            Self::PurchaseLinkedRefused | Self::ImportLinkedRefused => Ending::Unlinked,
+            Self::PurchaseAllOrNothingRefused
+            | Self::ImportAllOrNothingRefused
+            | Self::LinkFreshRefused
+            | Self::RelinkRefused => Ending::Failed,
             Self::PurchaseExact
             | Self::PurchaseAny
             | Self::PurchaseAnyTaken
             | Self::PurchaseLinked
             | Self::PurchaseAllOrNothing
+            | Self::Import
+            | Self::ImportLinked
             | Self::LinkFresh
             | Self::Relink
             | Self::Unlink
             | Self::ReleaseLinked
-            | Self::ReleaseUnlinked => Ending::Succeeded,
+            | Self::ReleaseUnlinked
+            | Self::ReleaseImported => Ending::Succeeded,
         }
     }
 
     /// How it ends when the platform will not know the number.
     pub(crate) const fn without_platform(self) -> Ending {
         match self {
-            Self::PurchaseLinked | Self::PurchaseLinkedRefused => Ending::Unlinked,
+            Self::PurchaseLinked | Self::PurchaseLinkedRefused | Self::ImportLinked | Self::ImportLinkedRefused => {
+                Ending::Unlinked
+            }
             Self::PurchaseExact
             | Self::PurchaseAny
             | Self::PurchaseAnyTaken
             | Self::PurchaseAllOrNothing
             | Self::PurchaseAllOrNothingRefused
+            | Self::Import
+            | Self::ImportAllOrNothingRefused
             | Self::LinkFresh
             | Self::LinkFreshRefused
             | Self::Relink
             | Self::RelinkRefused
             | Self::Unlink
             | Self::ReleaseLinked
-            | Self::ReleaseUnlinked => Ending::Failed,
+            | Self::ReleaseUnlinked
+            | Self::ReleaseImported => Ending::Failed,
         }
     }
 
@@ -148,7 +183,19 @@ impl Scenario {
         let app = TestApp::start().await;
         let tenant = app.tenant("PRO", "10.00").await;
         let (mut agent_before, mut agent_after) = (None, None);
-        let request = if self.is_purchase() {
+        let imports = self.is_import() || self == Self::ReleaseImported;
+        let own = if imports { Some(bought_by_hand(&app).await) } else { None };
+        let operator = if imports { app.operator().await.token } else { String::new() };
+        let import = json!({ "carrier": "twilio", "e164": OWN, "tenant_id": tenant.id });
+        let request = if self.is_import() {
+            let mut body = import;
+            if self != Self::Import {
+                let (agent, known) = agent(&app, &tenant, "after").await;
+                (body["agent_id"], agent_after) = (json!(agent), Some(known));
+                body["all_or_nothing"] = json!(self == Self::ImportAllOrNothingRefused);
+            }
+            Request { method: Method::POST, path: "/v1/numbers/import".into(), body: Some(body) }
+        } else if self.is_purchase() {
             let mut body = if self.is_any() {
                 json!({ "country": "US", "area_code": "212" })
             } else {
@@ -167,7 +214,15 @@ impl Scenario {
                 let (agent, known) = agent(&app, &tenant, "before").await;
                 (body["agent_id"], agent_before) = (json!(agent), Some(known));
             }
-            let number = app.post(&tenant, "/v1/numbers", "bought before", body).await.expect(201).text("/number/id");
+            let number = if self == Self::ReleaseImported {
+                let body =
+                    json!({ "carrier": "twilio", "e164": OWN, "tenant_id": tenant.id, "agent_id": body["agent_id"] });
+                let operator = Tenant { id: String::new(), token: operator.clone() };
+                app.post(&operator, "/v1/numbers/import", "imported before", body).await
+            } else {
+                app.post(&tenant, "/v1/numbers", "bought before", body).await
+            };
+            let number = number.expect(201).text("/number/id");
             let its_agent = format!("/v1/numbers/{number}/agent");
             match self.kind() {
                 "link" => {
@@ -179,8 +234,26 @@ impl Scenario {
                 _ => Request { method: Method::DELETE, path: format!("/v1/numbers/{number}"), body: None },
             }
         };
-        Stage { app, scenario: self, tenant, request, agent_before, agent_after }
+        let token = if self.is_import() { operator } else { tenant.token.clone() };
+        Stage { app, scenario: self, tenant, request, token, own, agent_before, agent_after }
     }
+}
+
+/// The operator buys a number past the product, in the same account, and sets it up as it likes.
+async fn bought_by_hand(app: &TestApp) -> Value {
+    let _ = app.local("simulators/twilio/stock", Some(json!({ "e164": [OWN] }))).await.expect(200);
+    let twilio = &app.system.simulators.twilio;
+    let url = format!("{}/2010-04-01/Accounts/{}/IncomingPhoneNumbers.json", twilio.url, twilio.account_sid);
+    let order = reqwest::Client::new().post(url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token));
+    let order = order.form(&[
+        ("PhoneNumber", OWN),
+        ("FriendlyName", "Reception"),
+        ("VoiceUrl", "https://before.example.test/voice"),
+        ("StatusCallback", "https://before.example.test/status"),
+        ("TrunkSid", "TK0123456789abcdef0123456789abcdef"),
+    ]);
+    assert_eq!(order.send().await.expect("an answer").status().as_u16(), 201);
+    crate::world::at_carrier(app, OWN).await.expect("it was bought")
 }
 
 /// An agent: our id and the platform's.
@@ -223,6 +296,6 @@ impl Stage {
         let Request { method, path, body } = self.request.clone();
         let mut headers = headers.to_vec();
         headers.push(("Idempotency-Key", KEY));
-        self.app.invoke(method, &path, &self.tenant.token, &headers, body).await
+        self.app.invoke(method, &path, &self.token, &headers, body).await
     }
 }

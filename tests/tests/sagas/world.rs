@@ -75,6 +75,12 @@ pub(crate) async fn ours(app: &TestApp, party: &str) -> Vec<Value> {
     numbers.into_iter().filter(|number| number["name"].as_str().is_some_and(|name| name.starts_with(&tag))).collect()
 }
 
+/// A number of the carrier's account, whoever's name it has.
+pub(crate) async fn at_carrier(app: &TestApp, e164: &str) -> Option<Value> {
+    let state = app.state("twilio").await;
+    state["numbers"].as_array().into_iter().flatten().find(|number| number["e164"] == e164).cloned()
+}
+
 pub(crate) fn id(tenant: &Tenant) -> TenantId {
     tenant.id.parse().expect("a tenant's id")
 }

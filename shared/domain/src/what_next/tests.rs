@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::agent::Platform;
-use crate::number::{Capabilities, CarrierRef, PlatformRef};
-use crate::operation::{AgentBinding, Link, Purchase, Release, ReleaseWhy, StepRecord, Unlink};
+use crate::number::{AtEnd, Before, Capabilities, CarrierRef, PlatformRef};
+use crate::operation::{AgentBinding, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, StepRecord, Unlink};
+use crate::ports::{NumberSettings, Webhooks};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
 use Reason::{AddressRequired, BundleRequired, LimitReached, Other, Taken};
 
@@ -37,6 +38,12 @@ enum Kind {
     PurchaseFor,
     /// A number for an agent, given back if it cannot be linked.
     PurchaseAllOrNothing,
+    /// A number of the operator's own, for no agent.
+    Import,
+    /// A number of the operator's own for an agent, kept if it cannot be linked.
+    ImportFor,
+    /// A number of the operator's own for an agent, put back to what it was if it cannot be linked.
+    ImportAllOrNothing,
     /// An agent for a number that has none.
     Link,
     /// Another agent for a number.
@@ -49,11 +56,14 @@ enum Kind {
     ReleaseUnlinked,
 }
 
-const ALL: [Kind; 10] = [
+const ALL: [Kind; 13] = [
     Kind::Purchase,
     Kind::PurchaseAny,
     Kind::PurchaseFor,
     Kind::PurchaseAllOrNothing,
+    Kind::Import,
+    Kind::ImportFor,
+    Kind::ImportAllOrNothing,
     Kind::Link,
     Kind::Relink,
     Kind::Unlink,
@@ -67,7 +77,13 @@ fn e164(line: u16) -> crate::E164 {
 }
 
 fn carrier_ref() -> CarrierRef {
-    CarrierRef { id: "PN1".into(), tag: format!("test-{HEX}") }
+    CarrierRef { id: "PN1".into(), tag: format!("test-{HEX}"), at_end: AtEnd::Release }
+}
+
+fn before(name: &str) -> Before {
+    let webhooks =
+        Webhooks { voice: "https://example.test/".into(), voice_fallback: String::new(), status: String::new() };
+    Before { name: name.into(), settings: NumberSettings::by_webhooks(webhooks) }
 }
 
 fn platform_ref() -> PlatformRef {
@@ -109,6 +125,24 @@ fn saga(kind: Kind) -> Saga {
             link_refused: None,
         }))
     };
+    let import = |agent, all_or_nothing| {
+        Saga::Import(Box::new(Import {
+            e164: e164(123),
+            country: crate::CountryCode::US,
+            kind: crate::numbering::NumberKind::Local,
+            price: crate::Money::from_micros(1_500_000, crate::Currency::USD),
+            included: false,
+            on_end: OnEnd::Detach,
+            before: before("the operator's own"),
+            doubt: false,
+            previous_claim: None,
+            agent,
+            all_or_nothing,
+            imported: None,
+            connected: None,
+            link_refused: None,
+        }))
+    };
     let link =
         |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
     let release = |agent_id, platform| {
@@ -120,6 +154,9 @@ fn saga(kind: Kind) -> Saga {
         Kind::PurchaseAny => purchase(&[124, 125], None, false),
         Kind::PurchaseFor => purchase(&[124, 125], Some(agent), false),
         Kind::PurchaseAllOrNothing => purchase(&[], Some(agent), true),
+        Kind::Import => import(None, false),
+        Kind::ImportFor => import(Some(agent), false),
+        Kind::ImportAllOrNothing => import(Some(agent), true),
         Kind::Link => Saga::Link(Box::new(link(None))),
         Kind::Relink => Saga::Link(Box::new(link(Some(platform_ref())))),
         Kind::Unlink => Saga::Unlink(Box::new(Unlink { e164: e164(123), agent_id, platform: Some(platform_ref()) })),
@@ -163,6 +200,7 @@ fn error(kind: ProviderErrorKind) -> ProviderError {
 fn learned(step: Step) -> Learned {
     match step {
         Step::Buy => Learned::Bought(carrier_ref(), start()),
+        Step::ImportAtCarrier => Learned::Imported(carrier_ref()),
         Step::Connect | Step::Rebind => Learned::Connected(platform_ref()),
         Step::Disconnect | Step::ReleaseAtCarrier => Learned::Nothing,
     }
@@ -171,7 +209,7 @@ fn learned(step: Step) -> Learned {
 fn purchase(op: &Operation) -> &Purchase {
     match &op.saga {
         Saga::Purchase(purchase) => purchase,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
+        Saga::Import(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
             panic!("not a purchase")
         }
     }
@@ -318,6 +356,8 @@ fn every_saga_begins_with_its_first_step() {
     check(Kind::PurchaseAny, "act buy");
     check(Kind::PurchaseFor, "act buy");
     check(Kind::PurchaseAllOrNothing, "act buy");
+    check(Kind::Import, "act import_at_carrier");
+    check(Kind::ImportFor, "act import_at_carrier");
     check(Kind::Link, "act connect");
     check(Kind::Relink, "act rebind");
     check(Kind::Unlink, "act disconnect");
@@ -336,6 +376,9 @@ fn a_step_that_is_done_leads_to_the_next() {
     check(Kind::Purchase, Step::Buy, "commit");
     check(Kind::PurchaseFor, Step::Buy, "act connect");
     check(Kind::PurchaseFor, Step::Connect, "commit");
+    check(Kind::Import, Step::ImportAtCarrier, "commit");
+    check(Kind::ImportFor, Step::ImportAtCarrier, "act connect");
+    check(Kind::ImportFor, Step::Connect, "commit");
     check(Kind::Link, Step::Connect, "commit");
     check(Kind::Relink, Step::Rebind, "commit");
     check(Kind::Unlink, Step::Disconnect, "commit");
@@ -376,6 +419,19 @@ fn what_a_failed_act_leads_to() {
     check(Kind::PurchaseAny, Step::Buy, &[&[("swap", taken)], &buying[..]].concat());
     check(Kind::PurchaseFor, Step::Buy, &[&[("swap", taken)], &buying[..]].concat());
 
+    let importing: [(&str, &[ProviderErrorKind]); 8] = [
+        ("abort number_unavailable", taken),
+        ("abort not_found", &[NotFound]),
+        ("abort address_required", &[Rejected(AddressRequired)]),
+        ("abort bundle_required", &[Rejected(BundleRequired)]),
+        ("abort carrier_unavailable", &[Rejected(LimitReached), Rejected(Other)]),
+        ("abort carrier_not_configured", &[Misconfigured]),
+        ("wait 60 s, then act import_at_carrier", did_not_happen),
+        ("probe import_at_carrier", &[Unknown]),
+    ];
+    check(Kind::Import, Step::ImportAtCarrier, &importing);
+    check(Kind::ImportFor, Step::ImportAtCarrier, &importing);
+
     let connecting = |refused: &'static str| {
         [
             (refused, &refused_or_set_up_wrong[..]),
@@ -385,6 +441,8 @@ fn what_a_failed_act_leads_to() {
     };
     check(Kind::PurchaseFor, Step::Connect, &connecting("commit"));
     check(Kind::PurchaseAllOrNothing, Step::Connect, &connecting("undo buy"));
+    check(Kind::ImportFor, Step::Connect, &connecting("commit"));
+    check(Kind::ImportAllOrNothing, Step::Connect, &connecting("undo import_at_carrier"));
     check(Kind::Link, Step::Connect, &connecting("abort platform_unavailable"));
     check(
         Kind::Relink,
@@ -418,6 +476,8 @@ fn what_a_look_leads_to() {
     check(Kind::Purchase, Step::Buy, there(Step::Buy), "commit");
     check(Kind::PurchaseFor, Step::Buy, there(Step::Buy), "act connect");
     check(Kind::PurchaseFor, Step::Connect, there(Step::Connect), "commit");
+    check(Kind::Import, Step::ImportAtCarrier, there(Step::ImportAtCarrier), "commit");
+    check(Kind::ImportFor, Step::Connect, there(Step::Connect), "commit");
     check(Kind::Link, Step::Connect, there(Step::Connect), "commit");
     check(Kind::Relink, Step::Rebind, there(Step::Rebind), "commit");
     check(Kind::Release, Step::Disconnect, there(Step::Disconnect), "act release_at_carrier");
@@ -426,6 +486,7 @@ fn what_a_look_leads_to() {
     check(Kind::PurchaseFor, Step::Connect, Probed::Absent, "wait 90 s, then probe connect");
     check(Kind::Link, Step::Connect, Probed::Absent, "wait 90 s, then probe connect");
     check(Kind::Relink, Step::Rebind, Probed::Absent, "wait 60 s, then act rebind");
+    check(Kind::Import, Step::ImportAtCarrier, Probed::Absent, "wait 60 s, then act import_at_carrier");
     check(Kind::Unlink, Step::Disconnect, Probed::Absent, "wait 60 s, then act disconnect");
     check(Kind::Release, Step::ReleaseAtCarrier, Probed::Absent, "wait 60 s, then act release_at_carrier");
     // Somebody else's: as good as taken.
@@ -433,6 +494,7 @@ fn what_a_look_leads_to() {
     check(Kind::PurchaseAny, Step::Buy, Probed::Foreign, "swap");
     check(Kind::PurchaseFor, Step::Connect, Probed::Foreign, "commit");
     check(Kind::PurchaseAllOrNothing, Step::Connect, Probed::Foreign, "undo buy");
+    check(Kind::Import, Step::ImportAtCarrier, Probed::Foreign, "abort number_unavailable");
     check(Kind::Link, Step::Connect, Probed::Foreign, "abort platform_unavailable");
     check(Kind::Unlink, Step::Disconnect, Probed::Foreign, "stuck needs_operator");
     check(Kind::Release, Step::ReleaseAtCarrier, Probed::Foreign, "stuck needs_operator");

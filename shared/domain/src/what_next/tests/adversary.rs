@@ -180,10 +180,11 @@ impl Driver {
         let begun = self.now;
         started(&mut self.op, step, begun);
         self.now += secs(event.takes_s);
-        let in_doubt = Doubt { since: begun, absent_at: Vec::new() };
+        // What may be repeated is no doubt to whatever comes after it.
+        let in_doubt = (!step.repeatable()).then(|| Doubt { since: begun, absent_at: Vec::new() });
         let outcome = match event.answer {
             Answer::Death => {
-                self.doubt = Some(in_doubt);
+                self.doubt = in_doubt;
                 return self.die();
             }
             Answer::Yes | Answer::YesButAbsent => Acted::Done(learned(step)),
@@ -192,7 +193,7 @@ impl Driver {
             Answer::No(kind) | Answer::Failed(kind) => Acted::Failed(error(kind)),
         };
         if matches!(&outcome, Acted::Failed(error) if !error.did_not_happen()) {
-            self.doubt = Some(in_doubt);
+            self.doubt = in_doubt;
         }
         self.take_in(|op, now| acted(op, step, outcome, now));
     }

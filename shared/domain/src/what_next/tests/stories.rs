@@ -239,3 +239,53 @@ fn an_end_the_books_contradict_is_left_to_a_person_and_tried_again_when_resumed(
     resumed(&mut op, now);
     assert_eq!(shown(&op, now), "abort number_unavailable");
 }
+
+fn import(op: &Operation) -> &Import {
+    match &op.saga {
+        Saga::Import(import) => import,
+        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
+            panic!("not an import")
+        }
+    }
+}
+
+#[test]
+fn an_import_keeps_what_it_learned_and_what_to_put_back() {
+    let mut op = begin(Kind::ImportFor);
+    let now = play(&mut op, start(), &["done", "done"]);
+    assert_eq!(shown(&op, now), "commit");
+    assert_eq!(import(&op).imported, Some(carrier_ref()));
+    assert_eq!(import(&op).connected, Some(platform_ref()));
+    assert_eq!(import(&op).at_end(), AtEnd::Detach(Box::new(before("the operator's own"))));
+    assert!(!import(&op).doubt);
+}
+
+#[test]
+fn an_import_whose_answer_was_lost_is_looked_for_and_in_doubt_until_then() {
+    let mut op = begin(Kind::Import);
+    let now = play(&mut op, start(), &["lost", "there"]);
+    assert_eq!(shown(&op, now), "commit");
+    let mut op = begin(Kind::Import);
+    let now = play(&mut op, start(), &["died", "absent", "refused"]);
+    assert_eq!(shown(&op, now), "abort carrier_unavailable");
+    assert!(import(&op).doubt, "whoever died may have asked for it");
+}
+
+#[test]
+fn what_an_import_puts_back_is_what_the_number_was_like_just_before() {
+    let mut op = begun(Kind::Import, Step::ImportAtCarrier);
+    acted(&mut op, Step::ImportAtCarrier, Acted::Outdated(Box::new(before("renamed"))), start());
+    assert_eq!(shown(&op, start()), "wait 60 s, then act import_at_carrier");
+    assert_eq!(import(&op).before, before("renamed"));
+    assert!(!import(&op).doubt, "nothing was asked for");
+    let now = play(&mut op, start(), &["done"]);
+    assert_eq!(shown(&op, now), "commit");
+}
+
+#[test]
+fn an_import_of_all_or_nothing_is_put_back_when_it_cannot_be_linked() {
+    let mut op = begin(Kind::ImportAllOrNothing);
+    let now = play(&mut op, start(), &["done", "refused", "died", "down", "gone"]);
+    assert_eq!(shown(&op, now), "abort platform_unavailable");
+    assert_eq!(op.state(Step::ImportAtCarrier), Some(StepState::Undone));
+}

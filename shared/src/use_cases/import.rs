@@ -1,0 +1,260 @@
+//! Import a number: make one that the carrier's account has already a tenant's. Everything that costs nothing is checked
+//! first, the carrier last; then it is held, claimed and driven like a purchase.
+
+use domain::catalog::{Plan, PriceLine};
+use domain::claim::Claim;
+use domain::number::{Before, Capabilities};
+use domain::operation::{AgentBinding, Import, OnEnd, Saga, is_tag};
+use domain::ports::{CarrierNumber, ProviderErrorKind};
+use domain::tenant::Role;
+use domain::{AgentId, E164, ProjectId, TenantId};
+use serde::{Deserialize, Serialize};
+use store::TransactError;
+use store::idempotency::{Idempotency, Made};
+
+use crate::api::{ImportPreview, ImportableView};
+use crate::http::auth::Caller;
+use crate::http::extract::{hash, hash_request};
+use crate::use_cases::purchase::{self, Draft, Mode};
+use crate::use_cases::search;
+use crate::{App, Error, saga};
+
+/// What an import came to.
+pub type Outcome = purchase::Outcome<ImportPreview>;
+
+/// Which number, and for whom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImportRequest))]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// `twilio`.
+    pub carrier: String,
+    /// Exactly this number (E.164).
+    pub e164: String,
+    /// Who is to hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// The tenant's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// In which of the tenant's projects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<String>,
+    /// Which of the tenant's agents is to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<String>,
+    /// Where callers go when the agent cannot answer (E.164).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// Leave the number as it was if it cannot be linked.
+    #[serde(default)]
+    pub all_or_nothing: bool,
+    /// What becomes of it when the tenant no longer holds it: `detach` (the default) puts it back to what it was before,
+    /// `release` gives it back to the carrier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_end: Option<String>,
+    /// How to reach a number of a tenant's own carrier, which this deployment does not do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sip: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// What was asked for, understood.
+struct Wish<'a> {
+    line: &'a PriceLine,
+    e164: E164,
+    name: Option<String>,
+    fallback: Option<E164>,
+    agent_id: Option<AgentId>,
+    project_id: Option<ProjectId>,
+    all_or_nothing: bool,
+    on_end: OnEnd,
+}
+
+/// Imports, for the operator.
+///
+/// # Errors
+/// As for a purchase, and [`Error::CarrierUnsupported`], [`Error::NotAtCarrier`]. A refusal leaves nothing behind;
+/// [`Error::Operation`] means that it was begun and undone.
+pub async fn run(app: &App, key_hash: Option<&str>, request: &Request, mode: Mode) -> Result<Outcome, Error> {
+    let caller = on_behalf_of(request)?;
+    if mode.dry_run {
+        return attempt(app, &caller, None, request, mode).await;
+    }
+    let key_hash = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
+    // The operator's keys are its own: one that the tenant used as well is another key.
+    let key = hash(format!("operator {key_hash}").as_bytes());
+    let key = (key.as_str(), hash_request("POST /v1/numbers/import", request));
+    let key = (key.0, key.1.as_str());
+    purchase::once(app, &caller, key, attempt(app, &caller, Some(key), request, mode)).await
+}
+
+/// What a tenant is answered, whatever it asks for.
+#[must_use]
+pub fn refusal(request: Option<&Request>) -> Error {
+    match request.map(|request| request.carrier.as_str()) {
+        Some("custom") => Error::CarrierUnsupported,
+        Some(_) | None => Error::Forbidden,
+    }
+}
+
+/// The operator in the tenant's place: what it names of the tenant's must be the tenant's.
+fn on_behalf_of(request: &Request) -> Result<Caller, Error> {
+    match request.carrier.as_str() {
+        "twilio" => {}
+        "vapi" | "netgsm" | "custom" => return Err(Error::CarrierUnsupported),
+        _ => return Err(Error::invalid("carrier", "`twilio`")),
+    }
+    if request.sip.is_some() {
+        return Err(Error::invalid("sip", "only for a number of a tenant's own carrier"));
+    }
+    let tenant = request.tenant_id.as_deref().ok_or_else(|| Error::invalid("tenant_id", "who is to hold it"))?;
+    let tenant: TenantId = tenant.parse().map_err(|_| Error::invalid("tenant_id", "not an id of a tenant"))?;
+    Ok(Caller { tenant, role: Role::Admin, project: None })
+}
+
+/// Checks and begins an import whose key is new, or (without a key) only checks it.
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    idempotency: Option<(&str, &str)>,
+    request: &Request,
+    mode: Mode,
+) -> Result<Outcome, Error> {
+    let wish = understand(app, caller, request)?;
+    let purchase::Allowed { agent, terms: (plan, included), .. } =
+        purchase::allowed(app, caller, wish.line.price, wish.agent_id.as_ref(), wish.project_id.as_ref()).await?;
+    let standing = app.store.claim_get(&wish.e164).await?;
+    if !Claim::may_take(standing.as_ref(), &caller.tenant, app.clock.now()) {
+        return Err(Error::NumberUnavailable);
+    }
+    let found = at_carrier(app, &wish).await?;
+    let Some(key) = idempotency else {
+        let would = importable(caller, &wish, found, included);
+        return Ok(Outcome::Previewed(ImportPreview { would }));
+    };
+    let capabilities = found.capabilities;
+    let import = imports(&wish, agent, included, standing, found.into());
+    begin(app, caller, &wish, import, capabilities, plan, key, mode).await
+}
+
+fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wish<'a>, Error> {
+    let e164 = |field: &'static str, text: &str| text.parse::<E164>().map_err(|e| Error::invalid(field, e.to_string()));
+    let exact = e164("e164", &request.e164)?;
+    let (country, kind) = exact.classify().ok_or(Error::UnsupportedCountry)?;
+    let on_end = request.on_end.as_deref().map_or(Some(OnEnd::Detach), OnEnd::from_name);
+    Ok(Wish {
+        line: search::line(app, country.as_str(), Some(kind.as_str()))?,
+        e164: exact,
+        name: request.name.as_deref().map(|name| super::check_name("name", name)).transpose()?,
+        fallback: request.fallback.as_deref().map(|text| e164("fallback", text)).transpose()?,
+        agent_id: request.agent_id.as_deref().map(|id| id.parse().map_err(|_| Error::NotFound)).transpose()?,
+        project_id: purchase::project(caller, request.project_id.as_deref())?,
+        all_or_nothing: request.all_or_nothing,
+        on_end: on_end.ok_or_else(|| Error::invalid("on_end", "`detach` or `release`"))?,
+    })
+}
+
+/// The number as the carrier has it now. One under a tag is this or another deployment's already.
+async fn at_carrier(app: &App, wish: &Wish<'_>) -> Result<CarrierNumber, Error> {
+    let carrier = app.providers.carrier(wish.line.carrier).await.map_err(Error::Carrier)?;
+    match carrier.number_find(&wish.e164).await {
+        Ok(None) => Err(Error::NotAtCarrier),
+        Ok(Some(found)) if is_tag(&found.tag) => Err(Error::NumberUnavailable),
+        Ok(Some(found)) => Ok(found),
+        Err(error) => {
+            if error.kind == ProviderErrorKind::Misconfigured {
+                app.providers.credentials_refused();
+            }
+            Err(Error::Carrier(error))
+        }
+    }
+}
+
+fn importable(caller: &Caller, wish: &Wish<'_>, found: CarrierNumber, included: bool) -> ImportableView {
+    ImportableView {
+        e164: wish.e164.clone().into(),
+        tenant_id: caller.tenant.clone().into(),
+        country: wish.line.country.into(),
+        kind: wish.line.kind.as_str(),
+        carrier: wish.line.carrier.as_str(),
+        carrier_id: found.id,
+        carrier_name: found.tag,
+        price: wish.line.price,
+        included,
+        capabilities: found.capabilities.into(),
+        on_end: wish.on_end.as_str(),
+    }
+}
+
+fn imports(
+    wish: &Wish<'_>,
+    agent: Option<AgentBinding>,
+    included: bool,
+    standing: Option<Claim>,
+    before: Before,
+) -> Import {
+    Import {
+        e164: wish.e164.clone(),
+        country: wish.line.country,
+        kind: wish.line.kind,
+        price: wish.line.price,
+        included,
+        on_end: wish.on_end,
+        before,
+        doubt: false,
+        previous_claim: standing,
+        agent,
+        all_or_nothing: wish.all_or_nothing,
+        imported: None,
+        connected: None,
+        link_refused: None,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one beginning, and every argument of it was checked before")]
+async fn begin(
+    app: &App,
+    caller: &Caller,
+    wish: &Wish<'_>,
+    import: Import,
+    capabilities: Capabilities,
+    plan: Plan,
+    (key, request_hash): (&str, &str),
+    mode: Mode,
+) -> Result<Outcome, Error> {
+    let draft = Draft {
+        e164: wish.e164.clone(),
+        line: wish.line,
+        capabilities,
+        included: import.included,
+        name: wish.name.clone(),
+        fallback: wish.fallback.clone(),
+        project_id: wish.project_id.clone(),
+    };
+    let (number, mut op) = purchase::records(app, caller, draft, Saga::Import(Box::new(import.clone())));
+    let now = app.clock.now();
+    if mode.respond_async {
+        (op.lease_until, op.due_at) = (None, Some(now));
+    }
+    let made = Made::Operation(op.id.clone());
+    let record = Idempotency { request_hash: request_hash.to_owned(), made, created_at: now };
+    let writes = saga::import::begin(&saga::import::Beginning {
+        number: &number,
+        op: &op,
+        import: &import,
+        plan,
+        idempotency: (key, &record),
+    })?;
+    match app.store.transact(writes).await {
+        Ok(()) => purchase::go_on(app, op, mode).await,
+        Err(TransactError::Lost(guards)) => {
+            purchase::refused(app, caller, wish.line.price, &guards, plan.numbers).await?;
+            Err(Error::NumberUnavailable)
+        }
+        Err(TransactError::Store(error)) => {
+            // It may have been written after all; then it is ours to go on with.
+            let begun = app.store.operation_get(&caller.tenant, &op.id).await?;
+            purchase::go_on(app, begun.ok_or(Error::Store(error))?, mode).await
+        }
+    }
+}
