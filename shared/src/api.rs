@@ -1,5 +1,6 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
+mod operator;
 mod statements;
 
 use domain::call::Call;
@@ -12,6 +13,7 @@ use domain::{Money, period};
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use operator::{ActorView, AuditView, OperatorOperationView, ParkedView};
 pub use statements::{
     BillingPreviewView, LedgerCheckView, LedgerViolationView, MarginView, RunView, StageView, UpcomingView,
 };
@@ -223,25 +225,6 @@ impl From<Operation> for OperationView {
                 .map(|failure| OperationError { code: failure.code.as_str(), detail: failure.detail }),
             created_at: op.created_at,
         }
-    }
-}
-
-/// An operation as the operator sees it.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OperatorOperation))]
-pub struct OperatorOperationView {
-    tenant_id: String,
-    /// What went wrong last.
-    trouble: Option<String>,
-    attempts: u32,
-    #[serde(flatten)]
-    operation: OperationView,
-}
-
-impl From<Operation> for OperatorOperationView {
-    fn from(op: Operation) -> Self {
-        let (tenant_id, trouble, attempts) = (op.tenant_id.as_str().to_owned(), op.trouble.clone(), op.attempts);
-        Self { tenant_id, trouble, attempts, operation: op.into() }
     }
 }
 

@@ -364,6 +364,9 @@ fn records(app: &App, caller: &Caller, wish: &Wish<'_>, purchase: &Purchase, off
         dunning: None,
         released_at: None,
         parked: false,
+        parked_why: None,
+        parked_at: None,
+        served_until: None,
         open_operation_id: Some(op_id.clone()),
         created_at: now,
     };

@@ -62,6 +62,10 @@ pub enum Guard {
     Dispute,
     /// The payment provider does not know the tenant yet.
     Payer,
+    /// The tenant, which is written whatever it was.
+    Tenant,
+    /// The line of the audit trail is new.
+    Audit,
 }
 
 type Builder = Box<dyn Fn(&str) -> Result<TransactWriteItem, BuildError> + Send + Sync>;

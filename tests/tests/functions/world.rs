@@ -44,6 +44,8 @@ pub(crate) enum Stage {
     Due,
     /// The same, and its tenant let it go at the end of what is paid for.
     Leaving,
+    /// In service, and set aside until an operator decides.
+    Parked,
 }
 
 /// An id of the events.
@@ -80,6 +82,12 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::Linked => buy(&system.undisturbed, Some(agent)).await,
         Stage::ToppingUp => top_up(&system.undisturbed).await,
         Stage::Due => bought_long_ago(&system.undisturbed).await,
+        Stage::Parked => {
+            buy(&system.undisturbed, None).await;
+            let (number, by) = (id("num").parse().unwrap(), domain::audit::Actor::schedule("reconcile"));
+            let why = "The carrier does not know it.";
+            assert!(shared::use_cases::parking::park(&system.undisturbed, &tenant(), &number, why, &by).await.unwrap());
+        }
         Stage::Leaving => {
             bought_long_ago(&system.undisturbed).await;
             let owner = app.local("token", Some(json!({ "tenant": "demo" }))).await.expect(200).text("/token");
@@ -198,6 +206,9 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         dunning: None,
         released_at: None,
         parked: false,
+        parked_why: None,
+        parked_at: None,
+        served_until: None,
         open_operation_id: Some(op.id.clone()),
         created_at: now,
     };

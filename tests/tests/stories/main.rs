@@ -11,6 +11,7 @@ mod buying;
 mod calling;
 mod linking;
 mod money;
+mod parking;
 mod projects;
 mod releasing;
 mod signatures;
