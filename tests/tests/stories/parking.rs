@@ -100,8 +100,10 @@ async fn a_number_that_is_gone_at_the_carrier_is_given_up() {
     assert_eq!(list(&story.app.state("vapi").await, "numbers").len(), 0);
     // Who answered is free again, and so is the place of the primary number.
     let _ = story.app.delete(&story.tenant, &format!("/v1/agents/{agent}")).await.expect(204);
-    let done: Vec<String> = trail(&story).await.into_iter().map(|[action, ..]| action).collect();
-    assert_eq!(done, ["number_release_ordered", "number_parked"]);
+    // Of one instant, they have no order.
+    let mut done: Vec<String> = trail(&story).await.into_iter().map(|[action, ..]| action).collect();
+    done.sort();
+    assert_eq!(done, ["number_parked", "number_release_ordered"]);
     assert_eq!(items(&story, "numbers?parked=true").await, [] as [Value; 0]);
     assert_eq!((events(&story, "number.unparked").await, events(&story, "number.released").await), (1, 1));
     story.app.verify().await;

@@ -186,11 +186,10 @@ async fn a_number_the_operator_renamed_is_not_given_back_but_shown_as_stuck() {
     // At once: the queue has it, and nothing is waited for.
     let _ = story.app.drain().await.expect(200);
     assert_eq!(word(&story.number(&number).await, "/status"), "released");
-    let trail = story.app.get(&operator, "/v1/operator/audit").await.expect(200);
-    assert_eq!(
-        ["/action", "/subject", "/actor/name"].map(|part| trail.text(&format!("/items/0{part}"))),
-        ["operation_resumed".to_owned(), stuck.text("/operation/id"), "operator/operator".to_owned()]
-    );
+    let trail = list(&story.app.get(&operator, "/v1/operator/audit").await.expect(200).body, "items");
+    let line = trail.iter().find(|line| line["action"] == "operation_resumed").expect("a line");
+    assert_eq!(word(line, "/subject"), stuck.text("/operation/id"));
+    assert_eq!(word(line, "/actor/name"), "operator/operator");
     let again = story.app.post(&operator, &resume, "twice", json!(null)).await.expect(404);
     assert_eq!(again.code(), "not_found");
     story.app.verify().await;
