@@ -1,6 +1,7 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
 mod imports;
+mod operator;
 mod reconcile;
 mod statements;
 mod tenants;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use imports::{ImportPreview, ImportableView};
+pub use operator::{ActorView, AuditView, OperatorOperationView, ParkedView};
 pub use reconcile::{
     AgreementView, FindingView, NumberAgreementView, NumberFindingView, ReconciliationView, StatementView,
 };
@@ -234,25 +236,6 @@ impl From<Operation> for OperationView {
                 .map(|failure| OperationError { code: failure.code.as_str(), detail: failure.detail }),
             created_at: op.created_at,
         }
-    }
-}
-
-/// An operation as the operator sees it.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OperatorOperation))]
-pub struct OperatorOperationView {
-    tenant_id: String,
-    /// What went wrong last.
-    trouble: Option<String>,
-    attempts: u32,
-    #[serde(flatten)]
-    operation: OperationView,
-}
-
-impl From<Operation> for OperatorOperationView {
-    fn from(op: Operation) -> Self {
-        let (tenant_id, trouble, attempts) = (op.tenant_id.as_str().to_owned(), op.trouble.clone(), op.attempts);
-        Self { tenant_id, trouble, attempts, operation: op.into() }
     }
 }
 

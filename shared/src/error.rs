@@ -80,6 +80,9 @@ pub enum Error {
     /// The number is inconsistent and waits for an operator.
     #[error("the number is parked")]
     NumberParked,
+    /// The number is not parked, so that there is nothing to resolve.
+    #[error("the number is not parked")]
+    NumberNotParked,
     /// The agent is still linked.
     #[error("the agent is in use")]
     AgentInUse,

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use shared::App;
 use shared::api::EntryView;
 use shared::domain::TenantId;
+use shared::http::auth::Operator;
 use shared::http::routes::operator;
 use shared::http::{Body, IdempotencyKey, PathId, Problem, Routes};
 use shared::use_cases::operator::{self as operations, AdjustmentRequest};
@@ -17,9 +18,10 @@ pub fn routes() -> Routes {
 
 async fn handle(
     State(app): State<App>,
+    operator: Operator,
     PathId(id): PathId<TenantId>,
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<AdjustmentRequest>,
 ) -> Result<(StatusCode, Json<EntryView>), Problem> {
-    Ok((StatusCode::CREATED, Json(operations::adjust(&app, &id, key.as_deref(), &request).await?)))
+    Ok((StatusCode::CREATED, Json(operations::adjust(&app, &id, key.as_deref(), &request, &operator.actor()).await?)))
 }

@@ -1,4 +1,4 @@
-//! Operations of all tenants that need an operator.
+//! Operations of all tenants that do not end by themselves, or not in time.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,8 +7,7 @@ use shared::App;
 use shared::api::{Listed, OperatorOperationView};
 use shared::http::routes::operator;
 use shared::http::{Problem, Query, Routes};
-use shared::use_cases::operations::ListRequest;
-use shared::use_cases::operator as operations;
+use shared::use_cases::operator::{self as operations, OperationsRequest};
 
 /// GET /v1/operator/operations
 pub fn routes() -> Routes {
@@ -17,7 +16,7 @@ pub fn routes() -> Routes {
 
 async fn handle(
     State(app): State<App>,
-    Query(query): Query<ListRequest>,
+    Query(query): Query<OperationsRequest>,
 ) -> Result<Json<Listed<OperatorOperationView>>, Problem> {
     Ok(Json(operations::operations(&app, &query).await?))
 }

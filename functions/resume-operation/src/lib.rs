@@ -6,6 +6,7 @@ use axum::http::Method;
 use shared::App;
 use shared::api::OperatorOperationView;
 use shared::domain::OperationId;
+use shared::http::auth::Operator;
 use shared::http::routes::operator;
 use shared::http::{PathId, Problem, Routes};
 use shared::use_cases::operator as operations;
@@ -17,7 +18,8 @@ pub fn routes() -> Routes {
 
 async fn handle(
     State(app): State<App>,
+    operator: Operator,
     PathId(id): PathId<OperationId>,
 ) -> Result<Json<OperatorOperationView>, Problem> {
-    Ok(Json(operations::resume(&app, &id).await?))
+    Ok(Json(operations::resume(&app, &id, &operator.actor()).await?))
 }

@@ -6,6 +6,7 @@ use axum::http::Method;
 use shared::App;
 use shared::api::TenantView;
 use shared::domain::TenantId;
+use shared::http::auth::Operator;
 use shared::http::routes::operator;
 use shared::http::{Body, PathId, Problem, Routes};
 use shared::use_cases::operator::{self as operations, TenantRequest};
@@ -17,8 +18,9 @@ pub fn routes() -> Routes {
 
 async fn handle(
     State(app): State<App>,
+    operator: Operator,
     PathId(id): PathId<TenantId>,
     Body(request): Body<TenantRequest>,
 ) -> Result<Json<TenantView>, Problem> {
-    Ok(Json(operations::tenant_update(&app, &id, &request).await?))
+    Ok(Json(operations::tenant_update(&app, &id, &request, &operator.actor()).await?))
 }

@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use domain::audit::Actor;
 use domain::operation::OperationStatus;
 use domain::requirement::OnFile;
 use domain::tenant::Tenant;
@@ -183,7 +184,7 @@ async fn tenant(State(surface): State<Surface>, text: String) -> Result<Response
     if let Some((wallet, _)) = wallet.filter(|(_, amount)| amount.micros > 0) {
         let reason = "Opening balance".to_owned();
         let adjustment = AdjustmentRequest { amount: wallet.amount, currency: wallet.currency, reason };
-        match operator::adjust(app, &id, None, &adjustment).await {
+        match operator::adjust(app, &id, None, &adjustment, &Actor::schedule("control")).await {
             Ok(_) => {}
             Err(shared::Error::Invalid { field, why }) => return Err(Refusal::bad(format!("{field}: {why}"))),
             Err(error) => return Err(error.into()),

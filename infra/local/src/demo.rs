@@ -14,6 +14,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use domain::agent::Platform;
+use domain::audit::Actor;
 use domain::requirement::OnFile;
 use domain::tenant::{Role, Tenant};
 use domain::{Clock, Currency, TenantId};
@@ -97,7 +98,14 @@ pub async fn seed(system: &System) -> Result<String, Box<dyn Error>> {
     let usd: Currency = "USD".parse()?;
     if app.store.wallet_get(&tenant, usd).await?.is_none() {
         let (amount, reason) = (OPENING_BALANCE.to_owned(), "Opening balance".to_owned());
-        operator::adjust(app, &tenant, None, &AdjustmentRequest { amount, currency: "USD".into(), reason }).await?;
+        operator::adjust(
+            app,
+            &tenant,
+            None,
+            &AdjustmentRequest { amount, currency: "USD".into(), reason },
+            &Actor::schedule("demo"),
+        )
+        .await?;
     }
     let caller = Caller { tenant, role: Role::Owner, project: None };
     if agents::list(app, &caller, &agents::ListRequest::default()).await?.items.is_empty() {

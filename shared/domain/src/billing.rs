@@ -45,6 +45,8 @@ pub struct Candidate {
     pub paid_through: Date,
     /// Since when it cannot be charged.
     pub dunning: Option<Dunning>,
+    /// It ends with what it served until this day: what began later is not charged.
+    pub served_until: Option<Date>,
 }
 
 /// One period of one candidate.
@@ -76,14 +78,15 @@ pub struct Settled {
 }
 
 impl Candidate {
-    /// A number that may be charged; none for one that is not held, parked, or ends with what is paid for.
+    /// A number that may be charged; none for one that is not held, parked, or ends with what is paid for, unless it served
+    /// past that while it was parked.
     #[must_use]
     pub fn of(number: &Number) -> Option<Self> {
         let charged = match number.status {
             NumberStatus::Active | NumberStatus::PastDue | NumberStatus::Suspended => true,
             NumberStatus::Pending | NumberStatus::Releasing | NumberStatus::Released | NumberStatus::Failed => false,
         };
-        if !charged || number.parked || number.ends_with_its_period() {
+        if !charged || number.parked || (number.ends_with_its_period() && number.served_until.is_none()) {
             return None;
         }
         Some(Self {
@@ -100,6 +103,7 @@ impl Candidate {
             anchor: number.anchor?,
             paid_through: number.paid_through?,
             dunning: number.dunning,
+            served_until: number.served_until.filter(|_| number.ends_with_its_period()),
         })
     }
 
@@ -116,6 +120,7 @@ impl Candidate {
     /// cost nothing; the one that today is in would be served again, were it paid.
     fn due(&self, today: Date) -> Vec<(Period, i64, Option<Free>)> {
         let suspended_on = self.dunning.and_then(|dunning| dunning.suspended_on);
+        let today = self.served_until.map_or(today, |served| served.min(today));
         let first = period::from(self.anchor, self.paid_through).unwrap_or(u16::MAX);
         let begun = (first..u16::MAX).map_while(|n| period::nth(self.anchor, n)).take_while(|p| p.start <= today);
         let price = |period: Period| {
@@ -140,8 +145,10 @@ impl Candidate {
         let pending = self.price_change.filter(|change| change.from > last.start);
         let listed = book.line(self.country, self.kind).map(|line| line.price);
         let other = listed.filter(|listed| *listed != price && listed.currency == price.currency);
+        // Who is about to go is told of no price any more.
         let announced = match pending {
             Some(_) => None,
+            None if self.served_until.is_some() => None,
             None => other.map(|price| PriceChange { price, from: last.end }),
         };
         Settled {

@@ -114,6 +114,18 @@ id!(
     /// Money a tenant puts into a wallet by card.
     TopUpId, "top_"
 );
+id!(
+    /// A line of the audit trail.
+    AuditId, "aud_"
+);
+
+impl AuditId {
+    /// The line that stands beside a ledger entry.
+    #[must_use]
+    pub fn beside(entry: &EntryId) -> Self {
+        Self(format!("aud_{}", entry.bare()))
+    }
+}
 
 /// A customer of the operator: 1–64 characters of `A–Z a–z 0–9 _ -`, as the identity provider gives it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -175,6 +187,14 @@ mod tests {
         check("num_", false);
         check("", false);
         check("num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b#x", false);
+    }
+
+    #[test]
+    fn a_line_beside_an_entry_has_an_id_that_reads_back() {
+        let entry: EntryId = "ent_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
+        let line = AuditId::beside(&entry);
+        assert_eq!(line.as_str().parse(), Ok(line.clone()));
+        assert_eq!(line.bare(), entry.bare());
     }
 
     #[test]

@@ -36,13 +36,17 @@ pub mod top_up;
 pub mod operation;
 pub mod what_next;
 
+pub mod advice;
+pub mod audit;
+pub mod parking;
+
 pub mod call;
 
 pub mod ports;
 
 pub mod reconcile;
 
-pub use ids::{AgentId, Ids, NumberId, OperationId, ProjectId, TenantId, TopUpId};
+pub use ids::{AgentId, AuditId, Ids, NumberId, OperationId, ProjectId, TenantId, TopUpId};
 pub use money::{Currency, Money};
 pub use numbering::{CountryCode, E164};
 

@@ -20,6 +20,8 @@ pub const PAGE_READS_MAX: u16 = 20;
 pub const NAME_CHARS_MAX: usize = 100;
 /// Characters of a number's notes.
 pub const NOTES_CHARS_MAX: usize = 2_000;
+/// Characters of an operator's reason for a decision.
+pub const REASON_CHARS_MAX: usize = 500;
 /// Tags on one number.
 pub const TAGS_MAX: usize = 20;
 /// Characters of one tag.
@@ -61,6 +63,8 @@ pub const BACKOFF_FIRST: SignedDuration = SignedDuration::from_mins(1);
 pub const BACKOFF_LAST: SignedDuration = SignedDuration::from_mins(10);
 /// An operation that got nowhere for this long is stuck (or, if nothing can have happened, given up).
 pub const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// An operation that runs longer than this is shown as late, though it met no trouble that it knows of.
+pub const RUNS_LATE_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// After an abort that followed doubt the claim stays blocked this long: a late commit must not meet a new owner.
 pub const BLOCKED_AFTER_DOUBT: SignedDuration = SignedDuration::from_hours(24);
 /// Difference between the carrier's clock and ours that is believed to be drift. A sale dated earlier is not ours.
@@ -108,6 +112,8 @@ pub const QUARANTINE: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub const CALL_TTL_DAYS: i64 = 400;
 /// Months of calls one list request looks back at most.
 pub const CALL_MONTHS_MAX: u16 = 14;
+/// Months of the audit trail one page walks over.
+pub const AUDIT_MONTHS_MAX: u16 = 14;
 /// Seconds an agent may ring before the call comes back for the fallback number.
 pub const DIAL_TIMEOUT_S: u16 = 25;
 

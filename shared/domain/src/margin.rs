@@ -34,44 +34,11 @@ pub fn carrier_cost(line: &PriceLine, months: u16) -> Money {
 mod tests {
     use super::*;
     use crate::catalog::{PRICE_BOOK, PriceBook};
-    use crate::money::Currency;
-    use crate::number::{Capabilities, Carrier, NumberStatus};
     use crate::numbering::{CountryCode, NumberKind};
     use jiff::civil::date;
 
     fn number(released_at: Option<&str>) -> Number {
-        Number {
-            id: "num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap(),
-            tenant_id: "ten_1".parse().unwrap(),
-            project_id: None,
-            e164: "+12125550123".parse().unwrap(),
-            country: CountryCode::US,
-            kind: NumberKind::Local,
-            carrier: Carrier::Twilio,
-            status: NumberStatus::Active,
-            name: None,
-            notes: None,
-            primary: false,
-            locked: false,
-            tags: Vec::new(),
-            capabilities: Capabilities::default(),
-            price: Money::from_micros(1_500_000, Currency::USD),
-            price_change: None,
-            included: false,
-            fallback: None,
-            agent_id: None,
-            link: None,
-            carrier_ref: None,
-            platform_ref: None,
-            anchor: Some(date(2027, 1, 31)),
-            paid_through: None,
-            release_at: None,
-            dunning: None,
-            released_at: released_at.map(|at| at.parse().unwrap()),
-            parked: false,
-            open_operation_id: None,
-            created_at: "2027-01-31T00:00:00Z".parse().unwrap(),
-        }
+        Number { released_at: released_at.map(|at| at.parse().unwrap()), ..crate::number::tests::number() }
     }
 
     #[test]

@@ -263,6 +263,16 @@ pub struct Number {
     /// Inconsistent with the carrier: neither charged nor released until resolved.
     #[serde(default)]
     pub parked: bool,
+    /// Why it is parked, for the operator.
+    #[serde(default)]
+    pub parked_why: Option<String>,
+    /// Since when it is parked.
+    #[serde(default)]
+    pub parked_at: Option<Timestamp>,
+    /// It was let go at the end of what was paid for, and served past it while it was parked: its periods that began by
+    /// this day are charged before it is released.
+    #[serde(default)]
+    pub served_until: Option<Date>,
     /// The one saga that is working on it.
     pub open_operation_id: Option<OperationId>,
     /// When the tenant asked for it.
@@ -290,6 +300,52 @@ impl Number {
             fallback: self.fallback.clone(),
             agent_id: self.agent_id.clone(),
             platform_ref: self.platform_ref.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::money::Currency;
+    use jiff::civil::date;
+
+    /// A number in service since the end of January.
+    pub(crate) fn number() -> Number {
+        Number {
+            id: "num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap(),
+            tenant_id: "ten_1".parse().unwrap(),
+            project_id: None,
+            e164: "+12125550123".parse().unwrap(),
+            country: CountryCode::US,
+            kind: NumberKind::Local,
+            carrier: Carrier::Twilio,
+            status: NumberStatus::Active,
+            name: None,
+            notes: None,
+            primary: false,
+            locked: false,
+            tags: Vec::new(),
+            capabilities: Capabilities::default(),
+            price: Money::from_micros(1_500_000, Currency::USD),
+            price_change: None,
+            included: false,
+            fallback: None,
+            agent_id: None,
+            link: None,
+            carrier_ref: None,
+            platform_ref: None,
+            anchor: Some(date(2027, 1, 31)),
+            paid_through: None,
+            release_at: None,
+            dunning: None,
+            released_at: None,
+            parked: false,
+            parked_why: None,
+            parked_at: None,
+            served_until: None,
+            open_operation_id: None,
+            created_at: "2027-01-31T00:00:00Z".parse().unwrap(),
         }
     }
 }

@@ -442,6 +442,19 @@ pub enum ReleaseWhy {
     PeriodEnd,
     /// It was not paid for.
     Unpaid,
+    /// The operator decided that it is gone: what is left of it is cleared away.
+    Gone,
+}
+
+impl ReleaseWhy {
+    /// Whether it happens to a primary or locked number too: those guard against a tenant's own mistakes.
+    #[must_use]
+    pub const fn overrules_the_tenant(self) -> bool {
+        match self {
+            Self::Asked | Self::PeriodEnd => false,
+            Self::Unpaid | Self::Gone => true,
+        }
+    }
 }
 
 /// Parameters of a suspension.
@@ -512,6 +525,21 @@ impl Saga {
             Self::Suspend(_) => "suspend",
             Self::Resume(_) => "resume",
             Self::Restore(_) => "restore",
+        }
+    }
+
+    /// Which number it is about, by its digits.
+    #[must_use]
+    pub const fn e164(&self) -> &E164 {
+        match self {
+            Self::Purchase(saga) => &saga.e164,
+            Self::Import(saga) => &saga.e164,
+            Self::Link(saga) => &saga.e164,
+            Self::Unlink(saga) => &saga.e164,
+            Self::Release(saga) => &saga.e164,
+            Self::Suspend(saga) => &saga.e164,
+            Self::Resume(saga) => &saga.e164,
+            Self::Restore(saga) => &saga.e164,
         }
     }
 

@@ -221,11 +221,18 @@ pub fn overtaken(op: &mut Operation, before: OperationStatus) -> bool {
     suspends
 }
 
-/// An operator's wish to try a stuck operation again, from where it is.
+/// An operator's wish to try a stuck operation again, from where it is. What only goes forward and may be done twice is done
+/// at once: to look for it first would only put off what the operator waits for. Anything else is looked for, as always.
 pub fn resumed(op: &mut Operation, now: Timestamp) {
     op.status = OperationStatus::Running;
     if op.failure.as_ref().is_some_and(|failure| failure.code == FailureCode::NeedsOperator) {
         op.failure = None;
+    }
+    let forward_only = op.saga.forward_only() && op.failure.is_none();
+    for record in op.steps.iter_mut().filter(|record| forward_only && record.step.repeatable()) {
+        if let StepState::Started { .. } = record.state {
+            record.state = StepState::Pending;
+        }
     }
     recovered(op);
     op.due_at = Some(now);

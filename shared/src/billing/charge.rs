@@ -22,7 +22,7 @@ use store::queue::{ChargeCause, ChargeMessage};
 use store::{StoreError, TransactError, Write};
 
 use super::plan::{self, Plan};
-use super::{Failed, Report, daily, dun, event, notice, resume, usage};
+use super::{Failed, Report, daily, dun, event, notice, period_end, resume, usage};
 use crate::App;
 use crate::use_cases::recovery;
 
@@ -49,6 +49,9 @@ pub async fn charge(app: &App, message: &ChargeMessage) -> Result<Report, StoreE
     if done {
         done = resume::ready(app, wallet, *date, until).await?;
     }
+    if done && let ChargeCause::Unparked { number_id } = cause {
+        period_end::settled(app, wallet, number_id, &mut report).await?;
+    }
     if done && *cause == ChargeCause::Dunning {
         done = dun::go_on(app, wallet, *date, until, &mut report).await?;
     }
@@ -63,7 +66,7 @@ pub async fn charge(app: &App, message: &ChargeMessage) -> Result<Report, StoreE
     match cause {
         ChargeCause::Renewal { .. } => daily::done(app, Job::Renewals, wallet, *date).await?,
         ChargeCause::Dunning => daily::done(app, Job::Dunning, wallet, *date).await?,
-        ChargeCause::Credit => {}
+        ChargeCause::Credit | ChargeCause::Unparked { .. } => {}
     }
     Ok(report)
 }
@@ -248,10 +251,12 @@ impl Work<'_> {
         failing.into_iter().map(|n| &plan.candidates[n]).collect()
     }
 
-    /// Records the first failed charge of numbers that serve: day 0 of their dunning.
+    /// Records the first failed charge of numbers that serve: day 0 of their dunning. One that is about to be released is not
+    /// dunned: it goes with what could be charged, as one does that nobody pays for.
     async fn note_past_due(&self, failing: &[&Candidate]) -> Result<Reached, StoreError> {
         let (app, wallet, now) = (self.app, self.wallet, self.app.clock.now());
-        let fresh: Vec<_> = failing.iter().filter(|number| number.status == NumberStatus::Active).collect();
+        let stays = |number: &&&Candidate| number.status == NumberStatus::Active && number.served_until.is_none();
+        let fresh: Vec<_> = failing.iter().filter(stays).collect();
         for some in fresh.chunks((limits::TRANSACTION_WRITES_MAX - 1) / 3) {
             let mut writes = vec![store::wallet::overdue(wallet, i64::try_from(some.len()).unwrap_or(0))?];
             for number in some {

@@ -8,6 +8,7 @@
 //!                                    └─► charge: everything the wallet owes, oldest first, in batches
 //!                                         └─► dunning: notices, suspend, release, resume
 //! period end (hourly) numbers let go at the end of what is paid for ──► release saga
+//! unparked            a number goes on ──► charge: what it served ──► release saga, if it was let go meanwhile
 //! ```
 //!
 //! A tick decides dates by its own time; what is due is read afresh. Whoever works may die anywhere: a charge moves a
@@ -108,12 +109,34 @@ pub async fn credited(app: &App, tenant: &TenantId, currency: domain::Currency) 
     }
 }
 
+/// A number is not parked any more, and something of it may be due: whoever has the message sees to it. If it is lost, the
+/// daily jobs find the same.
+pub async fn unparked(app: &App, number: &Number) {
+    if let Err(error) = app.charges.send(&period_end::unparked(app, number)).await {
+        tracing::warn!(number.id = %number.id, %error, "a charge could not be queued; the daily jobs will find it");
+    }
+}
+
 /// Begins the release of a number for this reason. `None` when the number is not as it was read any more, or is not to be
 /// released by now (locked, parked, worked on).
 ///
 /// # Errors
 /// When the store does not answer.
 async fn begin_release(app: &App, number: &Number, why: ReleaseWhy) -> Result<Option<Operation>, StoreError> {
+    let Some((op, writes)) = release_of(app, number, why)? else { return Ok(None) };
+    if !begun(app, writes).await? {
+        return Ok(None);
+    }
+    saga::hint(app, &op).await;
+    Ok(Some(op))
+}
+
+/// A release that the queue has next, and what begins it. `None` for a number that was never bought.
+pub(crate) fn release_of(
+    app: &App,
+    number: &Number,
+    why: ReleaseWhy,
+) -> Result<Option<(Operation, Vec<Write>)>, StoreError> {
     let Some(carrier) = number.carrier_ref.clone() else { return Ok(None) };
     let release = Release {
         e164: number.e164.clone(),
@@ -124,13 +147,10 @@ async fn begin_release(app: &App, number: &Number, why: ReleaseWhy) -> Result<Op
         included: number.included,
     };
     let mut op = operation(app, number, Saga::Release(Box::new(release.clone())));
-    // The queue has it next: whoever begins many releases does not wait for each.
+    // Whoever begins many releases does not wait for each.
     (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
-    if !begun(app, saga::release::begin(&op, &release, number)?).await? {
-        return Ok(None);
-    }
-    saga::hint(app, &op).await;
-    Ok(Some(op))
+    let writes = saga::release::begin(&op, &release, number)?;
+    Ok(Some((op, writes)))
 }
 
 /// Suspends a number that is past due, now.

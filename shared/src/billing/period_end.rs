@@ -1,11 +1,13 @@
 //! Releases numbers their tenants let go at the end of what is paid for, two hours before it.
 
-use domain::limits;
 use domain::number::Number;
 use domain::operation::ReleaseWhy;
+use domain::wallet::WalletRef;
+use domain::{NumberId, limits, period};
 use jiff::Timestamp;
 use serde_json::json;
 use store::keys::NumberDue;
+use store::queue::{ChargeCause, ChargeMessage};
 use store::{StoreError, TransactError};
 
 use super::{Failed, JobError, Report, begin_release, event, tick_time};
@@ -41,6 +43,38 @@ pub async fn release_ended(app: &App, tick: Option<Timestamp>) -> Result<Report,
 
 async fn release(app: &App, number: &Number, report: &mut Report) -> Result<(), StoreError> {
     report.examined += 1;
+    if number.served_until.is_some() && !number.parked {
+        // Charged first; whoever does that releases it.
+        app.charges.send(&unparked(app, number)).await?;
+        report.skipped += 1;
+        return Ok(());
+    }
+    let_go(app, number, report).await
+}
+
+/// What a number served while it was parked was charged as far as the money went; one that was let go meanwhile goes now.
+pub(super) async fn settled(
+    app: &App,
+    wallet: &WalletRef,
+    id: &NumberId,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let number = app.store.number_get(&wallet.tenant_id, id).await?;
+    let ends = |number: &Number| number.release_at.is_some_and(|at| at <= app.clock.now());
+    let Some(number) = number.filter(Number::ends_with_its_period).filter(ends) else { return Ok(()) };
+    if let Some(served_until) = number.served_until {
+        tracing::warn!(number.id = %number.id, %served_until, "a number goes that served longer than its tenant could pay");
+    }
+    let_go(app, &number, report).await
+}
+
+/// Asks for what a number served while it was parked to be charged, and (if it was let go) for its release after that.
+pub(crate) fn unparked(app: &App, number: &Number) -> ChargeMessage {
+    let cause = ChargeCause::Unparked { number_id: number.id.clone() };
+    ChargeMessage { wallet: number.wallet(), date: period::date_of(app.clock.now()), cause }
+}
+
+async fn let_go(app: &App, number: &Number, report: &mut Report) -> Result<(), StoreError> {
     if number.parked || number.open_operation_id.is_some() {
         report.skipped += 1;
         return Ok(());

@@ -3,7 +3,7 @@
 use domain::billing::{self, Candidate, Charge};
 use domain::number::{Number, NumberStatus};
 use domain::wallet::WalletRef;
-use domain::{Currency, Money, limits};
+use domain::{Currency, Money, NumberId, limits};
 use jiff::civil::Date;
 use store::StoreError;
 use store::queue::ChargeCause;
@@ -45,7 +45,10 @@ pub(super) async fn read(app: &App, wallet: &WalletRef, date: Date, cause: &Char
     let mut candidates = match cause {
         ChargeCause::Renewal { days } if !overdue => anchored(app, wallet, days, date).await?,
         ChargeCause::Credit if !overdue => Vec::new(),
-        ChargeCause::Renewal { .. } | ChargeCause::Credit | ChargeCause::Dunning => held(app, wallet, date).await?,
+        ChargeCause::Unparked { number_id } if !overdue => one(app, wallet, number_id, date).await?,
+        ChargeCause::Renewal { .. } | ChargeCause::Credit | ChargeCause::Dunning | ChargeCause::Unparked { .. } => {
+            held(app, wallet, date).await?
+        }
     };
     billing::include(&mut candidates, holdings.included, app.plan(standing.as_ref()).included);
     let charges = billing::in_order(&candidates, date);
@@ -71,6 +74,12 @@ async fn anchored(app: &App, wallet: &WalletRef, days: &[i8], date: Date) -> Res
         }
     }
     Ok(candidates)
+}
+
+/// This number, if something of it is due.
+async fn one(app: &App, wallet: &WalletRef, id: &NumberId, date: Date) -> Result<Vec<Candidate>, StoreError> {
+    let number = app.store.number_get(&wallet.tenant_id, id).await?;
+    Ok(number.and_then(|number| due(&number, wallet.currency, date)).into_iter().collect())
 }
 
 /// Numbers with something due among all that the tenant holds.
@@ -109,7 +118,7 @@ pub struct Preview {
     /// Of the periods, how many it covers.
     pub covered: u64,
     /// Numbers that would be past due.
-    pub failing: Vec<domain::NumberId>,
+    pub failing: Vec<NumberId>,
 }
 
 /// Previews what charging a wallet on a day would come to, given what it has now.

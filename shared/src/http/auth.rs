@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::audit::Actor;
 use domain::tenant::Role;
 use domain::{ProjectId, TenantId};
 use http::request::Parts;
@@ -17,6 +18,9 @@ use crate::Error;
 /// The claims of a checked token, by name; put into the request by the host.
 #[derive(Debug, Clone, Default)]
 pub struct Claims(pub BTreeMap<String, String>);
+
+/// Claim with whose token it is (RFC 7519); the one name on which identity providers agree.
+const SUBJECT: &str = "sub";
 
 /// How the claims are called; configurable, since identity providers differ.
 #[derive(Debug, Clone)]
@@ -62,6 +66,28 @@ impl Caller {
     }
 }
 
+/// Somebody who runs this deployment.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// Who, as the identity provider calls them.
+    pub subject: String,
+}
+
+impl Operator {
+    /// As the audit trail has them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::operator(&self.subject)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::unauthenticated)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -89,6 +115,9 @@ pub(super) async fn guard(access: Access, names: &ClaimNames, mut request: Reque
     let claim = |name: &str| claims.0.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let role = claim(&names.role).and_then(Role::from_claim);
     if operators && role == Some(Role::Operator) {
+        // A token need not say whose it is; the trail then says that it did not.
+        let operator = Operator { subject: claim(SUBJECT).unwrap_or("unnamed").to_owned() };
+        request.extensions_mut().insert(operator);
         return next.run(request).await;
     }
     let caller = caller(role, claim(&names.tenant), claim(&names.project));

@@ -169,6 +169,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::PrimaryNumber => (S::CONFLICT, "primary_number", "The number is the primary number"),
         Error::NumberLocked => (S::CONFLICT, "number_locked", "The number is locked"),
         Error::NumberParked => (S::CONFLICT, "number_parked", "The number is parked"),
+        Error::NumberNotParked => (S::CONFLICT, "number_not_parked", "The number is not parked"),
         Error::ReleaseStarted => (S::CONFLICT, "release_started", "The release has started"),
         Error::NothingToUndo => (S::CONFLICT, "nothing_to_undo", "There is nothing to undo"),
         Error::AgentInUse => (S::CONFLICT, "agent_in_use", "The agent is in use"),
@@ -249,6 +250,9 @@ fn detail(error: &Error) -> String {
         Error::ReleaseStarted => "A release that has started cannot be undone; it can be bought again for a while.",
         Error::NothingToUndo => "It is not going to be released at the end of its period.",
         Error::NumberParked => "It does not agree with the carrier; the operator is asked to resolve that first.",
+        Error::NumberNotParked => {
+            "There is nothing to resolve: it was never parked, or somebody has resolved it already."
+        }
         Error::AgentInUse => "Unlink its numbers first.",
         Error::ProjectInUse => "Move or release its numbers and agents first.",
         Error::PlatformUnsupported => "Supported platforms: vapi.",

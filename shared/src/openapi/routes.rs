@@ -14,10 +14,10 @@ use super::endpoint::{Endpoint, operator, operator_or_tenant, public, tenant};
 use super::webhook::{stripe, twilio};
 use crate::Error;
 use crate::api::{
-    AgentCreated, AgentView, AgreementView, AutoTopUpView, BillingPreviewView, CallView, CountryView, EntryView,
-    ImportPreview, LedgerCheckView, MarginView, NumberAgreementView, NumberAndOperation, NumberView, OfferView,
-    OperationView, OperatorOperationView, ProjectView, PurchasePreview, ReconciliationView, RunView, TenantListedView,
-    TenantView, TopUpView, UpcomingView, WalletsView,
+    AgentCreated, AgentView, AgreementView, AuditView, AutoTopUpView, BillingPreviewView, CallView, CountryView,
+    EntryView, ImportPreview, LedgerCheckView, MarginView, NumberAgreementView, NumberAndOperation, NumberView,
+    OfferView, OperationView, OperatorOperationView, ParkedView, ProjectView, PurchasePreview, ReconciliationView,
+    RunView, TenantListedView, TenantView, TopUpView, UpcomingView, WalletsView,
 };
 use crate::http::paths;
 use crate::use_cases::{self, Paging};
@@ -269,12 +269,39 @@ fn operators() -> Vec<Endpoint> {
         .answers::<EntryView>(201, "The ledger entry.")
         .refuses([insufficient_balance(), Error::OperationInProgress(None)]),
         operator(GET, "/v1/operator/operations", "list-stuck-operations", "Operations that need an operator")
-            .says("Of all tenants; `status` must be `stuck`.")
-            .query::<use_cases::operations::ListRequest>()
-            .lists::<OperatorOperationView>("Oldest first."),
+            .says(
+                "Of all tenants, each with what is known and what can be done. `status` is `stuck`, `waiting` or \
+                 `running_late`; a page may be short, or empty, and still have a `next_cursor`.",
+            )
+            .query::<use_cases::operator::OperationsRequest>()
+            .lists::<OperatorOperationView>("Oldest first; those that run late, by when they are tried next."),
         operator(POST, "/v1/operator/operations/{id}/resume", "resume-operation", "Let a stuck operation go on")
             .answers::<OperatorOperationView>(200, "It goes on from where it was.")
             .refuses([Error::NotStuck(OperationStatus::Running), Error::OperationInProgress(None)]),
+        operator(GET, "/v1/operator/numbers", "list-parked-numbers", "Numbers that wait for an operator's decision")
+            .says("Of all tenants; `parked` must be `true`. A page may be short and still have a `next_cursor`.")
+            .query::<use_cases::parking::ListRequest>()
+            .lists::<ParkedView>("Those that wait longest first."),
+        operator(POST, "/v1/operator/numbers/{id}/park", "park-number", "Set a number aside")
+            .says(
+                "It keeps serving, and is neither charged nor dunned nor released until it is resolved. One that is parked \
+                 already stays as it is.",
+            )
+            .body::<use_cases::parking::ParkRequest>()
+            .answers::<NumberAndOperation>(200, "The number, parked.")
+            .refuses([Error::NumberNotActive, Error::OperationInProgress(None)]),
+        operator(POST, "/v1/operator/numbers/{id}/resolve", "resolve-number", "Decide about a parked number")
+            .says(
+                "`keep`: it goes on, and the periods it served meanwhile are charged. `release`: it is gone; it is charged no \
+                 more, and what is left of it is cleared away by the operation in the answer.",
+            )
+            .body::<use_cases::parking::ResolveRequest>()
+            .answers::<NumberAndOperation>(200, "The number as it is now, and its release, if that was the decision.")
+            .refuses([Error::NumberNotParked, Error::NumberNotActive, Error::OperationInProgress(None)]),
+        operator(GET, "/v1/operator/audit", "list-audit", "Who did what to whose numbers and money")
+            .says("By operators and by jobs that repair. A page may be short, or empty, and still have a `next_cursor`.")
+            .query::<use_cases::audit::ListRequest>()
+            .lists::<AuditView>("Newest first."),
         operator(GET, "/v1/operator/billing/preview", "preview-billing", "What charging on a day would come to")
             .says("Wallet by wallet, given what each has now. Moves nothing.")
             .query::<use_cases::statements::PreviewRequest>()

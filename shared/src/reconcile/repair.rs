@@ -2,6 +2,7 @@
 //!
 //! Nothing without our tag is removed or changed: the tag is read again right before.
 
+use domain::audit::{Action as Done, Actor, Record};
 use domain::ids::EventId;
 use domain::number::{CarrierRef, Number};
 use domain::operation::{AgentBinding, Link, OperationStatus, Restore, Saga};
@@ -16,7 +17,10 @@ use store::reconcile::Sighting;
 
 use super::{About, Engine, Halt};
 use crate::Error;
-use crate::use_cases::{purchase, routing};
+use crate::use_cases::{audit, parking, purchase, routing};
+
+/// Who makes repairs, in the audit trail.
+const ACTOR: &str = "reconcile";
 
 impl Engine<'_> {
     /// Makes a repair, or leaves it; answers what was done, and what to tell an operator about it.
@@ -78,7 +82,12 @@ impl Engine<'_> {
         };
         let op = purchase::drive(self.app, begun).await;
         Ok(match op.status {
-            OperationStatus::Succeeded => (Action::Repaired, format!("by {}", op.id)),
+            OperationStatus::Succeeded => {
+                let detail = format!("{} by {}, as run {} found", op.saga.kind(), op.id, self.run.id);
+                let line = self.line(Done::DriftRepaired, Some(number), number.id.as_str(), detail);
+                self.app.store.audit_put(&line).await?;
+                (Action::Repaired, format!("by {}", op.id))
+            }
             OperationStatus::Running | OperationStatus::Waiting => (Action::Reported, format!("{} is at it", op.id)),
             OperationStatus::Failed | OperationStatus::Stuck => {
                 let why = op.failure.map(|failure| failure.detail).or(op.trouble).unwrap_or_default();
@@ -88,8 +97,12 @@ impl Engine<'_> {
     }
 
     async fn park(&self, number: &Number, why: &str) -> Result<(Action, String), Halt> {
-        let _ = (number, why);
-        Ok((Action::Reported, String::new()))
+        match parking::park(self.app, &number.tenant_id, &number.id, why, &Actor::schedule(ACTOR)).await {
+            Ok(true) => Ok((Action::Parked, "an operator decides".into())),
+            Ok(false) => Ok((Action::Reported, "it is parked already".into())),
+            Err(Error::Store(error)) => Err(error.into()),
+            Err(error) => Ok((Action::Reported, format!("it was not parked: {error}"))),
+        }
     }
 
     async fn adopt(&self, number: &Number, carrier: &CarrierRef) -> Result<(Action, String), Halt> {
@@ -97,13 +110,28 @@ impl Engine<'_> {
         let now = self.app.clock.now();
         let data = json!({ "number_id": number.id, "e164": number.e164, "run_id": self.run.id });
         let event = Event { id: EventId::fresh(&*self.app.ids, now), kind: "number.adopted".to_owned(), at: now, data };
-        let writes =
-            vec![store::number::adopted(number, before, carrier)?, store::outbox::insert(&number.tenant_id, &event)?];
+        let detail = format!("{} is {} now, as run {} found", before.id, carrier.id, self.run.id);
+        let writes = vec![
+            store::number::adopted(number, before, carrier)?,
+            store::outbox::insert(&number.tenant_id, &event)?,
+            store::audit::append(&self.line(Done::NumberAdopted, Some(number), number.id.as_str(), detail))?,
+        ];
         match self.app.store.transact(writes).await {
             Ok(()) => Ok((Action::Adopted, String::new())),
             Err(TransactError::Lost(_)) => Ok((Action::Reported, "it changed meanwhile".into())),
             Err(TransactError::Store(error)) => Err(error.into()),
         }
+    }
+
+    fn line(&self, done: Done, number: Option<&Number>, subject: &str, detail: String) -> Record {
+        let tenant = number.map(|number| &number.tenant_id);
+        audit::record(self.app, &Actor::schedule(ACTOR), done, tenant, subject, None, detail)
+    }
+
+    /// A removal stands in the trail before it is made: its answer may be lost.
+    async fn before_removal(&self, id: &str, what: &str, tag: &str) -> Result<(), Halt> {
+        let detail = format!("{id} with our tag {tag} is given back by run {}", self.run.id);
+        Ok(self.app.store.audit_put(&self.line(Done::OrphanReleased, None, what, detail)).await?)
     }
 
     /// Gives a number back that nobody has, if it still has our tag.
@@ -118,6 +146,7 @@ impl Engine<'_> {
             if !is_our_tag(&found.tag, &self.app.settings.deployment) {
                 continue;
             }
+            self.before_removal(id, found.e164.as_str(), &found.tag).await?;
             return removed(port.number_release(id).await);
         }
         Ok((Action::Reported, "it changed meanwhile".into()))
@@ -135,6 +164,7 @@ impl Engine<'_> {
             if !is_our_tag(&found.tag, &self.app.settings.deployment) {
                 continue;
             }
+            self.before_removal(id, &found.sip_uri, &found.tag).await?;
             return removed(port.number_remove(id).await);
         }
         Ok((Action::Reported, "it changed meanwhile".into()))

@@ -9,7 +9,7 @@
 
 use domain::claim::{Claim, ClaimState};
 use domain::number::{Number, NumberStatus};
-use domain::operation::{Operation, Release, ReleaseWhy};
+use domain::operation::{Operation, Release};
 use jiff::Timestamp;
 use serde_json::json;
 use store::{Guard, StoreError, Write};
@@ -29,7 +29,7 @@ pub fn begin(op: &Operation, release: &Release, number: &Number) -> Result<Vec<W
     if number.status.overdue() {
         writes.push(store::wallet::overdue(&number.wallet(), -1)?);
     }
-    if number.primary && release.why == ReleaseWhy::Unpaid {
+    if number.primary && release.why.overrules_the_tenant() {
         writes.push(store::tenant::primary_none(&op.tenant_id, &op.number_id)?);
     }
     Ok(writes)

@@ -2,11 +2,13 @@
 //! between is a saga.
 
 pub mod agents;
+pub mod audit;
 pub mod calls;
 pub mod import;
 pub mod numbers;
 pub mod operations;
 pub mod operator;
+pub mod parking;
 pub mod payments;
 pub mod projects;
 pub mod purchase;

@@ -23,12 +23,12 @@ pub struct ListRequest {
 }
 
 impl ListRequest {
-    pub(super) fn status(&self) -> Result<Option<OperationStatus>, Error> {
+    fn status(&self) -> Result<Option<OperationStatus>, Error> {
         let bad = || Error::invalid("status", "running, waiting, succeeded, failed or stuck");
         self.status.as_deref().map(|text| OperationStatus::from_name(text).ok_or_else(bad)).transpose()
     }
 
-    pub(super) fn paging(&self) -> Paging {
+    fn paging(&self) -> Paging {
         Paging { limit: self.limit, cursor: self.cursor.clone() }
     }
 }

@@ -1,13 +1,15 @@
-//! What the operator does: plans, adjustments, stuck operations.
+//! What the operator does: plans, adjustments, operations that do not end by themselves. Each leaves a line in the audit trail.
 
 use std::collections::BTreeMap;
 
+use domain::audit::{Action, Actor, Record};
 use domain::ids::{EntryId, EventId};
-use domain::operation::OperationStatus;
+use domain::operation::{Operation, OperationStatus};
 use domain::requirement::{Addresses, BundleFor, BundleSid, OnFile, OnFileError};
 use domain::tenant::Tenant;
 use domain::wallet::{Account, Entry, EntryKind};
-use domain::{Currency, Money, OperationId, TenantId, limits, what_next};
+use domain::{AuditId, Currency, Money, OperationId, TenantId, advice, limits, what_next};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::idempotency::{Idempotency, Made};
@@ -15,8 +17,7 @@ use store::outbox::Event;
 use store::page::Cursor;
 use store::{Guard, TransactError};
 
-use super::operations::ListRequest;
-use super::present;
+use super::{Paging, audit, present};
 use crate::api::{EntryView, Listed, OperatorOperationView, TenantView};
 use crate::http::extract::{hash, hash_request};
 use crate::{App, Error, saga};
@@ -47,14 +48,14 @@ pub struct TenantRequest {
 ///
 /// # Errors
 /// [`Error::UnknownPlan`], [`Error::Invalid`].
-pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest) -> Result<TenantView, Error> {
+pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest, by: &Actor) -> Result<TenantView, Error> {
     if let Some(plan) = &request.plan
         && app.plans.get(plan).is_none()
     {
         return Err(Error::UnknownPlan(app.plans.names().into_iter().map(str::to_owned).collect()));
     }
     let before = app.store.tenant_get(id).await?;
-    let mut tenant = before.unwrap_or_else(|| Tenant {
+    let mut tenant = before.clone().unwrap_or_else(|| Tenant {
         id: id.clone(),
         plan: app.plans.default_name().to_owned(),
         suspended: false,
@@ -80,8 +81,29 @@ pub async fn tenant_update(app: &App, id: &TenantId, request: &TenantRequest) ->
         let read = bundles.iter().map(|(what, sid)| bundle(app, what, sid)).collect::<Result<_, _>>()?;
         tenant.on_file.bundles = read;
     }
-    app.store.tenant_put(&tenant).await?;
+    // What is as it was leaves no line in the trail.
+    if before.as_ref() != Some(&tenant) {
+        let detail = changes(before.as_ref(), &tenant);
+        let line = audit::record(app, by, Action::TenantChanged, Some(id), id.as_str(), None, detail);
+        app.store.transact(vec![store::tenant::put(&tenant)?, store::audit::append(&line)?]).await?;
+    }
     Ok(tenant.into())
+}
+
+/// What is other than before, in words.
+fn changes(before: Option<&Tenant>, after: &Tenant) -> String {
+    let Some(before) = before else { return format!("set up on {}", after.plan) };
+    let message = |tenant: &Tenant| tenant.suspended_message.clone().unwrap_or_else(|| "none".to_owned());
+    let papers = |tenant: &Tenant| format!("{:?}", tenant.on_file);
+    let all = [
+        ("plan", before.plan.clone(), after.plan.clone()),
+        ("suspended", before.suspended.to_string(), after.suspended.to_string()),
+        ("outage_mode", before.outage_mode.to_string(), after.outage_mode.to_string()),
+        ("suspended_message", message(before), message(after)),
+        ("papers", papers(before), papers(after)),
+    ];
+    let changed = all.iter().filter(|(_, before, after)| before != after);
+    changed.map(|(what, before, after)| format!("{what}: {before} to {after}")).collect::<Vec<_>>().join("; ")
 }
 
 /// A bundle for numbers that are sold here.
@@ -118,6 +140,7 @@ pub async fn adjust(
     tenant: &TenantId,
     key_hash: Option<&str>,
     request: &AdjustmentRequest,
+    by: &Actor,
 ) -> Result<EntryView, Error> {
     let currency: Currency = request.currency.parse().map_err(|e| Error::invalid("currency", format!("{e}")))?;
     let amount = Money::parse(&request.amount, currency).map_err(|e| Error::invalid("amount", format!("{e}")))?;
@@ -153,6 +176,17 @@ pub async fn adjust(
     let data = json!({ "entry_id": entry.id, "amount": amount });
     let event = Event { id: EventId::fresh(&*app.ids, now), kind: "wallet.adjusted".into(), at: now, data };
     writes.push(store::outbox::insert(tenant, &event)?);
+    let line = Record {
+        id: AuditId::beside(&entry.id),
+        at: now,
+        actor: by.clone(),
+        action: Action::WalletAdjusted,
+        tenant_id: Some(tenant.clone()),
+        subject: entry.id.to_string(),
+        reason: Some(entry.explain.clone()),
+        detail: format!("{amount}, {}", entry.id),
+    };
+    writes.push(store::audit::append(&line)?);
     match app.store.transact(writes).await {
         Ok(()) => {
             if amount.micros > 0 {
@@ -197,21 +231,44 @@ async fn shown(app: &App, tenant: &TenantId, currency: Currency, id: &EntryId) -
     }
 }
 
-/// Operations of all tenants that need an operator, the oldest first.
+/// Which operations an operator lists.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct OperationsRequest {
+    /// `stuck`: nobody works on them until they are resumed. `waiting`: for a person outside. `running_late`: tried again and
+    /// again, or longer at it than they should.
+    status: Option<String>,
+    /// 1 to 100, 50 by default.
+    limit: Option<u16>,
+    /// From `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// Operations of all tenants that do not end by themselves, or not in time: the stuck and the waiting by age, the late by when
+/// they are tried next.
 ///
 /// # Errors
-/// [`Error::Invalid`] for any status but `stuck`, a bad limit or cursor.
-pub async fn operations(app: &App, request: &ListRequest) -> Result<Listed<OperatorOperationView>, Error> {
-    if request.status()? != Some(OperationStatus::Stuck) {
-        return Err(Error::invalid("status", "only `stuck` can be listed across tenants"));
-    }
-    let (limit, after) = (request.paging().limit()?, request.paging().cursor("")?);
-    let due = app.store.operation_stuck(after.as_ref(), limit).await?;
+/// [`Error::Invalid`] for any other status, a bad limit or cursor.
+pub async fn operations(app: &App, request: &OperationsRequest) -> Result<Listed<OperatorOperationView>, Error> {
+    let paging = Paging { limit: request.limit, cursor: request.cursor.clone() };
+    let (limit, after) = (paging.limit()?, paging.cursor("")?);
+    let (due, is): (_, fn(&Operation, Timestamp) -> bool) = match request.status.as_deref() {
+        Some("stuck") => {
+            (app.store.operation_stuck(after.as_ref(), limit).await?, |op, _| op.status == OperationStatus::Stuck)
+        }
+        Some("waiting") => {
+            (app.store.operation_waiting(after.as_ref(), limit).await?, |op, _| op.status == OperationStatus::Waiting)
+        }
+        Some("running_late") => (app.store.operation_running(after.as_ref(), limit).await?, advice::runs_late),
+        Some(_) | None => {
+            return Err(Error::invalid("status", "`stuck`, `waiting` or `running_late` can be listed across tenants"));
+        }
+    };
     let next = due.last().filter(|_| due.len() == usize::from(limit)).map(|last| last.cursor.clone());
     let mut items = Vec::new();
     for found in &due {
         let op = app.store.operation_get(&found.tenant_id, &found.operation_id).await?;
-        items.extend(op.filter(|op| op.status == OperationStatus::Stuck).map(OperatorOperationView::from));
+        items.extend(op.filter(|op| is(op, app.clock.now())).map(OperatorOperationView::from));
     }
     Ok(Listed { items, next_cursor: next.as_ref().map(Cursor::encode) })
 }
@@ -220,7 +277,7 @@ pub async fn operations(app: &App, request: &ListRequest) -> Result<Listed<Opera
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotStuck`].
-pub async fn resume(app: &App, id: &OperationId) -> Result<OperatorOperationView, Error> {
+pub async fn resume(app: &App, id: &OperationId, by: &Actor) -> Result<OperatorOperationView, Error> {
     let mut after: Option<Cursor> = None;
     let found = loop {
         let due = app.store.operation_stuck(after.as_ref(), limits::PAGE_MAX).await?;
@@ -237,10 +294,15 @@ pub async fn resume(app: &App, id: &OperationId) -> Result<OperatorOperationView
     if !app.store.operation_lease(&mut op, app.clock.real_now()).await? {
         return Err(Error::OperationInProgress(Some(op.id)));
     }
+    let trouble = op.trouble.as_deref().unwrap_or("nothing was noted");
+    let detail = format!("{} of {}: {trouble}", op.saga.kind(), op.number_id);
+    let line = audit::record(app, by, Action::OperationResumed, Some(&op.tenant_id), op.id.as_str(), None, detail);
     what_next::resumed(&mut op, app.clock.now());
     op.lease_until = None;
-    if !app.store.operation_journal(&op).await? {
-        return Err(Error::OperationInProgress(Some(op.id)));
+    match app.store.transact(vec![store::operation::update(&op)?, store::audit::append(&line)?]).await {
+        Ok(()) => {}
+        Err(TransactError::Lost(_)) => return Err(Error::OperationInProgress(Some(op.id))),
+        Err(TransactError::Store(error)) => return Err(error.into()),
     }
     tracing::info!(operation.id = %op.id, "an operator resumed an operation");
     saga::hint(app, &op).await;

@@ -425,6 +425,9 @@ pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) 
         dunning: None,
         released_at: None,
         parked: false,
+        parked_why: None,
+        parked_at: None,
+        served_until: None,
         open_operation_id: Some(op_id.clone()),
         created_at: now,
     };

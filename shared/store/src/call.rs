@@ -6,11 +6,12 @@ use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::call::{Call, CallStatus};
 use domain::wallet::WalletRef;
 use domain::{AgentId, E164, TenantId, limits};
-use jiff::{Span, Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use crate::Store;
 use crate::item::{StoreError, decode, encode, key_of, text, whole, with_key};
 use crate::keys::{self, CALLS_INDEX, CALLS_PK, CALLS_SK, DUE_PK, DUE_SK};
+use crate::month;
 use crate::page::{Cursor, Page};
 use crate::transact::{Guard, Write};
 use crate::update::Update;
@@ -137,15 +138,15 @@ impl Store {
         }
         let mut items: Vec<(String, Call)> = Vec::new();
         for _ in 0..limits::CALL_MONTHS_MAX {
-            let month = month_of(at);
+            let month = month::of(at);
             let wanted = usize::from(limit) + 1 - items.len();
             for call in self.calls_of_month(tenant, e164, &month, since, from.take(), wanted).await? {
                 items.push((month.clone(), call));
             }
-            if items.len() > usize::from(limit) || month <= month_of(since) {
+            if items.len() > usize::from(limit) || month <= month::of(since) {
                 break;
             }
-            at = month_before(at);
+            at = month::before(at);
         }
         let more = items.len() > usize::from(limit);
         items.truncate(usize::from(limit));
@@ -197,30 +198,8 @@ pub fn paid(call_sid: &str) -> Result<Write, StoreError> {
 fn fixed(call: &Call) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 3] {
     let expires = call.started_at.as_second() + limits::CALL_TTL_DAYS * 86_400;
     [
-        (CALLS_PK, text(keys::calls_partition(&call.tenant_id, &call.e164, &month_of(call.started_at)))),
+        (CALLS_PK, text(keys::calls_partition(&call.tenant_id, &call.e164, &month::of(call.started_at)))),
         (CALLS_SK, text(keys::calls_sort(call.started_at, &call.call_sid))),
         (keys::TTL, whole(expires)),
     ]
-}
-
-fn month_of(at: Timestamp) -> String {
-    at.strftime("%Y-%m").to_string()
-}
-
-fn month_before(at: Timestamp) -> Timestamp {
-    let date = at.to_zoned(TimeZone::UTC).date().first_of_month();
-    let before = date.checked_sub(Span::new().months(1)).unwrap_or(date);
-    domain::period::midnight(before)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn months_go_back_one_by_one() {
-        let check = |at: &str, before: &str| assert_eq!(month_of(month_before(at.parse().unwrap())), before);
-        check("2027-03-31T12:00:00Z", "2027-02");
-        check("2027-01-01T00:00:00Z", "2026-12");
-    }
 }

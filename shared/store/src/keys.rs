@@ -4,7 +4,7 @@
 
 use domain::number::NumberStatus;
 use domain::wallet::WalletRef;
-use domain::{AgentId, Currency, E164, NumberId, OperationId, ProjectId, TenantId, TopUpId, limits};
+use domain::{AgentId, AuditId, Currency, E164, NumberId, OperationId, ProjectId, TenantId, TopUpId, limits};
 use jiff::Timestamp;
 
 /// Partition key's attribute.
@@ -37,6 +37,8 @@ pub const CALLS_SK: &str = "calls_sk";
 
 /// The index partition of operations that need an operator.
 pub const STUCK: &str = "STUCK";
+/// The index partition of operations that wait for a person outside.
+pub const WAITING: &str = "WAITING";
 
 /// The index partition of all tenants. One, since its keys are written once a tenant and never change: it grows with new
 /// tenants, not with what they do.
@@ -248,6 +250,22 @@ pub fn event(tenant: &TenantId, id: &str) -> Key {
     of_tenant(tenant, format!("{EVENTS}{id}"))
 }
 
+/// Partitions of the audit trail begin so.
+pub const AUDIT: &str = "AUDIT#";
+/// The audit trail of one month (`2027-01`).
+#[must_use]
+pub fn audit_partition(month: &str) -> String {
+    format!("{AUDIT}{month}")
+}
+
+/// Sort keys of its lines begin so, as their ids do.
+pub const AUDIT_LINES: &str = "aud_";
+/// A line of the audit trail; ids begin with their millisecond, so a month's lines sort by when they were written.
+#[must_use]
+pub fn audit(month: &str, id: &AuditId) -> Key {
+    Key { pk: audit_partition(month), sk: id.to_string() }
+}
+
 /// The claim on an E.164, which is also the lookup of an incoming call.
 #[must_use]
 pub fn claim(e164: &E164) -> Key {
@@ -346,6 +364,8 @@ pub enum NumberDue {
     Dunning,
     /// Release it at the end of what is paid for.
     PeriodEnd,
+    /// Nothing: it is parked, and waits for the operator since that instant.
+    Parked,
 }
 
 /// Index partition of numbers with something to be done, one of [`limits::DUE_SHARDS`].
@@ -354,6 +374,7 @@ pub fn number_due_partition(what: NumberDue, shard: u8) -> String {
     match what {
         NumberDue::Dunning => format!("DUNNING#{shard}"),
         NumberDue::PeriodEnd => format!("PERIOD-END#{shard}"),
+        NumberDue::Parked => format!("PARKED#{shard}"),
     }
 }
 
@@ -508,6 +529,18 @@ mod tests {
             assert!(tenants[n + 1..].iter().all(|later| key(later, None) > after), "{tenant}");
         }
         assert_eq!(read_listed_tenant("a"), None);
+    }
+
+    #[test]
+    fn what_waits_for_an_operator_is_in_no_jobs_partition() {
+        let wallet = WalletRef { tenant_id: "ten_1".parse().unwrap(), currency: Currency::USD };
+        let id: NumberId = "num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
+        let at: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let (parked, key) = number_due(NumberDue::Parked, at, &wallet, &id);
+        for what in [NumberDue::Dunning, NumberDue::PeriodEnd] {
+            assert_ne!(number_due(what, at, &wallet, &id).0, parked);
+        }
+        assert_eq!(read_number_due(&key), Some((wallet, id)));
     }
 
     #[test]

@@ -8,11 +8,13 @@ pub mod keys;
 pub mod table;
 
 mod item;
+mod month;
 pub mod page;
 pub mod transact;
 mod update;
 
 pub mod agent;
+pub mod audit;
 pub mod call;
 pub mod claim;
 pub mod due;

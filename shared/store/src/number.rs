@@ -4,8 +4,9 @@ use domain::billing::{Candidate, Settled};
 use domain::dunning::Dunning;
 use domain::number::{CarrierRef, Link, Number, NumberStatus, PlatformRef};
 use domain::operation::ReleaseWhy;
+use domain::parking::Next;
 use domain::wallet::WalletRef;
-use domain::{AgentId, E164, NumberId, OperationId, ProjectId, TenantId};
+use domain::{AgentId, E164, NumberId, OperationId, ProjectId, TenantId, limits};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -69,6 +70,24 @@ impl Store {
     ) -> Result<Page<Number>, StoreError> {
         let pk = keys::tenant_partition(tenant);
         self.list(Listing { pk, prefix: keys::NUMBERS, forward: true, after, limit }, keep).await
+    }
+
+    /// Parked numbers of all tenants, those that wait longest first, and where each is in the list.
+    pub async fn number_parked(
+        &self,
+        after: Option<&Cursor>,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, NumberId, Cursor)>, StoreError> {
+        let mut parked = Vec::new();
+        for shard in 0..limits::DUE_SHARDS {
+            let partition = keys::number_due_partition(NumberDue::Parked, shard);
+            parked.extend(self.due_keys(&partition, "~", after, limit).await?);
+        }
+        // Keys begin with their instant, so that the shards fall into one order.
+        parked.sort();
+        parked.truncate(usize::from(limit));
+        let read = |sk: String| keys::read_number_due(&sk).map(|(wallet, id)| (wallet.tenant_id, id, Cursor::at(sk)));
+        Ok(parked.into_iter().filter_map(read).collect())
     }
 
     /// Writes what a tenant changed with the event that tells of it, and the claim with it where a call needs to know.
@@ -156,24 +175,29 @@ pub fn adopted(number: &Number, before: &CarrierRef, after: &CarrierRef) -> Resu
     Ok(update.write(Guard::Number))
 }
 
-/// Gives a number to this operation alone, for releasing it, as it was read. One that is not paid for is released though
-/// it be primary or locked: those guard against a tenant's own mistakes.
+/// Gives a number to this operation alone, for releasing it, as it was read. One that is not paid for, or gone, is released
+/// though it be primary or locked: those guard against a tenant's own mistakes. One that is gone was parked, and no other is.
 pub fn open_release(number: &Number, operation: &OperationId, why: ReleaseWhy) -> Result<Write, StoreError> {
     let mut update = as_read(number)?
         .set("open_operation_id", operation)?
         .set("status", &NumberStatus::Releasing)?
         .remove("release_at")
+        .remove("served_until")
         .remove("dunning")
         .remove(DUE_PK)
         .remove(DUE_SK)
-        .when_absent("open_operation_id")
-        .when_not_set("parked");
+        .when_absent("open_operation_id");
+    update = match why {
+        ReleaseWhy::Gone => update.when_is("parked", &true)?,
+        ReleaseWhy::Asked | ReleaseWhy::PeriodEnd | ReleaseWhy::Unpaid => update.when_not_set("parked"),
+    };
     update = match why {
         ReleaseWhy::Asked => update.when_not_set("primary").when_not_set("locked"),
         ReleaseWhy::PeriodEnd => {
             update.when_not_set("primary").when_not_set("locked").when_is("release_at", &number.release_at)?
         }
         ReleaseWhy::Unpaid => update.set("primary", &false)?,
+        ReleaseWhy::Gone => not_parked(update)?.set("primary", &false)?,
     };
     Ok(update.write(Guard::Number))
 }
@@ -190,6 +214,10 @@ fn dunning_as_read(update: Update, dunning: Option<&Dunning>) -> Result<Update, 
         Some(dunning) => update.when_is("dunning.day", &dunning.day)?.when_is("dunning.on", &dunning.on)?,
         None => update.when_absent("dunning"),
     })
+}
+
+fn not_parked(update: Update) -> Result<Update, StoreError> {
+    Ok(update.set("parked", &false)?.remove("parked_why").remove("parked_at"))
 }
 
 fn due_at(
@@ -232,6 +260,13 @@ pub fn charged(wallet: &WalletRef, number: &Candidate, settled: &Settled, now: T
             update = update.set("status", &NumberStatus::Active)?.remove("dunning").remove(DUE_PK).remove(DUE_SK);
             update = update.when_absent("release_at");
         }
+        // It is about to be released, and stays due for that; what it served is charged up to a day.
+        (NumberStatus::Active, false) if number.served_until.is_some() => {
+            update = update.when_is("served_until", &number.served_until)?;
+            if number.served_until.is_some_and(|served| served < settled.paid_through) {
+                update = update.remove("served_until");
+            }
+        }
         // What was found by the index of what is due (a sale dated long ago, a release undone late) is done with; to take
         // out what is not there costs nothing.
         (NumberStatus::Active, false) => {
@@ -262,7 +297,7 @@ pub fn dunned(
     release_at: Option<Timestamp>,
     at: Timestamp,
 ) -> Result<Write, StoreError> {
-    let mut update = as_read(number)?.set("dunning", after)?;
+    let mut update = as_read(number)?.set("dunning", after)?.when_not_set("parked");
     if release_at != number.release_at {
         update = update.set("release_at", &release_at)?;
     }
@@ -334,13 +369,49 @@ pub fn release_scheduled(number: &Number, at: Timestamp) -> Result<Write, StoreE
     Ok(due_at(update, NumberDue::PeriodEnd, at, &number.wallet(), &number.id)?.write(Guard::Number))
 }
 
-/// The tenant keeps a number after all. When it is not paid for any more, charging it is due at `now`.
+/// The tenant keeps a number after all. When it is not paid for any more, charging it is due at `now`. One that is parked
+/// stays so: what is next for it is found when it is unparked.
 pub fn release_unscheduled(number: &Number, now: Timestamp) -> Result<Write, StoreError> {
-    let update = as_read(number)?.when_is("release_at", &number.release_at)?.remove("release_at");
+    let update = as_read(number)?.when_is("release_at", &number.release_at)?;
+    let update = update.remove("release_at").remove("served_until");
+    if number.parked {
+        return Ok(update.when_is("parked", &true)?.write(Guard::Number));
+    }
+    let update = update.when_not_set("parked");
     let unpaid = number.paid_through.is_some_and(|paid_through| paid_through <= domain::period::date_of(now));
     let update = match unpaid {
         true => due_at(update, NumberDue::Dunning, now, &number.wallet(), &number.id)?,
         false => update.remove(DUE_PK).remove(DUE_SK),
+    };
+    Ok(update.write(Guard::Number))
+}
+
+/// A number is left alone from now on: no job finds it, the operator's list does.
+pub fn parked(number: &Number, why: &str, at: Timestamp) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&number.tenant_id, &number.id))
+        .set("parked", &true)?
+        .set("parked_why", &why)?
+        .set("parked_at", &at)?
+        .when_in("status", &[NumberStatus::Active, NumberStatus::PastDue, NumberStatus::Suspended])?
+        .when_absent("open_operation_id")
+        .when_not_set("parked");
+    Ok(due_at(update, NumberDue::Parked, at, &number.wallet(), &number.id)?.write(Guard::Number))
+}
+
+/// A parked number, as it was read, goes on with what is next for it.
+pub fn unparked(number: &Number, next: &Next, now: Timestamp) -> Result<Write, StoreError> {
+    let update = not_parked(as_read(number)?.when_is("parked", &true)?)?;
+    let update = match &number.release_at {
+        Some(release_at) => update.when_is("release_at", release_at)?,
+        None => update.when_absent("release_at"),
+    };
+    let (wallet, id) = (number.wallet(), &number.id);
+    let update = match next {
+        Next::Renews => update.remove(DUE_PK).remove(DUE_SK),
+        Next::Look => due_at(update, NumberDue::Dunning, now, &wallet, id)?,
+        Next::Ends { at, served_until } => {
+            due_at(update.set("served_until", served_until)?, NumberDue::PeriodEnd, *at, &wallet, id)?
+        }
     };
     Ok(update.write(Guard::Number))
 }

@@ -97,6 +97,22 @@ impl Store {
         self.due_page(&keys::due_partition(shard), &keys::due_until(now), after, limits::SWEEP_BATCH).await
     }
 
+    /// Operations of all tenants that run, by when each is to be looked at next; of those of one instant, some after others.
+    pub async fn operation_running(&self, after: Option<&Cursor>, limit: u16) -> Result<Vec<DueOperation>, StoreError> {
+        let mut running = Vec::new();
+        for shard in 0..limits::DUE_SHARDS {
+            running.extend(self.due_page(&keys::due_partition(shard), "~", after, limit).await?);
+        }
+        running.sort_by(|a, b| a.cursor.position().cmp(b.cursor.position()));
+        running.truncate(usize::from(limit));
+        Ok(running)
+    }
+
+    /// Operations of all tenants that wait for a person outside, the oldest first.
+    pub async fn operation_waiting(&self, after: Option<&Cursor>, limit: u16) -> Result<Vec<DueOperation>, StoreError> {
+        self.due_page(keys::WAITING, "~", after, limit).await
+    }
+
     /// Operations of all tenants that need an operator, the oldest first.
     pub async fn operation_stuck(&self, after: Option<&Cursor>, limit: u16) -> Result<Vec<DueOperation>, StoreError> {
         self.due_page(keys::STUCK, "~", after, limit).await
@@ -171,12 +187,14 @@ fn item(op: &Operation) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// Where the index of what is due has it: with its instant while it runs, among the stuck when it is stuck.
+/// Where the index of what is due has it: with its instant while it runs, among the stuck when it is stuck, among the waiting
+/// while a person outside has to do something.
 fn due(op: &Operation) -> Option<(String, String)> {
     let key = |at: Timestamp| keys::due_operation(at, &op.tenant_id, &op.id);
     match op.status {
         OperationStatus::Running => Some((keys::due_partition(keys::due_shard(&op.id)), key(op.due_at?))),
         OperationStatus::Stuck => Some((keys::STUCK.into(), key(op.created_at))),
-        OperationStatus::Waiting | OperationStatus::Succeeded | OperationStatus::Failed => None,
+        OperationStatus::Waiting => Some((keys::WAITING.into(), key(op.created_at))),
+        OperationStatus::Succeeded | OperationStatus::Failed => None,
     }
 }

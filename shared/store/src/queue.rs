@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_sdk_sqs::{Client, Config};
 use domain::wallet::WalletRef;
-use domain::{OperationId, TenantId};
+use domain::{NumberId, OperationId, TenantId};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,11 @@ pub enum ChargeCause {
     Dunning,
     /// Money came in, or ran low.
     Credit,
+    /// A number is not parked any more: what it served meanwhile is due, and then its release, if that was waiting.
+    Unparked {
+        /// Which.
+        number_id: NumberId,
+    },
 }
 
 /// The queue, through the real SDK. Its client is made at the first use.

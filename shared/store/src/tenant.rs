@@ -3,7 +3,7 @@
 use domain::tenant::{Holdings, Tenant};
 use domain::{Currency, NumberId, TenantId, limits};
 
-use crate::item::{StoreError, encode, text, with_key};
+use crate::item::{Item, StoreError, encode, text, with_key};
 use crate::keys::{self, DUE_PK, DUE_SK};
 use crate::page::{Cursor, Page};
 use crate::transact::{Guard, Write};
@@ -16,12 +16,9 @@ impl Store {
         self.get(&keys::tenant(tenant)).await
     }
 
-    /// Sets a tenant up, or changes it.
+    /// Sets a tenant up, or changes it, without a line in the audit trail: for systems that make their own tenants.
     pub async fn tenant_put(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        let mut item = with_key(encode(tenant)?, &keys::tenant(&tenant.id));
-        let (pk, sk) = keys::listed_tenant(&tenant.id, None);
-        item.extend([(DUE_PK.into(), text(pk)), (DUE_SK.into(), text(sk))]);
-        let put = self.client().put_item().table_name(&self.table).set_item(Some(item));
+        let put = self.client().put_item().table_name(&self.table).set_item(Some(item(tenant)?));
         put.send().await.map(|_| ()).map_err(|error| StoreError::unavailable(&error))
     }
 
@@ -102,6 +99,19 @@ impl Store {
 pub(crate) fn listed(update: Update, tenant: &TenantId, currency: Currency) -> Update {
     let (pk, sk) = keys::listed_tenant(tenant, Some(currency));
     update.set_if_absent_value(DUE_PK, text(pk)).set_if_absent_value(DUE_SK, text(sk))
+}
+
+/// A tenant with its place in the list of all.
+fn item(tenant: &Tenant) -> Result<Item, StoreError> {
+    let mut item = with_key(encode(tenant)?, &keys::tenant(&tenant.id));
+    let (pk, sk) = keys::listed_tenant(&tenant.id, None);
+    item.extend([(DUE_PK.into(), text(pk)), (DUE_SK.into(), text(sk))]);
+    Ok(item)
+}
+
+/// Sets a tenant up, or changes it.
+pub fn put(tenant: &Tenant) -> Result<Write, StoreError> {
+    Ok(Write::put_when(Guard::Tenant, item(tenant)?, None, None))
 }
 
 /// One number more, while the plan's limit is not reached; with one of the plan's `places` for numbers that cost nothing,

@@ -64,6 +64,10 @@ pub enum Guard {
     Payer,
     /// Nobody else drives the run of reconciliation.
     Run,
+    /// The tenant, which is written whatever it was.
+    Tenant,
+    /// The line of the audit trail is new.
+    Audit,
 }
 
 type Builder = Box<dyn Fn(&str) -> Result<TransactWriteItem, BuildError> + Send + Sync>;

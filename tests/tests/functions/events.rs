@@ -13,7 +13,7 @@ type Row = (&'static str, Stage, u16, Vec<(&'static str, Value)>);
 
 /// Functions that serve HTTP. A pointer leads into a JSON body; without one, the text is part of a TwiML answer.
 fn rows() -> Vec<Row> {
-    use Stage::{ByHand, Due, Leaving, Linked, OnOffer, Stuck, ToppingUp, Unlinked};
+    use Stage::{ByHand, Due, Leaving, Linked, OnOffer, Parked, Stuck, ToppingUp, Unlinked};
     let (number, agent, op, project) = (id("num"), id("agt"), id("op"), id("prj"));
     vec![
         (
@@ -71,6 +71,34 @@ fn rows() -> Vec<Row> {
                 ("/number/link/status", json!("linked")),
                 ("/operation/kind", json!("import")),
             ],
+        ),
+        (
+            "list-audit",
+            Parked,
+            200,
+            vec![
+                ("/items/0/action", json!("number_parked")),
+                ("/items/0/subject", json!(number)),
+                ("/next_cursor", json!(null)),
+            ],
+        ),
+        (
+            "list-parked-numbers",
+            Parked,
+            200,
+            vec![("/items/0/number_id", json!(number)), ("/items/0/tenant_id", json!("demo"))],
+        ),
+        (
+            "park-number",
+            Unlinked,
+            200,
+            vec![("/number/id", json!(number)), ("/number/parked", json!(true)), ("/operation", json!(null))],
+        ),
+        (
+            "resolve-number",
+            Parked,
+            200,
+            vec![("/number/id", json!(number)), ("/number/parked", json!(false)), ("/operation", json!(null))],
         ),
         ("list-agents", OnOffer, 200, vec![("/items/0/id", json!(agent)), ("/next_cursor", json!(null))]),
         ("list-calls", Linked, 200, vec![("/items", json!([]))]),

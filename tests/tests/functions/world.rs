@@ -48,6 +48,8 @@ pub(crate) enum Stage {
     Due,
     /// The same, and its tenant let it go at the end of what is paid for.
     Leaving,
+    /// In service, and set aside until an operator decides.
+    Parked,
 }
 
 /// An id of the events.
@@ -80,7 +82,7 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::OnOffer => {}
         Stage::ByHand => {
             let (tag, webhooks) = ("The operator's own".into(), system.undisturbed.webhooks(&tenant()));
-            let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks, sms: true };
+            let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks, sms: true, papers: domain::requirement::Papers::default() };
             let carrier = system.undisturbed.providers.carrier(Carrier::Twilio).await.unwrap();
             let _ = carrier.number_buy(&order).await.unwrap();
         }
@@ -90,6 +92,12 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::Linked => buy(&system.undisturbed, Some(agent)).await,
         Stage::ToppingUp => top_up(&system.undisturbed).await,
         Stage::Due => bought_long_ago(&system.undisturbed).await,
+        Stage::Parked => {
+            buy(&system.undisturbed, None).await;
+            let (number, by) = (id("num").parse().unwrap(), domain::audit::Actor::schedule("reconcile"));
+            let why = "The carrier does not know it.";
+            assert!(shared::use_cases::parking::park(&system.undisturbed, &tenant(), &number, why, &by).await.unwrap());
+        }
         Stage::Leaving => {
             bought_long_ago(&system.undisturbed).await;
             let owner = app.local("token", Some(json!({ "tenant": "demo" }))).await.expect(200).text("/token");
@@ -215,6 +223,9 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         dunning: None,
         released_at: None,
         parked: false,
+        parked_why: None,
+        parked_at: None,
+        served_until: None,
         open_operation_id: Some(op.id.clone()),
         created_at: now,
     };

@@ -233,11 +233,10 @@ async fn a_parked_number_that_owes_is_neither_suspended_nor_released_and_then_a_
     let path = format!("/v1/numbers/{leaving}?when=period_end");
     let _ = story.app.delete(&story.tenant, &path).await.expect(200);
     story.to("2027-03-09T12:00:00Z").await;
-    let yes = aws_sdk_dynamodb::types::AttributeValue::Bool(true);
-    story.by_hand(&leaving, "SET parked = :yes", &[(":yes", yes.clone())]).await;
+    let _ = story.park(&leaving).await.expect(200);
     story.to("2027-03-10T12:00:00Z").await;
     assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "active"]);
-    story.by_hand(&owing, "SET parked = :yes", &[(":yes", yes)]).await;
+    let _ = story.park(&owing).await.expect(200);
     for day in 11..=31 {
         story.outage_until(&format!("2027-03-{day}T12:00:00Z")).await;
         story.job("dun").await;
@@ -247,7 +246,7 @@ async fn a_parked_number_that_owes_is_neither_suspended_nor_released_and_then_a_
     assert_eq!(story.told(&owing).await, [0]);
     story.app.verify().await;
     for number in [&owing, &leaving] {
-        story.by_hand(number, "REMOVE parked", &[]).await;
+        let _ = story.resolve(number, "keep").await.expect(200);
     }
     story.to("2027-04-01T12:00:00Z").await;
     assert_eq!(story.statuses(&[&owing, &leaving]).await, ["past_due", "released"]);

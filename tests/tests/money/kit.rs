@@ -158,6 +158,20 @@ impl Story {
         days
     }
 
+    /// The operator sets a number aside.
+    pub(crate) async fn park(&self, id: &str) -> Answer {
+        let body = json!({ "tenant_id": self.tenant.id, "reason": "The carrier does not know it" });
+        let path = format!("/v1/operator/numbers/{id}/park");
+        self.app.post(&self.app.operator().await, &path, "park", body).await
+    }
+
+    /// The operator decides about a parked number.
+    pub(crate) async fn resolve(&self, id: &str, decision: &str) -> Answer {
+        let body = json!({ "tenant_id": self.tenant.id, "decision": decision, "reason": "It was looked into" });
+        let path = format!("/v1/operator/numbers/{id}/resolve");
+        self.app.post(&self.app.operator().await, &path, "resolve", body).await
+    }
+
     /// The operator puts money in; what it is to pay for is queued.
     pub(crate) async fn fund(&self, usd: &str) {
         let body = json!({ "amount": usd, "currency": "USD", "reason": "Funds" });
@@ -195,12 +209,7 @@ impl Story {
         documents.iter().filter_map(|document| document.as_str().map(str::to_owned)).collect()
     }
 
-    /// Moves and removes attributes of a number past the product.
-    pub(crate) async fn by_hand(&self, id: &str, expression: &str, values: &[(&str, AttributeValue)]) {
-        self.item_by_hand(&format!("NUM#{id}"), expression, values).await;
-    }
-
-    /// The same of any item of the tenant.
+    /// Moves and removes attributes of an item of the tenant past the product.
     pub(crate) async fn item_by_hand(&self, sk: &str, expression: &str, values: &[(&str, AttributeValue)]) {
         let mut update = self.app.system.table.update_item().table_name(TABLE).update_expression(expression);
         update = update.key("pk", AttributeValue::S(format!("TEN#{}", self.tenant.id)));

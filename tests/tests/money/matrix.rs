@@ -44,6 +44,8 @@ struct Outcome {
     wallet: (String, String, String),
     lines: Vec<[String; 4]>,
     events: Vec<[String; 3]>,
+    parked: Vec<bool>,
+    trail: Vec<String>,
 }
 
 impl Outcome {
@@ -51,6 +53,9 @@ impl Outcome {
         let listed = story.get("/v1/numbers?limit=100").await;
         let parts = |value: &Value, names: [&str; 4]| names.map(|name| text(value, name));
         let numbers = listed["items"].as_array().into_iter().flatten();
+        let parked = numbers.clone().map(|number| number["parked"] == true).collect();
+        let trail = story.operator_asks("audit?limit=100").await;
+        let trail = trail["items"].as_array().into_iter().flatten().map(|line| text(line, "/action")).collect();
         let numbers = numbers.map(|number| parts(number, ["/id", "/status", "/paid_through", "/release_at"]));
         let entries = story.entries("").await;
         let line = ["/kind", "/number_id", "/period/start", "/amount/amount"];
@@ -61,7 +66,7 @@ impl Outcome {
             |event: &Value| [text(event, "/type"), text(event, "/data/number_id"), event["data"]["day"].to_string()];
         let mut events: Vec<_> = events.iter().map(event).collect();
         events.sort();
-        Self { numbers: numbers.collect(), wallet: story.app.wallet(&story.tenant).await, lines, events }
+        Self { numbers: numbers.collect(), wallet: story.app.wallet(&story.tenant).await, lines, events, parked, trail }
     }
 }
 
@@ -104,7 +109,7 @@ impl Kept {
         }
         system.aws.dynamodb.reset_counts();
         let worker = system.worker.clone();
-        let work = self.moment.work();
+        let (work, app, tenant) = (self.moment.work(), system.app.clone(), story.tenant.id.clone());
         // A tick that fails is what was wanted, and so is a worker that dies.
         let _ = story
             .app
@@ -112,6 +117,7 @@ impl Kept {
                 match work {
                     Work::Tick(job) => worker.tick(job).await.is_ok(),
                     Work::Queue => worker.drain(std::time::Duration::from_secs(60)).await.is_ok(),
+                    Work::Decision(decision) => decision.decide(&app, &tenant).await.is_ok(),
                 }
             })
             .await;
@@ -121,6 +127,10 @@ impl Kept {
         story.app.no_faults();
         system.aws.sqs.release_in_flight().expect("the queue can be read");
         story.app.restart_workers().await;
+        if let Work::Decision(decision) = work {
+            // Whoever was not answered asks again.
+            decision.decide(&story.app.system.undisturbed, &story.tenant.id).await.expect("it is decided");
+        }
         story.to(self.moment.hours_later()).await;
         let _ = story.app.drain().await.expect(200);
         story.app.verify().await;
@@ -228,4 +238,8 @@ moments! {
     an_unpaid_release_survives: UnpaidRelease,
     a_release_at_period_end_survives: PeriodEnd,
     a_usage_charge_survives: Usage,
+    parking_a_number_survives: Parking,
+    keeping_a_parked_number_survives: Keeping,
+    keeping_a_parked_number_that_was_let_go_survives: Ending,
+    giving_up_a_parked_number_survives: GivingUp,
 }

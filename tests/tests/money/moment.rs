@@ -1,6 +1,10 @@
 //! The moments at which the matrix lets something fail: what led up to them, and what is to be done.
 
+use domain::audit::Actor;
 use local::worker::Job;
+use serde_json::json;
+use shared::App;
+use shared::use_cases::parking;
 
 use crate::kit::Story;
 
@@ -23,6 +27,14 @@ pub(crate) enum Moment {
     PeriodEnd,
     /// Money has come in for two calls.
     Usage,
+    /// An operator sets a number aside.
+    Parking,
+    /// An operator keeps a number that was parked for two periods.
+    Keeping,
+    /// The same, of a number that its tenant had let go before them.
+    Ending,
+    /// An operator gives up a parked number.
+    GivingUp,
 }
 
 /// What is to be done then.
@@ -32,13 +44,48 @@ pub(crate) enum Work {
     Tick(Job),
     /// What is queued.
     Queue,
+    /// A decision about every number there is.
+    Decision(Decision),
+}
+
+/// What an operator decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Decision {
+    Park,
+    Keep,
+    GiveUp,
+}
+
+impl Decision {
+    /// Decides so about every number of a tenant. What is decided already stays as it is.
+    pub(crate) async fn decide(self, app: &App, tenant: &str) -> Result<(), shared::Error> {
+        let (by, id) = (Actor::operator("operator"), tenant.parse().expect("a tenant"));
+        for number in app.store.number_list(&id, None, 100, |_| true).await?.items {
+            let request = |decision: &str| {
+                let body = json!({ "tenant_id": tenant, "decision": decision, "reason": "It was looked into" });
+                serde_json::from_value(body).expect("a request")
+            };
+            let decided = match self {
+                Self::Park => {
+                    parking::park(app, &id, &number.id, "The carrier does not know it", &by).await.map(|_| ())
+                }
+                Self::Keep => parking::resolve(app, &number.id, &request("keep"), &by).await.map(|_| ()),
+                Self::GiveUp => parking::resolve(app, &number.id, &request("release"), &by).await.map(|_| ()),
+            };
+            match decided {
+                Ok(()) | Err(shared::Error::NumberNotParked) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Moment {
     /// What the tenant begins with, in USD.
     pub(crate) const fn opening(self) -> &'static str {
         match self {
-            Self::Renewal | Self::PeriodEnd => "10.00",
+            Self::Renewal | Self::PeriodEnd | Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => "10.00",
             Self::PastDue => "6.00",
             Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::Usage => "1.50",
             Self::Recovery => "3.00",
@@ -51,6 +98,7 @@ impl Moment {
             Self::Renewal | Self::PastDue => 3,
             Self::Recovery => 2,
             Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::PeriodEnd | Self::Usage => 1,
+            Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => 1,
         };
         let mut ids = Vec::new();
         for n in 0..numbers {
@@ -75,6 +123,15 @@ impl Moment {
                 let _ = story.app.delete(&story.tenant, &path).await.expect(200);
                 story.outage_until("2027-03-09T21:30:00Z").await;
             }
+            Self::Parking => story.outage_until("2027-02-20T11:00:00Z").await,
+            Self::Keeping | Self::Ending | Self::GivingUp => {
+                if self == Self::Ending {
+                    let path = format!("/v1/numbers/{}?when=period_end", ids[0]);
+                    let _ = story.app.delete(&story.tenant, &path).await.expect(200);
+                }
+                let _ = story.park(&ids[0]).await.expect(200);
+                story.to("2027-04-20T11:00:00Z").await;
+            }
             Self::Usage => {
                 for _ in 0..2 {
                     story.call(&ids[0], "completed").await;
@@ -96,6 +153,8 @@ impl Moment {
             Self::UnpaidRelease => "2027-03-31T00:00:00Z",
             Self::PeriodEnd => "2027-03-09T22:00:00Z",
             Self::Usage => "2027-02-11T12:30:00Z",
+            Self::Parking => "2027-02-20T12:00:00Z",
+            Self::Keeping | Self::Ending | Self::GivingUp => "2027-04-20T12:00:00Z",
         }
     }
 
@@ -109,6 +168,8 @@ impl Moment {
             Self::UnpaidRelease => "2027-03-31T06:00:00Z",
             Self::PeriodEnd => "2027-03-10T04:00:00Z",
             Self::Usage => "2027-02-11T18:30:00Z",
+            Self::Parking => "2027-02-20T18:00:00Z",
+            Self::Keeping | Self::Ending | Self::GivingUp => "2027-04-20T18:00:00Z",
         }
     }
 
@@ -118,6 +179,9 @@ impl Moment {
             Self::Notice | Self::Suspension | Self::UnpaidRelease => Work::Tick(Job::Dun),
             Self::PeriodEnd => Work::Tick(Job::Release),
             Self::Recovery | Self::Usage => Work::Queue,
+            Self::Parking => Work::Decision(Decision::Park),
+            Self::Keeping | Self::Ending => Work::Decision(Decision::Keep),
+            Self::GivingUp => Work::Decision(Decision::GiveUp),
         }
     }
 
@@ -129,8 +193,8 @@ impl Moment {
             Self::Notice => &["past_due"],
             Self::Suspension => &["suspended"],
             Self::Recovery => &["active"; 2],
-            Self::UnpaidRelease | Self::PeriodEnd => &["released"],
-            Self::Usage => &["active"],
+            Self::UnpaidRelease | Self::PeriodEnd | Self::Ending | Self::GivingUp => &["released"],
+            Self::Usage | Self::Parking | Self::Keeping => &["active"],
         };
         assert_eq!(statuses, expected);
     }

@@ -215,8 +215,7 @@ async fn a_number_sold_long_before_it_was_known_is_charged_for_every_month_since
 async fn a_parked_number_is_left_alone_and_charged_for_what_it_served_once_it_is_not() {
     let story = Story::on("2027-02-10", "PRO", "10.00").await;
     let number = story.bought("one").await;
-    let yes = aws_sdk_dynamodb::types::AttributeValue::Bool(true);
-    story.by_hand(&number, "SET parked = :yes", &[(":yes", yes)]).await;
+    let _ = story.park(&number).await.expect(200);
     story.to("2027-05-20T12:00:00Z").await;
     assert_eq!(dates(&story.charged(&number).await), ["2027-02-10"]);
     assert_eq!(story.release(&number).await.expect(409).code(), "number_parked");
@@ -224,16 +223,9 @@ async fn a_parked_number_is_left_alone_and_charged_for_what_it_served_once_it_is
     assert_eq!((&shown["status"], &shown["parked"]), (&json!("active"), &json!(true)));
     assert_eq!(story.get("/v1/wallet/upcoming").await["items"], Value::Array(Vec::new()));
     story.app.verify().await;
-    // Whoever resolves it makes it due.
-    let wallet = domain::wallet::WalletRef {
-        tenant_id: story.tenant.id.parse().expect("a tenant"),
-        currency: domain::Currency::USD,
-    };
-    let (now, id) = (story.now().await.parse().expect("an instant"), number.parse().expect("a number"));
-    let (pk, sk) = store::keys::number_due(store::keys::NumberDue::Dunning, now, &wallet, &id);
-    let s = aws_sdk_dynamodb::types::AttributeValue::S;
-    story.by_hand(&number, "SET due_pk = :pk, due_sk = :sk REMOVE parked", &[(":pk", s(pk)), (":sk", s(sk))]).await;
-    story.to("2027-05-21T01:00:00Z").await;
+    let kept = story.resolve(&number, "keep").await.expect(200);
+    assert_eq!((&kept.body["number"]["parked"], &kept.body["operation"]), (&json!(false), &json!(null)));
+    let _ = story.app.drain().await.expect(200);
     assert_eq!(dates(&story.charged(&number).await), ["2027-02-10", "2027-03-10", "2027-04-10", "2027-05-10"]);
     let fired = story.to("2027-06-09T23:30:00Z").await;
     assert_eq!(fired, [], "nothing was due");

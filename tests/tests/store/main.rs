@@ -6,5 +6,6 @@
 mod capacity;
 mod races;
 
+mod audit;
 mod calls;
 mod pages;

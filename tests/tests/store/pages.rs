@@ -64,6 +64,9 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         dunning: None,
         released_at: None,
         parked: false,
+        parked_why: None,
+        parked_at: None,
+        served_until: None,
         open_operation_id: None,
         created_at: now,
     }

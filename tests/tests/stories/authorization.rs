@@ -70,6 +70,8 @@ fn rows() -> Vec<Row> {
         get("/v1/openapi.json", Of::Nothing),
         get("/v1/operator/tenants", Of::Nothing),
         get("/v1/operator/operations", Of::Nothing),
+        get("/v1/operator/numbers", Of::Nothing),
+        get("/v1/operator/audit", Of::Nothing),
         get("/v1/operator/billing/preview", Of::Nothing),
         get("/v1/operator/ledger/verify", Of::Nothing),
         get("/v1/operator/reconcile/{id}", Of::Nothing),
@@ -80,6 +82,8 @@ fn rows() -> Vec<Row> {
         row(Method::PUT, "/v1/operator/tenants/{id}", Of::Tenant, Some(json!({ "plan": "PRO" })), 200),
         row(Method::POST, "/v1/operator/tenants/{id}/adjustments", Of::Tenant, Some(adjustment), 201),
         row(Method::POST, "/v1/operator/operations/{id}/resume", Of::Operation, None, 404),
+        row(Method::POST, "/v1/operator/numbers/{id}/park", Of::Number, Some(decision(None)), 200),
+        row(Method::POST, "/v1/operator/numbers/{id}/resolve", Of::Number, Some(decision(Some("keep"))), 200),
         row(Method::POST, "/v1/numbers", Of::Nothing, Some(json!({ "country": "US" })), 201),
         row(Method::POST, "/v1/numbers/import", Of::Nothing, Some(import), 201),
         row(Method::POST, "/v1/agents", Of::Nothing, Some(agent), 201),
@@ -100,6 +104,15 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/webhooks/twilio/status", Of::Nothing, None, 403),
         row(Method::POST, "/webhooks/stripe", Of::Nothing, None, 400),
     ]
+}
+
+/// What an operator says of a number; the tenant is filled in.
+fn decision(decision: Option<&str>) -> Value {
+    let mut body = json!({ "tenant_id": "{tenant}", "reason": "It was looked into" });
+    if let Some(decision) = decision {
+        body["decision"] = json!(decision);
+    }
+    body
 }
 
 /// A tenant with one of everything, in a project, and callers of every sort.
@@ -177,6 +190,7 @@ fn query(path: &str) -> &'static str {
     match path {
         "/v1/available-numbers" => "?country=US&limit=1",
         "/v1/operator/operations" => "?status=stuck",
+        "/v1/operator/numbers" => "?parked=true",
         _ => "",
     }
 }

@@ -12,6 +12,7 @@ mod calling;
 mod importing;
 mod linking;
 mod money;
+mod parking;
 mod projects;
 mod releasing;
 mod requirements;

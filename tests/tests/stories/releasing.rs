@@ -147,16 +147,24 @@ async fn a_number_the_operator_renamed_is_not_given_back_but_shown_as_stuck() {
     {
       "items": [
         {
+          "advice": "The carrier has not taken the number back and may still be charging for it; callers are not put through any more and the tenant is not charged. A resume gives it back again at once; one that is gone already counts as given back. Check at the carrier that the number still has the name we gave it: one with another name is never touched. Nobody works on it until it is resumed.",
           "attempts": 0,
           "created_at": "2027-01-15T10:00:00Z",
+          "e164": "+12125550123",
           "error": {
             "code": "needs_operator",
             "detail": "release_at_carrier was refused: PN<1> has another name at the carrier than the one given at purchase; not touched."
           },
           "id": "op_<2>",
           "kind": "release",
+          "next_attempt_at": null,
           "number_id": "num_<3>",
+          "since": "2027-01-15T10:00:00Z",
           "status": "stuck",
+          "step": {
+            "name": "release_at_carrier",
+            "status": "started"
+          },
           "steps": [
             {
               "name": "release_at_carrier",
@@ -175,8 +183,13 @@ async fn a_number_the_operator_renamed_is_not_given_back_but_shown_as_stuck() {
     let resume = format!("/v1/operator/operations/{}/resume", stuck.text("/operation/id"));
     let resumed = story.app.post(&operator, &resume, "once", json!(null)).await.expect(200);
     assert_eq!(resumed.text("/status"), "running");
-    let _ = story.app.advance("PT2M").await;
-    let _ = story.release(&number).await.expect(200);
+    // At once: the queue has it, and nothing is waited for.
+    let _ = story.app.drain().await.expect(200);
+    assert_eq!(word(&story.number(&number).await, "/status"), "released");
+    let trail = list(&story.app.get(&operator, "/v1/operator/audit").await.expect(200).body, "items");
+    let line = trail.iter().find(|line| line["action"] == "operation_resumed").expect("a line");
+    assert_eq!(word(line, "/subject"), stuck.text("/operation/id"));
+    assert_eq!(word(line, "/actor/name"), "operator/operator");
     let again = story.app.post(&operator, &resume, "twice", json!(null)).await.expect(404);
     assert_eq!(again.code(), "not_found");
     story.app.verify().await;

@@ -27,6 +27,7 @@ fn candidate(n: u8, anchor: Date, paid_through: Date) -> Candidate {
         anchor,
         paid_through,
         dunning: None,
+        served_until: None,
     }
 }
 
@@ -55,6 +56,10 @@ fn what_was_served_is_due_and_nothing_else() {
     // Suspended on the very day a period began: not served in it.
     let on_the_day = Candidate { dunning: suspended(march), ..held() };
     check(on_the_day, date(2027, 5, 5), &[(date(2027, 2, 28), 1_500_000), (march, 0), (may, 1_500_000)]);
+    // Let go, and unparked on 30 March: what begins later is not served for money, however long its release takes.
+    let gone = || Candidate { served_until: Some(date(2027, 3, 30)), ..number() };
+    check(gone(), date(2027, 3, 30), &[(date(2027, 2, 28), 1_500_000)]);
+    check(gone(), may, &[(date(2027, 2, 28), 1_500_000)]);
 }
 
 #[test]

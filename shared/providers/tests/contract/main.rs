@@ -116,11 +116,12 @@ async fn twilio_would_understand_every_request() {
     };
     twilio.number_buy(&order).await.unwrap();
     let papers = Papers { address: Some(ADDRESS.parse().unwrap()), bundle: Some(BUNDLE.parse().unwrap()) };
+    let settings = NumberSettings::by_webhooks(order.webhooks.clone());
     twilio.number_buy(&BuyOrder { papers, ..order }).await.unwrap();
     twilio.number_get(NUMBER).await.unwrap();
     twilio.number_list(None).await.unwrap();
     // The stand-in answers as ever, so the change is not confirmed.
-    twilio.number_configure(NUMBER, TAG, &NumberSettings::by_webhooks(order.webhooks)).await.unwrap_err();
+    twilio.number_configure(NUMBER, TAG, &settings).await.unwrap_err();
     twilio.number_release(NUMBER).await.unwrap();
 
     check(

@@ -196,7 +196,9 @@ fn an_operator_resumes_a_refused_release() {
     assert_eq!(shown(&op, now), "stuck needs_operator");
     assert_eq!(op.trouble.as_deref(), Some("release_at_carrier was refused: no"));
     resumed(&mut op, now);
-    let now = play(&mut op, now, &["absent", "done"]);
+    // At once: to look whether it is gone would be to release it anyway.
+    assert_eq!(shown(&op, now), "act release_at_carrier");
+    let now = play(&mut op, now, &["done"]);
     assert_eq!(shown(&op, now), "commit");
 }
 
@@ -219,7 +221,9 @@ fn an_act_that_met_somebody_elses_thing_is_left_to_a_person() {
             assert_eq!(op.trouble.as_deref(), Some("sold before it was ordered"));
             assert!(matches!(op.state(step), Some(StepState::Started { .. })), "it stays in doubt");
             resumed(&mut op, start());
-            assert_eq!(what_next(&op, start()), Next::Probe(step));
+            // What only goes forward is looked for by doing it again.
+            let next = if op.saga.forward_only() { Next::Act(step) } else { Next::Probe(step) };
+            assert_eq!(what_next(&op, start()), next);
         }
     }
 }
@@ -243,9 +247,7 @@ fn an_end_the_books_contradict_is_left_to_a_person_and_tried_again_when_resumed(
 fn import(op: &Operation) -> &Import {
     match &op.saga {
         Saga::Import(import) => import,
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
-            panic!("not an import")
-        }
+        other => panic!("not an import: {}", other.kind()),
     }
 }
 
