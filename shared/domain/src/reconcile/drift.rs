@@ -125,7 +125,9 @@ pub fn at_carrier(books: &Books<'_>, found: &CarrierNumber, gone: bool) -> Verdi
     let ours = is_our_tag(&found.tag, books.deployment);
     let Some((number, known)) = books.held().and_then(|number| Some((number, number.carrier_ref.as_ref()?))) else {
         return if ours {
-            let repair = Repair::ReleaseOrphan(found.id.clone());
+            // What was imported is the operator's own, whatever became of the import: it is never given back unasked.
+            let own = found.tag.ends_with(crate::operation::IMPORTED);
+            let repair = if own { Repair::Person } else { Repair::ReleaseOrphan(found.id.clone()) };
             let detail = format!("{} has our tag {} and no number in the books", found.id, found.tag);
             drift(Kind::OrphanTagged, repair, detail)
         } else {

@@ -202,17 +202,13 @@ fn learned(step: Step) -> Learned {
         Step::Buy => Learned::Bought(carrier_ref(), start()),
         Step::ImportAtCarrier => Learned::Imported(carrier_ref()),
         Step::Connect | Step::Rebind => Learned::Connected(platform_ref()),
-        Step::Disconnect | Step::ReleaseAtCarrier => Learned::Nothing,
+        Step::Disconnect | Step::ReleaseAtCarrier | Step::Configure => Learned::Nothing,
     }
 }
 
 fn purchase(op: &Operation) -> &Purchase {
-    match &op.saga {
-        Saga::Purchase(purchase) => purchase,
-        Saga::Import(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
-            panic!("not a purchase")
-        }
-    }
+    let Saga::Purchase(purchase) = &op.saga else { panic!("not a purchase: {op:?}") };
+    purchase
 }
 
 /// Goes to the next offer, as the driver does in one transaction; `false` when there is none.

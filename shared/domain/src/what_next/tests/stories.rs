@@ -241,12 +241,8 @@ fn an_end_the_books_contradict_is_left_to_a_person_and_tried_again_when_resumed(
 }
 
 fn import(op: &Operation) -> &Import {
-    match &op.saga {
-        Saga::Import(import) => import,
-        Saga::Purchase(_) | Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => {
-            panic!("not an import")
-        }
-    }
+    let Saga::Import(import) = &op.saga else { panic!("not an import: {op:?}") };
+    import
 }
 
 #[test]
