@@ -573,11 +573,15 @@ impl Saga {
     }
 }
 
+/// How the tag of a number ends that is the operator's own.
+pub const IMPORTED: &str = "-i";
+
 /// Whether a carrier's name for a number is a tag such as [`Operation::tag`] makes, of whichever deployment.
 #[must_use]
 pub fn is_tag(name: &str) -> bool {
     let (rest, last) = name.rsplit_once('-').unwrap_or((name, ""));
-    let tag = if last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()) { rest } else { name };
+    let suffix = name.ends_with(IMPORTED) || (last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
+    let tag = if suffix { rest } else { name };
     tag.rsplit_once('-').is_some_and(|(deployment, id)| {
         !deployment.is_empty() && id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
@@ -651,14 +655,15 @@ impl Operation {
         }
     }
 
-    /// Our tag at carrier and platform: deployment, operation, and the attempt from the second on. At most 40 characters
+    /// Our tag at carrier and platform: deployment, operation, and the attempt from the second on; an import's says that the
+    /// number is the operator's own, so that nobody who finds only the tag takes it for one to give back. At most 40 characters
     /// (Vapi's limit) for a deployment id of at most five.
     #[must_use]
     pub fn tag(&self, deployment: &str) -> String {
         let attempt = match &self.saga {
             Saga::Purchase(purchase) if purchase.attempt > 1 => format!("-{}", purchase.attempt),
+            Saga::Import(_) => IMPORTED.to_owned(),
             Saga::Purchase(_)
-            | Saga::Import(_)
             | Saga::Link(_)
             | Saga::Unlink(_)
             | Saga::Release(_)
@@ -694,6 +699,8 @@ mod tests {
         let check = |name: &str, is: bool| assert_eq!(is_tag(name), is, "{name}");
         check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
         check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-2", true);
+        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-i", true);
+        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-x", false);
         check("eu-1-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
         check("", false);
         check("(212) 555-0123", false);

@@ -53,7 +53,7 @@ impl Engine<'_> {
             None => Phase::There { place: place + 1, after: None },
         };
         self.pages += 1;
-        if self.pages % limits::RECONCILE_NOTED_AFTER == 0 {
+        if self.pages.is_multiple_of(limits::RECONCILE_NOTED_AFTER) {
             self.note().await?;
         }
         Ok(())

@@ -143,7 +143,8 @@ impl Engine<'_> {
                 Err(error) if error.kind == ProviderErrorKind::NotFound => continue,
                 other => other?,
             };
-            if !is_our_tag(&found.tag, &self.app.settings.deployment) {
+            let own = found.tag.ends_with(domain::operation::IMPORTED);
+            if own || !is_our_tag(&found.tag, &self.app.settings.deployment) {
                 continue;
             }
             self.before_removal(id, found.e164.as_str(), &found.tag).await?;

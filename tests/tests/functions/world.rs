@@ -82,7 +82,7 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::OnOffer => {}
         Stage::ByHand => {
             let (tag, webhooks) = ("The operator's own".into(), system.undisturbed.webhooks(&tenant()));
-            let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks, sms: true, papers: domain::requirement::Papers::default() };
+            let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks, sms: true, papers: Papers::default() };
             let carrier = system.undisturbed.providers.carrier(Carrier::Twilio).await.unwrap();
             let _ = carrier.number_buy(&order).await.unwrap();
         }

@@ -133,7 +133,7 @@ async fn resume(stage: &Stage) {
     let status = match op.saga {
         Saga::Purchase(_) | Saga::Import(_) => NumberStatus::Pending,
         Saga::Release(_) => NumberStatus::Releasing,
-        Saga::Link(_) | Saga::Unlink(_) => NumberStatus::Active,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Restore(_) => NumberStatus::Active,
         Saga::Suspend(_) => NumberStatus::PastDue,
         Saga::Resume(_) => NumberStatus::Suspended,
     };
@@ -200,7 +200,9 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let doubt = match &op.saga {
         Saga::Purchase(purchase) => purchase.doubt,
         Saga::Import(import) => import.doubt,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) => false,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            false
+        }
     };
     assert!(doubt || !in_doubt, "nobody knows whether it was sold, and the operation is sure: {op:?}");
     let claim = world::claim(app, &number).await.map(|claim| claim.state);

@@ -106,7 +106,7 @@ async fn an_imported_number_is_the_tenants_from_today_and_its_agent_answers() {
     let steps: Vec<_> = steps.iter().map(|step| word(step, "/name")).collect();
     assert_eq!(steps, ["import_at_carrier", "connect"]);
     let is = at_carrier(&story).await.unwrap();
-    let op = answer.text("/operation/id").replace("op_", "local-");
+    let op = answer.text("/operation/id").replace("op_", "local-") + "-i";
     assert_eq!((word(&is, "/friendly_name"), &is["sid"]), (op, &before["sid"]));
     assert!(word(&is, "/voice_url").starts_with(&story.app.system.url), "{is}");
     assert_eq!((&is["trunk_sid"], &is["sms_url"]), (&Value::Null, &before["sms_url"]));
@@ -481,4 +481,17 @@ async fn a_tenant_imports_nothing_and_hears_why_its_own_carrier_is_not_taken() {
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{request}");
     }
     as_it_was(&story, &before).await;
+}
+
+#[tokio::test]
+async fn an_orphan_that_was_imported_is_shown_to_the_operator_and_never_released() {
+    for (attempt, stays) in [("-i", true), ("-2", false)] {
+        let story = Story::begin("PRO", "10.00").await;
+        let sid = word(&own(&story).await, "/sid");
+        // As an order for an import would leave it that was carried out long after everybody had given up.
+        let tag = format!("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b{attempt}");
+        let _ = story.at_the_carrier(&format!("IncomingPhoneNumbers/{sid}"), &[("FriendlyName", &tag)]).await;
+        let _ = story.app.advance("P4D").await;
+        assert_eq!(at_carrier(&story).await.is_some(), stays, "{tag}");
+    }
 }

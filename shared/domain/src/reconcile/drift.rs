@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::{Kind, is_our_tag};
 use crate::claim::{Claim, ClaimState};
-use crate::limits;
 use crate::number::{CarrierRef, Number};
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
@@ -126,11 +125,10 @@ pub fn at_carrier(books: &Books<'_>, found: &CarrierNumber, gone: bool) -> Verdi
     let ours = is_our_tag(&found.tag, books.deployment);
     let Some((number, known)) = books.held().and_then(|number| Some((number, number.carrier_ref.as_ref()?))) else {
         return if ours {
-            // One that is older than the operation in its tag was not bought by it: an import named it, and did not end.
-            let older = begun(&found.tag, books.deployment).is_none_or(|begun| found.created_at < begun);
-            let repair = if older { Repair::Person } else { Repair::ReleaseOrphan(found.id.clone()) };
-            let told = if older { "; it was the account's before, and is not given back" } else { "" };
-            let detail = format!("{} has our tag {} and no number in the books{told}", found.id, found.tag);
+            // What was imported is the operator's own, whatever became of the import: it is never given back unasked.
+            let own = found.tag.ends_with(crate::operation::IMPORTED);
+            let repair = if own { Repair::Person } else { Repair::ReleaseOrphan(found.id.clone()) };
+            let detail = format!("{} has our tag {} and no number in the books", found.id, found.tag);
             drift(Kind::OrphanTagged, repair, detail)
         } else {
             let detail = format!("{} is named {:?}, which is no tag of ours", found.id, found.tag);
@@ -177,13 +175,6 @@ pub fn missing_at_carrier(number: &Number, since: Timestamp) -> Verdict {
     let Some(known) = number.carrier_ref.as_ref().filter(|_| held) else { return Verdict::Skip };
     let detail = format!("the carrier has neither {} nor the number", known.id);
     drift(Kind::MissingAtCarrier, park_once(number), detail)
-}
-
-/// When the operation in a tag of ours was begun, less what the carrier's clock may be behind: its id is time-ordered.
-fn begun(tag: &str, deployment: &str) -> Option<Timestamp> {
-    let id = tag.strip_prefix(deployment)?.strip_prefix('-')?;
-    let millis = i64::from_str_radix(id.get(..12)?, 16).ok()?;
-    Timestamp::from_millisecond(millis).ok()?.checked_sub(limits::CARRIER_CLOCK_SKEW).ok()
 }
 
 fn park_once(number: &Number) -> Repair {

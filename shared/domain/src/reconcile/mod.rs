@@ -207,7 +207,9 @@ pub fn is_our_tag(tag: &str, deployment: &str) -> bool {
     let Some((operation, attempt)) = rest.split_at_checked(32) else { return false };
     let hex = operation.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let numbered = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    hex && (attempt.is_empty() || attempt.strip_prefix('-').is_some_and(numbered))
+    hex && (attempt.is_empty()
+        || attempt == crate::operation::IMPORTED
+        || attempt.strip_prefix('-').is_some_and(numbered))
 }
 
 #[cfg(test)]
@@ -219,6 +221,7 @@ mod tests {
         let check = |tag: &str, ours: bool| assert_eq!(is_our_tag(tag, "tl"), ours, "{tag}");
         check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
         check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-2", true);
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-i", true);
         check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-", false);
         check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5bc", false);
         check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5", false);

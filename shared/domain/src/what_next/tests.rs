@@ -207,10 +207,8 @@ fn learned(step: Step) -> Learned {
 }
 
 fn purchase(op: &Operation) -> &Purchase {
-    match &op.saga {
-        Saga::Purchase(purchase) => purchase,
-        other => panic!("not a purchase: {}", other.kind()),
-    }
+    let Saga::Purchase(purchase) = &op.saga else { panic!("not a purchase: {op:?}") };
+    purchase
 }
 
 /// Goes to the next offer, as the driver does in one transaction; `false` when there is none.

@@ -245,10 +245,8 @@ fn an_end_the_books_contradict_is_left_to_a_person_and_tried_again_when_resumed(
 }
 
 fn import(op: &Operation) -> &Import {
-    match &op.saga {
-        Saga::Import(import) => import,
-        other => panic!("not an import: {}", other.kind()),
-    }
+    let Saga::Import(import) = &op.saga else { panic!("not an import: {op:?}") };
+    import
 }
 
 #[test]
