@@ -249,5 +249,10 @@ pub async fn end_leases(system: &System) -> io::Result<()> {
             store.operation_journal(&op).await.map_err(io::Error::other)?;
         }
     }
+    if let Some(mut run) = store.run_get().await.map_err(io::Error::other)?
+        && run.lease_until.take().is_some()
+    {
+        store.run_note(&mut run).await.map_err(io::Error::other)?;
+    }
     Ok(())
 }

@@ -176,7 +176,14 @@ impl Engine<'_> {
             };
             match halted {
                 Halt::Overtaken => return Err(Refused::GoingOn),
-                Halt::Store(error) => return Err(error.into()),
+                Halt::Store(error) => {
+                    // If even this cannot be written, the lease ends by itself.
+                    self.run.lease_until = None;
+                    if self.note().await.is_err() {
+                        tracing::warn!(run.id = self.run.id, "a run was left without a note of how far it is");
+                    }
+                    return Err(error.into());
+                }
                 Halt::Time => {}
                 Halt::Silence(error) => {
                     if self.in_trouble(&error) {
