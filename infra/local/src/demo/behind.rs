@@ -1,23 +1,25 @@
 //! The third act: what somebody changes, deletes and buys behind our back, at the consoles of carrier and platform.
 //!
-//! `console` has their hands. The next run of reconciliation must find every one of these things and nothing else, put right
-//! what only restores our own settings, and leave the rest alone; what is told of each is known before it runs.
+//! `console` has their hands, `callers` is what they do and who notices, `runs` is what becomes of it. The next run of
+//! reconciliation must find every one of these things and nothing else, put right what only restores our own settings, and
+//! leave the rest alone; what is told of each is known before it runs.
 
+mod callers;
 mod console;
+mod runs;
 
-use jiff::{Timestamp, ToSpan};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::paper::{between, line, print, scene};
+use super::paper::{line, print, scene};
 use super::stage::{Number, Outcome, Stage, Tenant, check, expect};
 use crate::child::Answer;
-use console::{Console, STRANGER};
+use console::Console;
 
-/// The operator buys it for itself.
-const OWN: &str = "+12125550123";
+/// The operator buys it for itself; in another place than the tenant, who might be sold it first.
+const OWN: &str = "+13125550123";
 /// It is there under a tag of ours, of an operation nobody has heard of.
-const UNKNOWN: &str = "+12125550124";
+const UNKNOWN: &str = "+13125550124";
 const UNKNOWN_TAG: &str = "local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
 /// The tag of a SIP number nobody is linked by.
 const STRAY_TAG: &str = "local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5c";
@@ -56,23 +58,23 @@ pub(super) async fn play(stage: &mut Stage) -> Outcome {
     stage.start().await?;
     let mut behind = opening(stage).await?;
     scene(1, "The operator has books and world compared.");
-    all_agrees(&behind).await?;
+    runs::all_agrees(&behind).await?;
     scene(2, "Somebody changes, deletes and buys.");
-    somebody(&mut behind).await?;
+    callers::somebody(&mut behind).await?;
     scene(3, "Callers notice before we do.");
-    calls_astray(&behind).await?;
+    callers::calls_astray(&behind).await?;
     scene(4, "The operator asks what a run would do.");
-    dry_run(&behind).await?;
+    runs::dry_run(&behind).await?;
     scene(5, "The run: what only restores our own settings is put right, the rest is told.");
-    the_run(&behind).await?;
+    runs::the_run(&behind).await?;
     scene(6, "The same callers call again.");
-    calls_again(&behind).await?;
+    callers::calls_again(&behind).await?;
     scene(7, "What the tenant sees of it, and what the operator.");
-    statements(&behind).await?;
+    runs::statements(&behind).await?;
     scene(8, "A day passes, jobs running.");
-    a_day(&behind).await?;
+    runs::a_day(&behind).await?;
     scene(9, "A person does the rest: decides about the number that is gone, and gives the other its name back.");
-    a_person(&behind).await?;
+    runs::a_person(&behind).await?;
     scene(10, "All invariants are held against books, carrier and platform.");
     verify(&behind).await
 }
@@ -102,172 +104,6 @@ async fn buys(stage: &Stage, tenant: &Tenant, agent: &str, name: &str) -> Outcom
     let bought = expect("the purchase", 201, stage.buy(tenant, name, &wish).await?)?;
     check("its link", "linked", bought.text("/number/link/status"))?;
     Ok(Number::of(&bought.body))
-}
-
-async fn all_agrees(behind: &Behind<'_>) -> Outcome {
-    let run = behind.run(false).await?;
-    behind.tells(&run, &[])?;
-    behind.statement(&run, ("5", "5", "100.00"), ("5", "5", "100.00"), 0).await?;
-    behind.stage.tell(&behind.tenant).await
-}
-
-async fn somebody(behind: &mut Behind<'_>) -> Outcome {
-    let (turned, _) = behind.at_carrier(&behind.turned).await?;
-    behind.console.change(&turned, "VoiceUrl", &behind.console.elsewhere).await?;
-    line("carrier", &format!("{} has its voice webhook turned elsewhere", behind.turned.e164));
-    let renamed;
-    (renamed, behind.tag) = behind.at_carrier(&behind.renamed).await?;
-    behind.console.change(&renamed, "FriendlyName", "mine now").await?;
-    line("carrier", &format!("{} is renamed", behind.renamed.e164));
-    let forgotten = behind.at_platform(&behind.forgotten).await?;
-    behind.console.remove(&forgotten).await?;
-    line("platform", &format!("the SIP number of {} is removed", behind.forgotten.e164));
-    let bound = behind.at_platform(&behind.bound).await?;
-    behind.other = behind.console.assistant("Somebody else").await?;
-    behind.console.bind(&bound, &behind.other).await?;
-    line("platform", &format!("the SIP number of {} is bound to another assistant", behind.bound.e164));
-    let (gone, _) = behind.at_carrier(&behind.gone).await?;
-    behind.console.give_back(&gone).await?;
-    line("carrier", &format!("{} is deleted", behind.gone.e164));
-    behind.stage.local("simulators/twilio/stock", Some(json!({ "e164": [OWN, UNKNOWN] }))).await?;
-    behind.console.buy(OWN, "Switchboard").await?;
-    line("carrier", &format!("{OWN} is bought by the operator, for itself"));
-    behind.console.buy(UNKNOWN, UNKNOWN_TAG).await?;
-    line("carrier", &format!("{UNKNOWN} is there with our tag, and the books know nothing of it"));
-    behind.stray = behind.console.sip_number(STRAY_TAG, &behind.agent.1).await?;
-    line("platform", "a SIP number is there with our tag, and no number is linked by it");
-    behind.stage.tell(&behind.tenant).await
-}
-
-async fn calls_astray(behind: &Behind<'_>) -> Outcome {
-    let Behind { stage, turned, forgotten, bound, .. } = behind;
-    check("what the caller hears", STRANGER, &stage.hears(&turned.e164).await?)?;
-    line("call", &format!("{} goes astray; the caller hears: {STRANGER}", turned.e164));
-    let call = stage.call(&forgotten.e164).await?;
-    check("who answered", None, call.body.get("answered_by"))?;
-    let last = call.list("/twiml").last().and_then(Value::as_str).unwrap_or_default();
-    let said = between(last, "<Say>", "</Say>");
-    check("the caller hears a sentence", true, said.contains("cannot take your call"))?;
-    line("call", &format!("{} reaches nobody; the caller hears: {said}", forgotten.e164));
-    let call = stage.call(&bound.e164).await?;
-    check("who answered", behind.other.as_str(), call.text("/answered_by/assistant_id"))?;
-    line("call", &format!("{} is answered by the other assistant", bound.e164));
-    behind.reaches_no_carrier().await
-}
-
-async fn dry_run(behind: &Behind<'_>) -> Outcome {
-    let before = behind.world().await?;
-    let run = behind.run(true).await?;
-    behind.tells(&run, &behind.all(["reported"; 4]))?;
-    for finding in run.list("/findings") {
-        tell(finding);
-    }
-    check("carrier and platform are as they were", before, behind.world().await?)?;
-    check("numbers that are parked", 0, behind.parked().await?.len())?;
-    line("world", "as it was: nothing was changed at carrier, platform or in the books");
-    Ok(())
-}
-
-async fn the_run(behind: &Behind<'_>) -> Outcome {
-    let stage = behind.stage;
-    let wallet = stage.wallet(&behind.tenant).await?;
-    let run = behind.run(false).await?;
-    behind.tells(&run, &behind.all(["repaired", "repaired", "repaired", "parked"]))?;
-    for finding in run.list("/findings") {
-        tell(finding);
-    }
-    let webhook = behind.found_at_carrier(&behind.turned.e164).await?["voice_url"].clone();
-    check("its webhook is ours again", true, webhook.as_str().is_some_and(|url| url.starts_with(behind.url())))?;
-    let name = behind.found_at_carrier(&behind.renamed.e164).await?["name"].clone();
-    check("what was renamed is not touched", &json!("mine now"), &name)?;
-    for e164 in [OWN, UNKNOWN] {
-        check(&format!("how often the carrier has {e164}"), 1, stage.carrier().await?.has(e164))?;
-    }
-    let parked = behind.parked().await?;
-    check("numbers that are parked", 1, parked.len())?;
-    check("which one", behind.gone.id.as_str(), parked[0]["number_id"].as_str().unwrap_or_default())?;
-    let path = format!("/v1/numbers/{}", behind.gone.id);
-    let refused = stage.send(Method::DELETE, &behind.tenant, &path, Value::Null).await?;
-    check("the tenant cannot let it go", "number_parked", expect(&path, 409, refused)?.text("/code"))?;
-    check("the wallet", wallet, stage.wallet(&behind.tenant).await?)?;
-    stage.tell(&behind.tenant).await
-}
-
-async fn calls_again(behind: &Behind<'_>) -> Outcome {
-    for number in [&behind.turned, &behind.forgotten, &behind.bound] {
-        behind.stage.reaches(&behind.agent.1, &number.e164).await?;
-    }
-    behind.reaches_no_carrier().await
-}
-
-async fn statements(behind: &Behind<'_>) -> Outcome {
-    let seen = [
-        (&behind.turned, true, "routing_drift", "repaired"),
-        (&behind.renamed, false, "routing_drift", "reported"),
-        (&behind.gone, false, "missing_at_carrier", "parked"),
-    ];
-    for (number, agrees, kind, action) in seen {
-        let path = format!("/v1/numbers/{}/agreement", number.id);
-        let agreement = behind.stage.get(&behind.tenant, &path).await?;
-        check(&format!("whether {} agrees", number.e164), &json!(agrees), &agreement.body["agrees"])?;
-        check("why", &json!([{ "kind": kind, "action": action }]), &agreement.body["findings"])?;
-        let verdict = if agrees { "agrees" } else { "does not agree" };
-        line("tenant", &format!("{} {verdict}: {}, {action}", number.e164, kind.replace('_', " ")));
-    }
-    let latest = behind.stage.get(&behind.operator, "/v1/operator/reconcile/latest").await?;
-    behind.statement(&latest, ("6", "3", "50.00"), ("6", "5", "83.33"), 1).await
-}
-
-async fn a_day(behind: &Behind<'_>) -> Outcome {
-    let stage = behind.stage;
-    let now: Timestamp = stage.local("clock", None).await?.text("/now").parse()?;
-    // Runs are hourly, and the first that comes a day after both were seen gives them back.
-    stage.to(now.checked_add(26.hours())?).await?;
-    check("how often the carrier has it", 0, stage.carrier().await?.has(UNKNOWN))?;
-    let stray = stage.platform().await?.numbers().iter().filter(|number| number["id"] == behind.stray.as_str()).count();
-    check("how often the platform has it", 0, stray)?;
-    let trail = stage.get(&behind.operator, "/v1/operator/audit").await?;
-    let mut released: Vec<&str> = trail
-        .list("/items")
-        .iter()
-        .filter(|entry| entry["action"] == "orphan_released")
-        .filter_map(|entry| entry["subject"].as_str())
-        .collect();
-    released.sort_unstable();
-    check("what the trail says was given back", vec![UNKNOWN, &format!("sip:{STRAY_TAG}@sip.vapi.ai")], released)?;
-    line("released", &format!("{UNKNOWN} at the carrier, the SIP number at the platform: still nobody's after a day"));
-    let run = behind.run(false).await?;
-    behind.tells(&run, &behind.left())?;
-    for finding in run.list("/findings") {
-        tell(finding);
-    }
-    behind.statement(&run, ("5", "3", "60.00"), ("5", "5", "100.00"), 1).await?;
-    stage.tell(&behind.tenant).await
-}
-
-async fn a_person(behind: &Behind<'_>) -> Outcome {
-    let (stage, gone) = (behind.stage, &behind.gone);
-    let path = format!("/v1/operator/numbers/{}/resolve", gone.id);
-    let reason = "The carrier says that it was deleted by hand and cannot come back";
-    let wish = json!({ "tenant_id": behind.tenant.id, "decision": "release", "reason": reason });
-    expect(&path, 200, stage.send(Method::POST, &behind.operator, &path, wish).await?)?;
-    stage.local("drain", Some(json!({}))).await?;
-    let shown = stage.get(&behind.tenant, &format!("/v1/numbers/{}", gone.id)).await?;
-    check("its status", "released", shown.text("/status"))?;
-    check("numbers that are parked", 0, behind.parked().await?.len())?;
-    line("operator", &format!("{} is released: {reason}", gone.e164));
-    let (renamed, _) = behind.at_carrier(&behind.renamed).await?;
-    behind.console.change(&renamed, "FriendlyName", &behind.tag).await?;
-    line("carrier", &format!("{} has its own name again", behind.renamed.e164));
-    let run = behind.run(false).await?;
-    behind.tells(&run, &[("orphan_untagged", "reported", OWN)])?;
-    behind.statement(&run, ("4", "4", "100.00"), ("4", "4", "100.00"), 1).await?;
-    check("how often the carrier has the operator's own", 1, stage.carrier().await?.has(OWN))?;
-    line("carrier", &format!("{OWN} is the operator's own, and nobody has touched it"));
-    for number in [&behind.turned, &behind.renamed, &behind.forgotten, &behind.bound] {
-        stage.reaches(&behind.agent.1, &number.e164).await?;
-    }
-    stage.tell(&behind.tenant).await
 }
 
 async fn verify(behind: &Behind<'_>) -> Outcome {
@@ -400,11 +236,4 @@ fn told(finding: &Value) -> Told {
         e164 => e164,
     };
     (word("kind").to_owned(), word("action").to_owned(), about.to_owned())
-}
-
-/// Prints a finding.
-fn tell(finding: &Value) {
-    let (kind, action, about) = told(finding);
-    line(&action, &format!("{about}: {}", kind.replace('_', " ")));
-    line("", &format!("  {}", finding["detail"].as_str().unwrap_or_default()));
 }
