@@ -1,10 +1,11 @@
-//! The demonstration: the tenant that `cargo dev` begins with, and the two acts that `cargo dev --demo` plays.
+//! The demonstration: the tenant that `cargo dev` begins with, and the three acts that `cargo dev --demo` plays.
 //!
 //! They are played from outside, over HTTP, each against a system in a process of its own that is really killed. After each
 //! scene it says what carrier, platform and ledger now say, and it ends at the first thing that is not as it should be.
-//! Read `story` (the scenes of the first act, in their order) and `year` (those of the second), then `stage` (what they play
-//! on).
+//! Read `story` (the scenes of the first act, in their order), `year` (those of the second) and `behind` (those of the third),
+//! then `stage` (what they play on).
 
+mod behind;
 mod paper;
 mod stage;
 mod story;
@@ -35,13 +36,14 @@ pub const OPENING_BALANCE: &str = "50.00";
 /// An act takes a few seconds; a machine on which it takes this long has stopped working on it.
 const PLAYED_WITHIN: Duration = Duration::from_secs(180);
 
-/// Plays both acts on throwaway data, and prints them.
+/// Plays all acts on throwaway data, and prints them.
 ///
 /// # Errors
 /// What was expected and what was found, at the first deviation; or why it could not be played.
 pub async fn play() -> Result<(), Box<dyn Error>> {
     act("The main story", async |stage| story::play(stage).await).await?;
-    act("The year", async |stage| year::play(stage).await).await
+    act("The year", async |stage| year::play(stage).await).await?;
+    act("What happened behind our back", async |stage| behind::play(stage).await).await
 }
 
 /// Plays an act on a stage of its own, and prints how long it took.
