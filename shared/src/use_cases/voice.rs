@@ -15,6 +15,9 @@ use crate::billing::usage;
 use crate::http::paths;
 use crate::http::twilio::Signed;
 
+/// Who a caller was put through to when nobody took the call.
+const NOBODY: &str = "nobody";
+
 /// Answers an incoming call: one round trip to the store, side by side with noting the call.
 pub async fn incoming(app: &App, webhook: &Signed) -> Response {
     let Some(called) = webhook.called() else { return reject() };
@@ -63,7 +66,7 @@ pub async fn dial_result(app: &App, webhook: &Signed) -> Response {
         (Some(agent), true) => (Response::new(), Some(routed(agent.to_string(), Why::Linked))),
         (Some(_), false) => after_agent(app, webhook, &called).await,
         (None, true) => (Response::new(), Some(routed("fallback", why.unwrap_or(Why::Failure)))),
-        (None, false) => (say(Why::AgentFailed, None), Some(routed("nobody", why.unwrap_or(Why::Failure)))),
+        (None, false) => (say(Why::AgentFailed, None), Some(routed(NOBODY, why.unwrap_or(Why::Failure)))),
     };
     if let Some(call) = call_of(app, webhook, &called) {
         let agent_id = to_agent.filter(|_| taken);
@@ -89,7 +92,7 @@ async fn after_agent(app: &App, webhook: &Signed, called: &E164) -> (Response, O
     };
     match fallback {
         Some(to) => (forward(app, webhook, to, Why::AgentFailed), None),
-        None => (say(Why::AgentFailed, None), Some(routed("nobody", Why::AgentFailed))),
+        None => (say(Why::AgentFailed, None), Some(routed(NOBODY, Why::AgentFailed))),
     }
 }
 
@@ -106,11 +109,14 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
     // A hand-over reports itself; what ends without one was answered by us, as the books say now.
     let routed = match call::route(&webhook.tenant, lookup.tenant.as_ref(), lookup.claim.as_ref()) {
         Routing::Reject => return Ok(()),
-        Routing::Say { why, .. } => Some(routed("nobody", why)),
+        Routing::Say { why, .. } => Some(routed(NOBODY, why)),
         Routing::Agent { .. } | Routing::Forward { .. } => None,
     };
-    // A sentence of ours is no service: whoever was not put through costs the tenant nothing.
-    let served = routed.is_none();
+    // A sentence of ours is no service: whoever was not put through costs the tenant nothing, be it that nobody is to answer
+    // or that nobody did, which the hand-over noted.
+    let noted = app.store.call_get(&call.call_sid).await?;
+    let nobody = noted.is_some_and(|noted| noted.routed_to.as_deref() == Some(NOBODY));
+    let served = routed.is_none() && !nobody;
     if status == CallStatus::Completed && served {
         call.cost = usage::price(app, &call);
     }

@@ -2,9 +2,8 @@
 //! done, and told where not.
 //!
 //! `outside` has the hands of the world, `stories` plays one change at a time, `random` any sequence of them, `survives`
-//! lets a run fail, crash and be gone on with anywhere, `million` streams a large account.
+//! lets a run fail anywhere and be gone on with.
 
-mod million;
 mod outside;
 mod random;
 mod stories;

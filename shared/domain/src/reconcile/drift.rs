@@ -245,3 +245,6 @@ fn difference(expected: &NumberSettings, found: &NumberSettings) -> String {
         .collect();
     told.join("; ")
 }
+
+#[cfg(test)]
+mod tests;
