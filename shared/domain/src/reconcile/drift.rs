@@ -6,7 +6,9 @@
 use jiff::Timestamp;
 
 use super::{Kind, is_our_tag};
+use crate::catalog::PriceLine;
 use crate::claim::{Claim, ClaimState};
+use crate::money::Money;
 use crate::number::{CarrierRef, Number};
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
@@ -226,6 +228,16 @@ pub fn unknown_at_platform(found: &PlatformNumber, working: bool, deployment: &s
     drift(Kind::OrphanAtPlatform, Repair::RemoveOrphan(found.id.clone()), detail)
 }
 
+/// What to think of the price a carrier names for what a line sells; it may name none.
+#[must_use]
+pub fn price(line: &PriceLine, found: Option<Money>) -> Option<Drift> {
+    let cost = line.monthly_cost();
+    let found = found.filter(|found| *found != cost)?;
+    let (country, kind) = (line.country, line.kind.as_str());
+    let detail = format!("{country} {kind} costs {found} a month at the carrier and {cost} in the price book");
+    Some(Drift { kind: Kind::PriceDrift, repair: Repair::Person, detail })
+}
+
 /// What of the settings is not as expected.
 fn difference(expected: &NumberSettings, found: &NumberSettings) -> String {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -244,4 +256,39 @@ fn difference(expected: &NumberSettings, found: &NumberSettings) -> String {
         })
         .collect();
     told.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{CostPeriod, PRICE_BOOK, PriceBook};
+    use crate::money::Currency;
+    use crate::numbering::{CountryCode, NumberKind};
+
+    #[test]
+    fn a_price_drifts_when_the_carrier_names_another() {
+        let book = PriceBook::read(PRICE_BOOK).unwrap();
+        let monthly = book.line(CountryCode::US, NumberKind::Local).unwrap().clone();
+        let dollars = |amount: &str| Money::parse(amount, Currency::USD).unwrap();
+        let yearly = PriceLine { cost: dollars("12.00"), cost_period: CostPeriod::Year, ..monthly.clone() };
+        let check = |line: &PriceLine, found: Option<Money>, told: Option<&str>| {
+            let drift = price(line, found);
+            let whole =
+                drift.as_ref().is_none_or(|drift| (drift.kind, &drift.repair) == (Kind::PriceDrift, &Repair::Person));
+            assert!(whole, "{drift:?}");
+            assert_eq!(drift.map(|drift| drift.detail).as_deref(), told);
+        };
+        let us = "US local costs 1.30 USD a month at the carrier and 1.15 USD in the price book";
+        check(&monthly, None, None);
+        check(&monthly, Some(dollars("1.15")), None);
+        check(&monthly, Some(dollars("1.150")), None);
+        check(&monthly, Some(dollars("1.30")), Some(us));
+        check(&monthly, Some(dollars("1.14")), Some(&us.replace("1.30", "1.14")));
+        check(&monthly, Some(dollars("1.150001")), Some(&us.replace("1.30", "1.150001")));
+        check(&monthly, Some(dollars("0")), Some(&us.replace("1.30", "0.00")));
+        let lira = Money::parse("1.15", Currency::TRY).unwrap();
+        check(&monthly, Some(lira), Some(&us.replace("1.30 USD", "1.15 TRY")));
+        check(&yearly, Some(dollars("1.00")), None);
+        check(&yearly, Some(dollars("12.00")), Some(&us.replace("1.30", "12.00").replace("1.15", "1.00")));
+    }
 }
