@@ -177,6 +177,7 @@ pub fn provider_settings() -> ProviderSettings {
         sip_secret: or("SIP_SECRET", "trunkline/dev/sip"),
         stripe_secret: or("STRIPE_SECRET", "trunkline/dev/stripe"),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", "https://api.twilio.com"),
+        twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", "https://pricing.twilio.com"),
         vapi_base_url: or("VAPI_BASE_URL", "https://api.vapi.ai"),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
         stripe_base_url: or("STRIPE_BASE_URL", "https://api.stripe.com"),

@@ -42,6 +42,8 @@ pub struct ProviderSettings {
     pub stripe_secret: String,
     /// Base URL of Twilio's v2010 API.
     pub twilio_api_base_url: String,
+    /// Base URL of Twilio's Pricing API.
+    pub twilio_pricing_base_url: String,
     /// Base URL of Vapi's API.
     pub vapi_base_url: String,
     /// Host of Vapi's SIP addresses; goes with the region of its API.
@@ -181,6 +183,7 @@ impl SecretProviders {
                 account_sid: secret.account_sid,
                 credentials: Credentials::AuthToken(secret.auth_token),
                 api_base_url: self.settings.twilio_api_base_url.clone(),
+                pricing_base_url: self.settings.twilio_pricing_base_url.clone(),
             };
             TwilioKeys { client: Arc::new(Twilio::new(config)), tokens }
         };

@@ -112,6 +112,7 @@ async fn health(State(surface): State<Surface>) -> Json<Value> {
         "providers": {
             "twilio": {
                 "url": twilio.url, "trunking_url": twilio.trunking_url, "numbers_url": twilio.numbers_url,
+                "pricing_url": twilio.pricing_url,
                 "account_sid": twilio.account_sid, "auth_token": twilio.auth_token,
             },
             "vapi": { "url": vapi.url, "api_key": vapi.api_key },

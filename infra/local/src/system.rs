@@ -464,6 +464,7 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
         sip_secret: SIP_SECRET.into(),
         stripe_secret: STRIPE_SECRET.into(),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
+        twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", &simulators.twilio.pricing_url),
         vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
         stripe_base_url: or("STRIPE_BASE_URL", &simulators.stripe.url),

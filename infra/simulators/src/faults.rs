@@ -213,6 +213,7 @@ fn operations(provider: &str) -> Option<&'static [&'static str]> {
             "numbers.create",
             "numbers.update",
             "numbers.delete",
+            "prices.get",
             "trunks.attach",
             "trunks.detach",
         ],

@@ -79,6 +79,7 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let api = open(config.bind, "api", &gate, &account)?;
     let trunking = open(config.bind, "trunking", &gate, &account)?;
     let numbers = open(config.bind, "numbers", &gate, &account)?;
+    let pricing = open(config.bind, "pricing", &gate, &account)?;
     let vapi = open(config.bind, "api", &gate, &org)?;
 
     let routes = Routes::default();
@@ -87,7 +88,7 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let front = stripe::Front::new(gate, payments.clone(), courier.clone());
     let stripe = listen(config.bind, "api", move |call| front.clone().pass(call))?;
 
-    let urls = [&api.url, &trunking.url, &numbers.url];
+    let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
     Ok(Simulators {
         faults,
         twilio: twilio::Handle::new(urls, account, org.clone(), routes.clone()),
@@ -95,7 +96,7 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
         stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
         routes,
         _round: stripe::Round::begin(payments, courier),
-        _listening: vec![api, trunking, numbers, vapi, stripe],
+        _listening: vec![api, trunking, numbers, pricing, vapi, stripe],
     })
 }
 

@@ -162,6 +162,8 @@ pub const NOTIFICATION_PAGES_MAX: u16 = 30;
 /// A notification signed longer ago is a repeated one (the payment provider's own library: 300 s).
 pub const NOTIFICATION_AGE_MAX: SignedDuration = SignedDuration::from_secs(300);
 
+/// A carrier's prices are asked for this long; knowing them is not worth holding anything up.
+pub const PRICES_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 /// A run of reconciliation begins this long after the one before it began.
 pub const RECONCILE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// A third party that could not be listed for this long is left out of a run.

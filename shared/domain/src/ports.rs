@@ -246,6 +246,10 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
         settings: &NumberSettings,
     ) -> Result<CarrierNumber, ProviderError>;
 
+    /// What a number costs us a month in a country now, by type, as far as the carrier names a price; a country it does not
+    /// sell in is [`ProviderErrorKind::NotFound`]. Nothing waits for it: it answers within [`crate::limits::PRICES_WITHIN`].
+    async fn prices(&self, country: CountryCode) -> Result<Vec<(NumberKind, Money)>, ProviderError>;
+
     /// Gives back; [`ProviderErrorKind::NotFound`] when it is gone already.
     async fn number_release(&self, id: &str) -> Result<(), ProviderError>;
 }

@@ -81,6 +81,11 @@ impl Http {
         Deadline(Instant::now() + self.timeout)
     }
 
+    /// The same for a call that is not worth waiting longer for than this.
+    pub(crate) fn deadline_within(&self, patience: Duration) -> Deadline {
+        Deadline(Instant::now() + self.timeout.min(patience))
+    }
+
     pub(crate) fn client(&self) -> Result<&Client, ProviderError> {
         if let Some(client) = self.client.get() {
             return Ok(client);

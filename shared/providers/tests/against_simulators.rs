@@ -90,6 +90,7 @@ fn twilio_config(simulators: &Simulators) -> TwilioConfig {
         account_sid: simulators.twilio.account_sid.to_owned(),
         credentials: Credentials::AuthToken(SecretString::from(simulators.twilio.auth_token.to_owned())),
         api_base_url: simulators.twilio.url.clone(),
+        pricing_base_url: simulators.twilio.pricing_url.clone(),
     }
 }
 

@@ -94,6 +94,7 @@ impl ReconciliationView {
                 Phase::Books(_) => "books",
                 Phase::There { .. } => "there",
                 Phase::Missing { .. } => "missing",
+                Phase::Prices { .. } => "prices",
                 Phase::Links(_) => "links",
                 Phase::Ledger { .. } => "ledger",
                 Phase::Closing | Phase::Over => "closing",

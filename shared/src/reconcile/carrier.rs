@@ -79,7 +79,10 @@ impl Engine<'_> {
             return Ok(());
         };
         if unmet.is_empty() {
-            self.run.phase = Phase::There { place: place + 1, after: None };
+            self.run.phase = match self.run.books_too {
+                true => Phase::Prices { place, after: None },
+                false => Phase::There { place: place + 1, after: None },
+            };
             return Ok(());
         }
         let port = self.app.providers.carrier(*carrier).await?;

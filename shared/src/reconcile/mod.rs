@@ -5,6 +5,7 @@
 //! books    numbers by anchor day ─► a register of what is expected, 16 bytes a thing
 //! there    each page of a carrier's or platform's list meets the register; what differs is judged
 //! missing  what a carrier did not list is asked for one by one
+//! prices   what numbers cost at a carrier now, against the price book (once a day, and on demand)
 //! links    linked numbers their platform did not list as expected, the same
 //! ledger   the books against themselves, tenant by tenant (once a day, and on demand)
 //! closing  report, statement of agreement; sightings that were not seen again are forgotten
@@ -18,6 +19,7 @@ mod books;
 mod carrier;
 mod ledger;
 mod platform;
+mod prices;
 mod repair;
 
 use std::collections::BTreeSet;
@@ -209,6 +211,7 @@ impl Engine<'_> {
                 None => self.links_begin().await,
             },
             Phase::Missing { place, from } => self.missing(place, from).await,
+            Phase::Prices { place, after } => self.prices(place, after).await,
             Phase::Links(spot) => self.links(spot).await,
             Phase::Ledger { after } => self.ledger(after).await,
             Phase::Closing => self.close().await,
@@ -233,7 +236,9 @@ impl Engine<'_> {
         let (place, beyond) = match &self.run.phase {
             Phase::There { place, .. } | Phase::Missing { place, .. } => (Some(*place), Some(*place + 1)),
             Phase::Links(_) => (None, None),
-            Phase::Books(_) | Phase::Ledger { .. } | Phase::Closing | Phase::Over => return false,
+            Phase::Books(_) | Phase::Prices { .. } | Phase::Ledger { .. } | Phase::Closing | Phase::Over => {
+                return false;
+            }
         };
         let all = place.map_or(0..self.run.places.len(), |place| place..place + 1);
         for index in all {

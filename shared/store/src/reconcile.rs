@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::number::Number;
+use domain::numbering::CountryCode;
 use domain::reconcile::{Finding, Kind, Place, Report, Tally, plan::Made};
 use domain::{NumberId, OperationId, TenantId, limits};
 use jiff::Timestamp;
@@ -77,6 +78,13 @@ pub enum Phase {
         place: usize,
         /// From which entry of its register.
         from: usize,
+    },
+    /// Compares a carrier's prices with the price book, country by country.
+    Prices {
+        /// Which place, by its position.
+        place: usize,
+        /// After which country.
+        after: Option<CountryCode>,
     },
     /// Looks at linked numbers their platforms did not list as expected.
     Links(Spot),

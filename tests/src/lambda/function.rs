@@ -72,6 +72,7 @@ impl Environment {
             ("AWS_ENDPOINT_URL_SQS", system.aws.sqs.url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", system.aws.secrets.url()),
             ("TWILIO_API_BASE_URL", twilio.url.as_str()),
+            ("TWILIO_PRICING_BASE_URL", twilio.pricing_url.as_str()),
             ("VAPI_BASE_URL", vapi.url.as_str()),
             ("STRIPE_BASE_URL", system.simulators.stripe.url.as_str()),
         ];

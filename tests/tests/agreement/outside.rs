@@ -67,6 +67,13 @@ impl World {
         things(&self.app.state("twilio").await).into_iter().find(|number| number["e164"] == e164)
     }
 
+    /// How often the carrier was asked for prices and said something, if only no.
+    pub(crate) async fn prices_told(&self) -> usize {
+        let state = self.app.state("twilio").await;
+        let requests = state["requests"].as_array().expect("a list");
+        requests.iter().filter(|request| request["operation"] == "prices.get").count()
+    }
+
     /// Changes a number at the carrier.
     pub(crate) async fn set_at_carrier(&self, e164: &str, name: &str, value: &str) {
         let id = self.at_carrier(e164).await.expect("a number")["id"].as_str().expect("an id").to_owned();

@@ -1,6 +1,11 @@
 //! One change at a time: what is found, what is done, and what is left alone.
 
+use domain::numbering::CountryCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::reconcile::{self, Wish};
+use simulators::NumberType;
+use store::reconcile::Phase;
 
 use crate::outside::{World, finding, told};
 
@@ -275,5 +280,106 @@ async fn a_carrier_that_does_not_answer_is_waited_for_and_then_left_out() {
     assert!(day.text("/statements/0/incomplete").contains("503"), "{}", day.body);
     world.app.no_faults();
     assert_eq!(world.found().await, []);
+    world.app.verify().await;
+}
+
+#[tokio::test]
+async fn a_price_the_carrier_changed_is_told_every_time_and_changes_nothing() {
+    let world = World::begin(1).await;
+    let number = world.bought(NUMBER, true).await;
+    assert_eq!(world.found().await, []);
+    let carrier = &world.app.system.simulators.twilio;
+    let all = async || (world.number(&number).await, world.at_carrier(NUMBER).await, world.at_platform(&number).await);
+    let before = all().await;
+    carrier.set_price("US", NumberType::Local, "1.30");
+    for dry_run in [false, false, true] {
+        let run = world.reconcile(dry_run).await;
+        let told = json!([{
+            "kind": "price_drift", "carrier": "twilio", "action": "reported",
+            "detail": "US local costs 1.30 USD a month at the carrier and 1.15 USD in the price book",
+        }]);
+        assert_eq!((&run["compared"], &run["agreeing"], &run["findings"]), (&json!(2), &json!(2), &told));
+        assert_eq!(run["totals"], json!({ "price_drift": 1 }));
+        assert_eq!(all().await, before);
+    }
+    let mine = world.app.get(&world.tenant, &format!("/v1/numbers/{number}/agreement")).await.expect(200).body;
+    assert_eq!((&mine["agrees"], &mine["findings"]), (&json!(true), &json!([])));
+    carrier.set_price("GB", NumberType::Mobile, "1.10");
+    let drifts = ["GB", "US"].map(|country| finding("price_drift", "reported", country));
+    assert_eq!(world.found().await, drifts);
+    // The runs of the other hours of a day do not ask.
+    let (app, wish) = (&world.app.system.undisturbed, Wish { dry_run: false, books_too: false });
+    let run = reconcile::run(app, wish, Timestamp::MAX).await.expect("no other run goes on");
+    assert_eq!((run.phase, run.findings), (Phase::Over, Vec::new()));
+    carrier.set_price("US", NumberType::Local, "1.15");
+    carrier.set_price("GB", NumberType::Mobile, "1.15");
+    assert_eq!(world.found().await, []);
+    world.app.verify().await;
+}
+
+#[tokio::test]
+async fn a_carrier_that_names_no_prices_is_not_waited_for() {
+    let world = World::begin(1).await;
+    world.bought(NUMBER, true).await;
+    let carrier = &world.app.system.simulators.twilio;
+    carrier.set_price("US", NumberType::Local, "1.30");
+    let drift = finding("price_drift", "reported", "US");
+    let fault = |how: Value| {
+        let mut fault = json!({ "provider": "twilio", "operation": "prices.get", "times": 1_000 });
+        fault.as_object_mut().expect("fields").extend(how.as_object().cloned().unwrap_or_default());
+        fault
+    };
+    // What goes wrong, how often it does, how often the carrier says something, and what is found all the same. Countries
+    // are asked for in the order of their codes (CA, GB, US), and once more after a failure.
+    for (fault, struck, answers, found) in [
+        (fault(json!({ "kind": "timeout" })), 2, 2, vec![]),
+        (fault(json!({ "kind": "delay", "ms": 60_000 })), 1, 0, vec![]),
+        (fault(json!({ "kind": "error", "status": 503 })), 2, 2, vec![]),
+        (fault(json!({ "kind": "error", "status": 401 })), 1, 1, vec![]),
+        (fault(json!({ "kind": "error", "status": 503, "after": 1 })), 2, 3, vec![]),
+        (fault(json!({ "kind": "error", "status": 503, "times": 1 })), 1, 4, vec![drift.clone()]),
+        (fault(json!({ "kind": "error", "status": 404, "times": 1 })), 1, 3, vec![drift.clone()]),
+    ] {
+        world.app.fault(fault.clone()).await;
+        let before = world.prices_told().await;
+        let run = world.reconcile(false).await;
+        let faults = world.app.local("faults", None).await.expect(200).body;
+        assert_eq!(faults["items"][0]["fired"], json!(struck), "{fault}");
+        world.app.no_faults();
+        assert_eq!(told(&run), found, "{fault}");
+        assert_eq!((&run["compared"], &run["agreeing"]), (&json!(2), &json!(2)), "{fault}");
+        assert_eq!(world.prices_told().await - before, answers, "{fault}");
+        let operator = world.app.operator().await;
+        let date = run["now"].as_str().unwrap()[..10].to_owned();
+        let day = world.app.get(&operator, &format!("/v1/operator/agreement/{date}")).await.expect(200).body;
+        for statement in day["statements"].as_array().expect("a list") {
+            assert_eq!(
+                (&statement["percentage"], &statement["incomplete"]),
+                (&json!("100.00"), &Value::Null),
+                "{fault}"
+            );
+        }
+    }
+    assert_eq!(world.found().await, [drift]);
+    world.app.verify().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_left_among_the_prices_goes_on_there_and_tells_nothing_twice() {
+    let world = World::begin(1).await;
+    let carrier = &world.app.system.simulators.twilio;
+    for (country, number_type) in [("CA", NumberType::Local), ("GB", NumberType::Local), ("US", NumberType::TollFree)] {
+        carrier.set_price(country, number_type, "9.99");
+    }
+    let all = ["CA", "GB", "US"].map(|country| finding("price_drift", "reported", country));
+    let before = world.reconcile(false).await;
+    assert_eq!((told(&before).as_slice(), world.prices_told().await), (all.as_slice(), 3));
+    let store = &world.app.system.undisturbed.store;
+    let mut run = store.run_get().await.unwrap().unwrap();
+    run.phase = Phase::Prices { place: 0, after: Some(CountryCode::CA) };
+    assert!(store.run_note(&mut run).await.unwrap());
+    let after = world.reconcile(false).await;
+    assert_eq!((&after["run_id"], &after["findings"]), (&before["run_id"], &before["findings"]));
+    assert_eq!((&after["totals"], world.prices_told().await), (&json!({ "price_drift": 3 }), 5));
     world.app.verify().await;
 }

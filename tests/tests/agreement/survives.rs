@@ -96,13 +96,14 @@ async fn a_third_party_may_fail_at_any_call() {
         ("twilio", "numbers.list"),
         ("twilio", "numbers.get"),
         ("twilio", "numbers.update"),
+        ("twilio", "prices.get"),
         ("vapi", "numbers.list"),
         ("vapi", "numbers.get"),
         ("vapi", "numbers.create"),
         ("vapi", "numbers.update"),
     ];
     for (provider, operation) in operations {
-        let reads = matches!(operation, "numbers.list" | "numbers.get");
+        let reads = matches!(operation, "numbers.list" | "numbers.get" | "prices.get");
         let kinds: &[&str] = if full() || !reads { &["lost_reply", "timeout"] } else { &["timeout"] };
         for kind in kinds {
             // A read that fails once is read again by the client: it takes two.

@@ -163,6 +163,10 @@ async fn an_agent_that_does_not_answer_is_excused_where_there_is_no_fallback() {
     completed, reported 200
     "#);
     assert_snapshot!(log(&story, &number).await.join("\n"), @"+13125550199 completed 5 s, nobody because agent_failed");
+    // A sentence of ours is no service.
+    let calls = story.get(&format!("/v1/numbers/{number}/calls")).await.expect(200).body;
+    assert_eq!(calls["items"][0]["cost"], Value::Null);
+    assert_eq!(story.app.wallet(&story.tenant).await.0, "8.50");
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ pub(crate) struct Account {
     pub(super) bundles: BTreeMap<String, Bundle>,
     pub(super) calls: BTreeMap<String, CallRecord>,
     pub(super) trial: bool,
+    /// Monthly prices that are not the usual ones, by country and type.
+    pub(super) prices: BTreeMap<String, String>,
     /// Numbers owned for years: listed and shown, never changed. Made up as they are asked for, so that there may be a
     /// million; not kept over a restart.
     estate: Option<Range>,
@@ -67,6 +69,7 @@ impl Account {
             bundles: book.rows("bundle")?.into_iter().collect(),
             calls: book.rows("call")?.into_iter().collect(),
             trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
+            prices: book.rows("price")?.into_iter().collect(),
             estate: None,
             book,
         };

@@ -13,6 +13,7 @@ mod magic;
 mod number;
 mod numbers;
 mod pages;
+mod prices;
 mod refusal;
 mod routes;
 mod search;
@@ -32,7 +33,7 @@ pub use sms::SmsRequest;
 
 use crate::book::locked;
 use crate::server::{self, Answer};
-use crate::stock::{Delivery, StockLine};
+use crate::stock::{Delivery, NumberType, StockLine};
 use crate::vapi::Org;
 use webhook::{Routes, Sender};
 
@@ -49,6 +50,7 @@ pub struct Handle {
     pub url: String,
     pub trunking_url: String,
     pub numbers_url: String,
+    pub pricing_url: String,
     pub account_sid: String,
     pub auth_token: String,
     account: Arc<Mutex<Account>>,
@@ -57,12 +59,13 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(urls: [&String; 3], account: Arc<Mutex<Account>>, org: Arc<Mutex<Org>>, routes: Routes) -> Self {
-        let [url, trunking_url, numbers_url] = urls.map(String::clone);
+    pub(crate) fn new(urls: [&String; 4], account: Arc<Mutex<Account>>, org: Arc<Mutex<Org>>, routes: Routes) -> Self {
+        let [url, trunking_url, numbers_url, pricing_url] = urls.map(String::clone);
         Self {
             url,
             trunking_url,
             numbers_url,
+            pricing_url,
             account_sid: ACCOUNT_SID.to_owned(),
             auth_token: AUTH_TOKEN.to_owned(),
             account,
@@ -104,6 +107,11 @@ impl Handle {
         locked(&self.account).set_trial(trial);
     }
 
+    /// From now on a number of this country and type costs so much a month.
+    pub fn set_price(&self, country: &str, number_type: NumberType, price: &str) {
+        locked(&self.account).set_price(country, number_type, price);
+    }
+
     /// Somebody else bought a number between our search and our purchase.
     pub fn sold_elsewhere(&self, e164: &str) {
         locked(&self.account).sold_elsewhere(e164);
@@ -140,9 +148,9 @@ impl Account {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, trunking_url, numbers_url, account_sid, .. } = self;
+        let Self { url, trunking_url, numbers_url, pricing_url, account_sid, .. } = self;
         let mut fields = formatter.debug_struct("Handle");
         fields.field("url", url).field("trunking_url", trunking_url).field("numbers_url", numbers_url);
-        fields.field("account_sid", account_sid).finish_non_exhaustive()
+        fields.field("pricing_url", pricing_url).field("account_sid", account_sid).finish_non_exhaustive()
     }
 }

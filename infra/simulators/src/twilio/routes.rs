@@ -1,6 +1,7 @@
-//! Which request is which: paths and methods of Twilio's three hosts, and who may ask.
+//! Which request is which: paths and methods of Twilio's four hosts, and who may ask.
 //!
-//! The trunking host exists, checks credentials and has nothing behind it yet; the numbers host has bundles.
+//! The trunking host exists, checks credentials and has nothing behind it yet; the numbers host has bundles, the
+//! pricing host what numbers cost.
 
 use http::{Method, StatusCode};
 
@@ -8,7 +9,8 @@ use super::account::Account;
 use super::refusal::Refusal;
 use super::search::SUBRESOURCES;
 use super::{
-    ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, bundles, call, magic, numbers, search,
+    ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, bundles, call, magic, numbers, prices,
+    search,
 };
 use crate::book::Book;
 use crate::gate::ThirdParty;
@@ -34,6 +36,7 @@ enum Route {
     BundleUpdate(String),
     CallGet(String),
     AccountGet,
+    Prices(String),
     TrunkAttach,
     TrunkDetach,
     WrongMethod,
@@ -59,6 +62,7 @@ impl ThirdParty for Account {
             Route::BundleUpdate(_) => "bundles.update",
             Route::CallGet(_) => "calls.get",
             Route::AccountGet => "accounts.get",
+            Route::Prices(_) => "prices.get",
             Route::TrunkAttach => "trunks.attach",
             Route::TrunkDetach => "trunks.detach",
             Route::WrongMethod | Route::Unknown => "unknown",
@@ -114,6 +118,7 @@ impl Account {
             Route::BundleUpdate(sid) => bundles::update(self, call, &sid),
             Route::CallGet(sid) => call::get(self, call, &sid),
             Route::AccountGet => Ok(self.wire()),
+            Route::Prices(code) => prices::country(self, call, &code),
             Route::WrongMethod => Err(Refusal::new(20004, "Method not allowed")),
             Route::TrunkAttach | Route::TrunkDetach | Route::Unknown => Err(Refusal::not_found(&call.path)),
         }
@@ -152,6 +157,9 @@ fn route(call: &Call) -> (Option<String>, Route) {
         ("numbers", ["v2", "RegulatoryCompliance", "Bundles", sid]) => {
             let (get, update) = (Route::BundleGet((*sid).to_owned()), Route::BundleUpdate((*sid).to_owned()));
             (None, list_or_create(&call.method, get, update))
+        }
+        ("pricing", ["v1", "PhoneNumbers", "Countries", code]) => {
+            (None, only(&call.method, &Method::GET, Route::Prices((*code).to_owned())))
         }
         _ => (None, Route::Unknown),
     }

@@ -26,7 +26,7 @@ async fn only_the_right_credentials_and_account_are_let_in() {
     let (status, body) =
         answer(world.client().get(other).basic_auth(&twilio.account_sid, Some(&twilio.auth_token))).await;
     assert_eq!((status, &body["code"], &body["status"]), (404, &json!(20404), &json!(404)));
-    for url in [&twilio.trunking_url, &twilio.numbers_url] {
+    for url in [&twilio.trunking_url, &twilio.numbers_url, &twilio.pricing_url] {
         let url = format!("{url}/v1/Trunks");
         let asked = answer(world.client().get(&url)).await;
         assert_eq!(asked.0, 401);
@@ -34,6 +34,30 @@ async fn only_the_right_credentials_and_account_are_let_in() {
             answer(world.client().get(url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token))).await;
         assert_eq!((status, &body["code"]), (404, &json!(20404)));
     }
+}
+
+#[tokio::test]
+async fn what_numbers_cost_is_told_by_country() {
+    let world = World::new().await;
+    let twilio = &world.sims.twilio;
+    let prices = async |country: &str| {
+        let url = format!("{}/v1/PhoneNumbers/Countries/{country}", twilio.pricing_url);
+        answer(world.client().get(url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token))).await
+    };
+    let of = |kind: &str, base: &str, current: &str| json!({ "number_type": kind, "base_price": base, "current_price": current });
+    let (status, us) = prices("US").await;
+    assert_eq!((status, &us["iso_country"], &us["price_unit"]), (200, &json!("US"), &json!("USD")));
+    assert_eq!(us["phone_number_prices"], json!([of("local", "1.15", "1.15"), of("toll free", "2.15", "2.15")]));
+    twilio.set_price("US", NumberType::TollFree, "2.40");
+    let (_, us) = prices("US").await;
+    assert_eq!(us["phone_number_prices"], json!([of("local", "1.15", "1.15"), of("toll free", "2.15", "2.40")]));
+    let (_, ie) = prices("IE").await;
+    assert_eq!(
+        ie["phone_number_prices"][0],
+        json!({ "number_type": "local", "base_price": null, "current_price": null })
+    );
+    let (status, body) = prices("XX").await;
+    assert_eq!((status, &body["code"]), (404, &json!(20404)));
 }
 
 #[tokio::test]

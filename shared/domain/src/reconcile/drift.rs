@@ -6,7 +6,9 @@
 use jiff::Timestamp;
 
 use super::{Kind, is_our_tag};
+use crate::catalog::PriceLine;
 use crate::claim::{Claim, ClaimState};
+use crate::money::Money;
 use crate::number::{CarrierRef, Number};
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
@@ -224,6 +226,16 @@ pub fn unknown_at_platform(found: &PlatformNumber, working: bool, deployment: &s
     }
     let detail = format!("{} has our tag {} and no number is linked by it", found.id, found.tag);
     drift(Kind::OrphanAtPlatform, Repair::RemoveOrphan(found.id.clone()), detail)
+}
+
+/// What to think of the price a carrier names for what a line sells; it may name none.
+#[must_use]
+pub fn price(line: &PriceLine, found: Option<Money>) -> Option<Drift> {
+    let cost = line.monthly_cost();
+    let found = found.filter(|found| *found != cost)?;
+    let (country, kind) = (line.country, line.kind.as_str());
+    let detail = format!("{country} {kind} costs {found} a month at the carrier and {cost} in the price book");
+    Some(Drift { kind: Kind::PriceDrift, repair: Repair::Person, detail })
 }
 
 /// What of the settings is not as expected.

@@ -1,4 +1,5 @@
-//! Twilio as a carrier: the calls of its REST API (2010-04-01) that sell, show and take back numbers.
+//! Twilio as a carrier: the calls of its REST API (2010-04-01) that sell, show and take back numbers, and what they cost now
+//! (Pricing API, v1).
 //!
 //! Knows nothing of claims, tags' meaning or retries of a purchase. Two habits of Twilio shape the callers: buying a number
 //! the account owns already answers 201 and *changes* it, and nothing makes a purchase idempotent. So nobody may call
@@ -13,6 +14,7 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::Money;
 use domain::limits;
 use domain::numbering::{CountryCode, E164, NumberKind};
 use domain::ports::{
@@ -24,7 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::http::{self, Answer, Deadline, Http};
-use wire::{Available, Owned, OwnedPage, Refusal};
+use wire::{Available, Owned, OwnedPage, Prices, Refusal};
 
 /// Pages read to find one number; the filter is a partial match, and whole numbers are parts of few others.
 const FIND_PAGES_MAX: u8 = 3;
@@ -42,6 +44,8 @@ pub struct TwilioConfig {
     pub credentials: Credentials,
     /// `https://api.twilio.com`, or where a stand-in listens; no slash at the end.
     pub api_base_url: String,
+    /// `https://pricing.twilio.com`, or where a stand-in listens; no slash at the end.
+    pub pricing_base_url: String,
 }
 
 /// Proof towards Twilio. Only the auth token can also check webhooks, which [`signature`] does with tokens of its own.
@@ -96,7 +100,12 @@ impl Twilio {
     }
 
     fn request_path(&self, method: Method, path: &str) -> Result<RequestBuilder, ProviderError> {
-        let url = format!("{}{path}", self.config.api_base_url.trim_end_matches('/'));
+        self.request_at(&self.config.api_base_url, method, path)
+    }
+
+    /// A request to one of Twilio's hosts; the credentials are the same everywhere.
+    fn request_at(&self, base_url: &str, method: Method, path: &str) -> Result<RequestBuilder, ProviderError> {
+        let url = format!("{}{path}", base_url.trim_end_matches('/'));
         let user = match &self.config.credentials {
             Credentials::AuthToken(_) => &self.config.account_sid,
             Credentials::ApiKey { sid, .. } => sid,
@@ -315,6 +324,15 @@ impl Carrier for Twilio {
         }
     }
 
+    async fn prices(&self, country: CountryCode) -> Result<Vec<(NumberKind, Money)>, ProviderError> {
+        let path = format!("/v1/PhoneNumbers/Countries/{country}");
+        let request = self.request_at(&self.config.pricing_base_url, Method::GET, &path)?;
+        let until = self.http.deadline_within(limits::PRICES_WITHIN.unsigned_abs());
+        let answer = self.answer(request, until).await?;
+        let useless = |field| ProviderError::new(answer.doubt, format!("Twilio named prices without a usable {field}"));
+        read::<Prices>(&answer)?.of(country).map_err(useless)
+    }
+
     async fn number_release(&self, id: &str) -> Result<(), ProviderError> {
         let request = self.request(Method::DELETE, &number_resource(id)?)?;
         self.answer(request, self.http.deadline()).await.map(drop)
@@ -363,6 +381,7 @@ mod tests {
             account_sid: "AC1".to_owned(),
             credentials: Credentials::AuthToken(SecretString::from("the-token")),
             api_base_url: "https://api.twilio.com".to_owned(),
+            pricing_base_url: "https://pricing.twilio.com".to_owned(),
         });
         let body = br#"{"code":21422,"message":"+15005550000 is not available to the-token."}"#.to_vec();
         let headers = reqwest::header::HeaderMap::new();
@@ -380,6 +399,7 @@ mod tests {
             account_sid: "AC1".to_owned(),
             credentials: Credentials::AuthToken(SecretString::from("t")),
             api_base_url: "http://127.0.0.1:9".to_owned(),
+            pricing_base_url: "http://127.0.0.1:9".to_owned(),
         });
         for id in ["", "..", "PN1/../../x", "PN1?x"] {
             let error = twilio.number_release(id).await.unwrap_err();

@@ -1,13 +1,14 @@
-//! Twilio's JSON (REST API 2010-04-01): what it lists, what it sold, how it refuses.
+//! Twilio's JSON: what it lists, what it sold, how it refuses (REST API 2010-04-01), what it costs (Pricing API, v1).
 //!
 //! Read leniently, since several fields differ between document and wire: unknown fields are ignored, `""` is none, texts may
 //! come as numbers. Turned strictly into domain types; what is missing there is an answer without use.
 
-use domain::E164;
 use domain::number::Capabilities;
+use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
     AddressRequirement, CarrierNumber, NumberSettings, Offer, Page, ProviderErrorKind, Reason, Webhooks,
 };
+use domain::{Currency, E164, Money};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::StatusCode;
@@ -138,6 +139,52 @@ impl OwnedPage {
     }
 }
 
+/// What numbers of a country cost a month.
+#[derive(Debug, Deserialize)]
+pub(super) struct Prices {
+    #[serde(default, deserialize_with = "text")]
+    iso_country: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    price_unit: Option<String>,
+    phone_number_prices: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Price {
+    #[serde(default, deserialize_with = "text")]
+    number_type: Option<String>,
+    /// What this account pays, other than `base_price`.
+    #[serde(default, deserialize_with = "text")]
+    current_price: Option<String>,
+}
+
+impl Prices {
+    /// The prices that can be read, or the name of the field that makes them all useless.
+    pub(super) fn of(self, country: CountryCode) -> Result<Vec<(NumberKind, Money)>, &'static str> {
+        if self.iso_country.as_deref() != Some(country.as_str()) {
+            return Err("iso_country");
+        }
+        let unit = self.price_unit.and_then(|unit| unit.to_ascii_uppercase().parse::<Currency>().ok());
+        let unit = unit.ok_or("price_unit")?;
+        let prices = self.phone_number_prices.into_iter().filter_map(|price| Price::deserialize(price).ok());
+        Ok(prices.filter_map(|price| price.read(unit)).collect())
+    }
+}
+
+impl Price {
+    fn read(&self, unit: Currency) -> Option<(NumberKind, Money)> {
+        let kind = match self.number_type.as_deref()? {
+            "local" => NumberKind::Local,
+            "toll free" => NumberKind::TollFree,
+            "mobile" => NumberKind::Mobile,
+            "national" => NumberKind::National,
+            // Twilio may sell what we do not.
+            _ => return None,
+        };
+        Some((kind, Money::parse(self.current_price.as_deref()?, unit).ok()?))
+    }
+}
+
 /// A URL as [`Webhooks`] writes it.
 fn hook(url: Option<String>, method: Option<String>) -> String {
     match (url, method.filter(|method| method != "POST")) {
@@ -221,6 +268,50 @@ pub(super) fn kind(status: StatusCode, refusal: Option<&Refusal>, doubt: Provide
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn prices_that_cannot_be_read_spoil_only_themselves() {
+        let check = |body: Value, expected: Result<&[(NumberKind, &str)], &str>| {
+            let prices: Prices = serde_json::from_value(body.clone()).unwrap();
+            let found = prices.of(CountryCode::US);
+            let told = found.map(|found| found.into_iter().map(|(kind, price)| (kind, price.to_string())).collect());
+            let expected =
+                expected.map(|expected| expected.iter().map(|(kind, price)| (*kind, (*price).to_owned())).collect());
+            assert_eq!(told, expected as Result<Vec<_>, _>, "{body}");
+        };
+        let of = |number_type: &str, current: Value| json!({"number_type": number_type, "base_price": "9.00", "current_price": current});
+        let all = |prices: Value| json!({"country": "United States", "iso_country": "US", "price_unit": "USD", "phone_number_prices": prices});
+        check(all(json!([])), Ok(&[]));
+        check(
+            all(json!([of("local", json!("1.15")), of("toll free", json!(2.15)), of("mobile", json!("0.0085"))])),
+            Ok(&[
+                (NumberKind::Local, "1.15 USD"),
+                (NumberKind::TollFree, "2.15 USD"),
+                (NumberKind::Mobile, "0.0085 USD"),
+            ]),
+        );
+        let odd = json!([
+            of("local", json!(null)),
+            of("local", json!("")),
+            of("toll_free", json!("1")),
+            of("satellite", json!("1")),
+            of("mobile", json!("free")),
+            "local",
+            {},
+            of("national", json!("3.00"))
+        ]);
+        check(all(odd), Ok(&[(NumberKind::National, "3.00 USD")]));
+        let with = |name: &str, value: Value| {
+            let mut body = all(json!([of("local", json!("1.15"))]));
+            body[name] = value;
+            body
+        };
+        check(with("price_unit", json!("eur")), Ok(&[(NumberKind::Local, "1.15 EUR")]));
+        check(with("price_unit", json!(null)), Err("price_unit"));
+        check(with("price_unit", json!("dollars")), Err("price_unit"));
+        check(with("iso_country", json!("CA")), Err("iso_country"));
+        check(with("iso_country", json!(null)), Err("iso_country"));
+    }
 
     #[test]
     fn codes_say_whether_it_happened() {

@@ -86,6 +86,7 @@ async fn twilio_would_understand_every_request() {
         account_sid: ACCOUNT.to_owned(),
         credentials: Credentials::AuthToken(SecretString::from("token")),
         api_base_url: recorder.url.clone(),
+        pricing_base_url: recorder.url.clone(),
     });
     let everything = SearchFilter {
         area_code: Some("808".to_owned()),
@@ -151,6 +152,27 @@ async fn twilio_would_understand_every_request() {
     assert!(!form.contains("Sms") && !form.contains("AddressSid") && !form.contains("BundleSid"), "{form}");
     let form = String::from_utf8_lossy(&requests[6].body);
     assert!(form.ends_with(&format!("&AddressSid={ADDRESS}&BundleSid={BUNDLE}")), "{form}");
+}
+
+#[tokio::test]
+async fn twilio_would_understand_who_asks_for_prices() {
+    let Some(document) = document("twilio/twilio_pricing_v1.trimmed.json") else { return };
+    let recorder = Recorder::start(|_, path| {
+        let country = path.rsplit('/').next().unwrap_or_default();
+        let prices = json!([{"number_type": "toll free", "base_price": "2.00", "current_price": "2.00"}]);
+        (200, json!({"iso_country": country, "price_unit": "USD", "phone_number_prices": prices}))
+    })
+    .await;
+    let twilio = Twilio::new(TwilioConfig {
+        account_sid: ACCOUNT.to_owned(),
+        credentials: Credentials::AuthToken(SecretString::from("token")),
+        api_base_url: "http://127.0.0.1:9".to_owned(),
+        pricing_base_url: recorder.url.clone(),
+    });
+    let price = Money::parse("2.00", "USD".parse().unwrap()).unwrap();
+    assert_eq!(twilio.prices(CountryCode::GB).await, Ok(vec![(NumberKind::TollFree, price)]));
+    check(&document, &recorder, &["FetchPhoneNumberCountry"]);
+    assert!(recorder.requests().iter().all(|request| request.authorization.starts_with("Basic ")));
 }
 
 fn vapi_answer(method: &str, path: &str) -> (u16, Value) {

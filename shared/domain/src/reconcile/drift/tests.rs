@@ -4,7 +4,10 @@ use jiff::ToSpan;
 
 use super::*;
 use crate::agent::Platform;
+use crate::catalog::{CostPeriod, PRICE_BOOK, PriceBook};
+use crate::money::Currency;
 use crate::number::{NumberStatus, PlatformRef};
+use crate::numbering::{CountryCode, NumberKind};
 use crate::ports::Webhooks;
 
 const TAG: &str = "tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b";
@@ -193,4 +196,31 @@ fn what_the_platform_knows() {
     unknown(TAG, -1, false, "skip");
     unknown("theirs", 1, false, "agrees");
     unknown("eu-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", 1, false, "agrees");
+}
+
+#[test]
+fn a_price_drifts_when_the_carrier_names_another() {
+    let book = PriceBook::read(PRICE_BOOK).unwrap();
+    let monthly = book.line(CountryCode::US, NumberKind::Local).unwrap().clone();
+    let dollars = |amount: &str| Money::parse(amount, Currency::USD).unwrap();
+    let yearly = PriceLine { cost: dollars("12.00"), cost_period: CostPeriod::Year, ..monthly.clone() };
+    let check = |line: &PriceLine, found: Option<Money>, told: Option<&str>| {
+        let drift = price(line, found);
+        let whole =
+            drift.as_ref().is_none_or(|drift| (drift.kind, &drift.repair) == (Kind::PriceDrift, &Repair::Person));
+        assert!(whole, "{drift:?}");
+        assert_eq!(drift.map(|drift| drift.detail).as_deref(), told);
+    };
+    let us = "US local costs 1.30 USD a month at the carrier and 1.15 USD in the price book";
+    check(&monthly, None, None);
+    check(&monthly, Some(dollars("1.15")), None);
+    check(&monthly, Some(dollars("1.150")), None);
+    check(&monthly, Some(dollars("1.30")), Some(us));
+    check(&monthly, Some(dollars("1.14")), Some(&us.replace("1.30", "1.14")));
+    check(&monthly, Some(dollars("1.150001")), Some(&us.replace("1.30", "1.150001")));
+    check(&monthly, Some(dollars("0")), Some(&us.replace("1.30", "0.00")));
+    let lira = Money::parse("1.15", Currency::TRY).unwrap();
+    check(&monthly, Some(lira), Some(&us.replace("1.30 USD", "1.15 TRY")));
+    check(&yearly, Some(dollars("1.00")), None);
+    check(&yearly, Some(dollars("12.00")), Some(&us.replace("1.30", "12.00").replace("1.15", "1.00")));
 }

@@ -1,0 +1,81 @@
+//! What numbers cost at a carrier now, against a carrier that remembers and misbehaves on demand.
+
+use std::sync::Arc;
+
+use domain::numbering::{CountryCode, NumberKind};
+use domain::ports::{Carrier, ProviderError, ProviderErrorKind};
+use jiff::Timestamp;
+use providers::twilio::Credentials;
+use providers::{Twilio, TwilioConfig};
+use secrecy::SecretString;
+use simulators::{Config, Fault, Kind, NumberType, Simulators};
+
+use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Unavailable};
+
+async fn simulators() -> Simulators {
+    let config = Config {
+        bind: [127, 0, 0, 1].into(),
+        data: None,
+        clock: Arc::new(Timestamp::now),
+        on_crash: Arc::new(|| {}),
+        seed: 7,
+        stock: Vec::new(),
+    };
+    simulators::start(config).await.unwrap()
+}
+
+fn config(simulators: &Simulators) -> TwilioConfig {
+    TwilioConfig {
+        account_sid: simulators.twilio.account_sid.clone(),
+        credentials: Credentials::AuthToken(SecretString::from(simulators.twilio.auth_token.clone())),
+        api_base_url: simulators.twilio.url.clone(),
+        pricing_base_url: simulators.twilio.pricing_url.clone(),
+    }
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T, ProviderError>) -> ProviderErrorKind {
+    result.unwrap_err().kind
+}
+
+#[tokio::test]
+async fn a_country_has_its_prices_now() {
+    let simulators = simulators().await;
+    let twilio = Twilio::new(config(&simulators));
+    let prices = async |country: CountryCode| {
+        let prices = twilio.prices(country).await;
+        prices.map(|prices| prices.into_iter().map(|(kind, price)| (kind, price.to_string())).collect::<Vec<_>>())
+    };
+    let of = |kind: NumberKind, price: &str| (kind, format!("{price} USD"));
+    let (local, toll_free) = (NumberKind::Local, NumberKind::TollFree);
+    assert_eq!(prices(CountryCode::US).await, Ok(vec![of(local, "1.15"), of(toll_free, "2.15")]));
+    assert_eq!(prices(CountryCode::CA).await, Ok(vec![of(local, "1.00"), of(toll_free, "2.15")]));
+    simulators.twilio.set_price("US", NumberType::TollFree, "2.4");
+    assert_eq!(prices(CountryCode::US).await, Ok(vec![of(local, "1.15"), of(toll_free, "2.40")]));
+    // Sold, and no price named.
+    assert_eq!(prices(CountryCode::TR).await, Ok(Vec::new()));
+    assert_eq!(kind(twilio.prices("AQ".parse().unwrap()).await), NotFound);
+}
+
+#[tokio::test]
+async fn prices_that_are_not_told_are_no_prices() {
+    let simulators = simulators().await;
+    let twilio = Twilio::new(config(&simulators));
+    let fault = |kind| Fault::new("twilio", "prices.get", kind);
+    for (fault, expected) in [
+        (Fault { times: 2, ..fault(Kind::Timeout) }, Unavailable),
+        (Fault { times: 2, ..fault(Kind::LostReply) }, Unavailable),
+        (Fault { times: 2, ..fault(Kind::Error) }, Unavailable),
+        (Fault { times: 3, ..fault(Kind::RateLimit) }, RateLimited),
+        (Fault { status: Some(401), ..fault(Kind::Error) }, Misconfigured),
+    ] {
+        simulators.faults.add(fault).unwrap();
+        assert_eq!(kind(twilio.prices(CountryCode::US).await), expected);
+    }
+    twilio.prices(CountryCode::US).await.unwrap();
+    let pricing_base_url = "http://127.0.0.1:9".to_owned();
+    let lost = Twilio::new(TwilioConfig { pricing_base_url, ..config(&simulators) });
+    assert_eq!(kind(lost.prices(CountryCode::US).await), Unavailable);
+    let credentials = Credentials::AuthToken(SecretString::from("an old token"));
+    let stranger = Twilio::new(TwilioConfig { credentials, ..config(&simulators) });
+    assert_eq!(kind(stranger.prices(CountryCode::US).await), Misconfigured);
+}
