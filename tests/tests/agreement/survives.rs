@@ -111,7 +111,7 @@ async fn a_third_party_may_fail_at_any_call() {
             played += everywhere(fault, 1, if full() { 30 } else { 2 }).await;
         }
     }
-    println!("{played} failures of third parties");
+    eprintln!("{played} failures of third parties");
     assert!(played >= 10);
 }
 
@@ -131,6 +131,6 @@ async fn the_books_may_fail_at_any_call() {
         let (step, most) = if full() { (1, 60) } else { (7, 3) };
         played += everywhere(fault, step, most).await;
     }
-    println!("{played} failures of the books");
+    eprintln!("{played} failures of the books");
     assert!(played >= 8);
 }

@@ -13,7 +13,7 @@ type Row = (&'static str, Stage, u16, Vec<(&'static str, Value)>);
 
 /// Functions that serve HTTP. A pointer leads into a JSON body; without one, the text is part of a TwiML answer.
 fn rows() -> Vec<Row> {
-    use Stage::{ByHand, Due, Leaving, Linked, OnOffer, Parked, Stuck, ToppingUp, Unlinked};
+    use Stage::{ByHand, Due, Leaving, Linked, OnOffer, Parked, Reconciled, Stuck, ToppingUp, Unlinked};
     let (number, agent, op, project) = (id("num"), id("agt"), id("op"), id("prj"));
     vec![
         (
@@ -61,6 +61,33 @@ fn rows() -> Vec<Row> {
             Unlinked,
             200,
             vec![("/number/agent_id", json!(agent)), ("/operation/status", json!("succeeded"))],
+        ),
+        // A day on which no run ended.
+        ("get-agreement", OnOffer, 404, vec![("/code", json!("not_found"))]),
+        (
+            "get-number-agreement",
+            Reconciled,
+            200,
+            vec![("/number_id", json!(number)), ("/agrees", json!(true)), ("/findings", json!([]))],
+        ),
+        (
+            "get-reconciliation",
+            Reconciled,
+            200,
+            vec![("/status", json!("finished")), ("/compared", json!(2)), ("/agreeing", json!(2))],
+        ),
+        (
+            "start-reconciliation",
+            Linked,
+            200,
+            vec![
+                ("/status", json!("finished")),
+                ("/dry_run", json!(true)),
+                ("/compared", json!(2)),
+                // The function is reached at another address than the system that bought the number.
+                ("/findings/0/kind", json!("routing_drift")),
+                ("/findings/0/action", json!("reported")),
+            ],
         ),
         (
             "import-number",
@@ -196,10 +223,11 @@ fn rows() -> Vec<Row> {
 }
 
 /// Functions without HTTP; `workers` and `money` have their events.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "advance-operations",
     "charge-numbers",
     "collect-overdue",
+    "reconcile-numbers",
     "reconcile-top-ups",
     "release-ended-numbers",
     "renew-numbers",

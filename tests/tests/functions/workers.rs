@@ -68,6 +68,29 @@ async fn a_poisoned_message_comes_again_and_takes_none_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_holds_the_books_against_the_world_and_the_next_has_nothing_to_do() {
+    let app = world::at(Stage::Linked).await;
+    let system = &app.system;
+    let carrier = system.undisturbed.providers.carrier(domain::number::Carrier::Twilio).await.unwrap();
+    let ours = carrier.number_find(&world::E164.parse().unwrap()).await.unwrap().unwrap();
+    let mut astray = ours.settings.clone();
+    astray.webhooks.voice = "https://elsewhere.example/voice".to_owned();
+    let _ = carrier.number_configure(&ours.id, &ours.tag, &astray).await.unwrap();
+    system.aws.dynamodb.reset_counts();
+    let mut function = world::function(&app, "reconcile-numbers").await;
+    let Outcome::Answer(first) = function.invoke(&world::event("reconcile-numbers")).await else { panic!("no answer") };
+    assert!(first["run_id"].is_string(), "{first}");
+    let second = function.invoke(&world::event("reconcile-numbers")).await;
+    assert_eq!(second, Outcome::Answer(json!({ "run_id": null })));
+    world::end(&app, function).await;
+    // Where the function is reached.
+    let voice = carrier.number_get(&ours.id).await.unwrap().settings.webhooks.voice;
+    assert_eq!(voice, "https://voice.example.test/webhooks/twilio/voice?tenant=demo");
+    assert_eq!(crate::events::did_more_than_it_may("reconcile-numbers", &app), Vec::<String>::new());
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tick_queues_what_is_due_and_the_queue_brings_it_to_its_end() {
     let app = world::at(Stage::Begun).await;
     let mut function = world::function(&app, "sweep-operations").await;

@@ -50,6 +50,8 @@ pub(crate) enum Stage {
     Leaving,
     /// In service, and set aside until an operator decides.
     Parked,
+    /// In service, with the agent, and held against carrier and platform.
+    Reconciled,
 }
 
 /// An id of the events.
@@ -90,6 +92,12 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
         Stage::Stuck => drop(begin(&system.undisturbed, OperationStatus::Stuck, None).await),
         Stage::Unlinked => buy(&system.undisturbed, None).await,
         Stage::Linked => buy(&system.undisturbed, Some(agent)).await,
+        Stage::Reconciled => {
+            buy(&system.undisturbed, Some(agent)).await;
+            let wish = shared::reconcile::Wish { dry_run: false, books_too: true };
+            let run = shared::reconcile::run(&system.undisturbed, wish, jiff::Timestamp::MAX).await.unwrap();
+            assert_eq!(run.findings, []);
+        }
         Stage::ToppingUp => top_up(&system.undisturbed).await,
         Stage::Due => bought_long_ago(&system.undisturbed).await,
         Stage::Parked => {

@@ -197,10 +197,10 @@ async fn while_one_operation_works_on_a_number_every_other_is_told_to_wait() {
     ledger    number_charge -1.50, then 8.50: +12125550123 from 2027-01-15 to 2027-02-15, first period
     ledger    adjustment 10.00, then 10.00: Opening balance
     twilio    +12125550123 is local-<3>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<4>
-    asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
+    asked     1 × numbers.create 201, 1 × numbers.get 200, 2 × numbers.list 200, 1 × numbers.search 200, 3 × prices.get 200
     vapi      sip:local-<2>@sip.vapi.ai is local-<2>, answered by <5>
     vapi      assistant <5> is Front desk
-    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200, 2 × numbers.list 500
+    asked     1 × agents.create 201, 1 × numbers.create 201, 2 × numbers.list 200, 2 × numbers.list 500
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<6>","operation_id":"op_<3>"}
     event     number.updated {"fields":["name"],"number_id":"num_<6>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<7>"}
