@@ -272,9 +272,11 @@ impl Worker {
             }
             Job::Release => worked.report = billing::release_ended(&self.app, Some(self.clock.now())).await?,
             Job::Reconcile => {
-                let run = self.reconcile().await?;
-                worked.report = reconciled(&run);
-                worked.run = Some(run);
+                // While somebody else drives a run there is none to make.
+                if let Some(run) = self.reconcile().await? {
+                    worked.report = reconciled(&run);
+                    worked.run = Some(run);
+                }
             }
         }
         let off = self.work_off(Instant::now() + TICK_WORKS_FOR).await?;
@@ -287,20 +289,33 @@ impl Worker {
         Ok(worked)
     }
 
-    /// A whole run, whenever the last one was.
-    async fn reconcile(&self) -> Result<Run, WorkError> {
+    /// A whole run, whenever the last one was, after what was left of it. `None` while somebody else drives one.
+    async fn reconcile(&self) -> Result<Option<Run>, WorkError> {
         let deadline = jiff::SignedDuration::try_from(TICK_WORKS_FOR).unwrap_or(jiff::SignedDuration::MAX);
         let deadline = self.clock.real_now().saturating_add(deadline).unwrap_or(Timestamp::MAX);
         let before = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+        let left = self.app.store.run_get().await?.filter(|run| run.phase != Phase::Over && run.dry_run);
+        if let Some(left) = left {
+            let wish = Wish { dry_run: true, books_too: left.books_too };
+            match Box::pin(reconcile::run(&self.app, wish, deadline)).await {
+                Ok(dry) if dry.phase == Phase::Over => {}
+                Ok(dry) => return Ok(Some(dry)),
+                Err(Refused::GoingOn) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
         let wish = Wish { dry_run: false, books_too: true };
-        let run = Box::pin(reconcile::run(&self.app, wish, deadline)).await?;
+        let run = match Box::pin(reconcile::run(&self.app, wish, deadline)).await {
+            Err(Refused::GoingOn) => return Ok(None),
+            run => run?,
+        };
         if run.phase == Phase::Over {
             // What the run itself changed is as it should be; what came beside it is for the next one to see.
             let after = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
             let seen = if run.findings.is_empty() { before } else { after };
             self.reconciled.store(seen, Ordering::Relaxed);
         }
-        Ok(run)
+        Ok(Some(run))
     }
 
     /// Ticks every job whose time has come since it ticked last, as the schedules would.

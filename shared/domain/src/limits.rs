@@ -182,5 +182,8 @@ pub const UNTAGGED_KEPT: usize = 50;
 pub const FINDING_CHARS_MAX: usize = 400;
 /// Entries of a register written in one item: 16 bytes each, of the 400 KB an item may have.
 pub const REGISTER_CHUNK: usize = 20_000;
+/// Open operations a run knows by name, of 32 characters each. When there are more, nothing at a platform is taken for left
+/// behind: it may be one of theirs.
+pub const OPEN_KEPT: usize = 2_000;
 /// Pages of a third party's list between two notes of how far a run is.
 pub const RECONCILE_NOTED_AFTER: u32 = 25;

@@ -124,7 +124,7 @@ async fn begin(app: &App, wish: Wish, fence: u64) -> Result<Run, StoreError> {
         totals: std::collections::BTreeMap::new(),
         findings: Vec::new(),
         made: domain::reconcile::plan::Made::default(),
-        open: open.iter().map(|id| id.bare().to_owned()).collect::<BTreeSet<_>>(),
+        open: open.iter().take(limits::OPEN_KEPT).map(|id| id.bare().to_owned()).collect::<BTreeSet<_>>(),
         trouble: None,
         fence,
         lease_until: None,

@@ -1,6 +1,7 @@
 //! Voice platforms: every number they know meets the register; linked numbers that were not met as expected are asked for.
 
 use domain::agent::Platform;
+use domain::limits;
 use domain::number::Number;
 use domain::ports::{PlatformNumber, ProviderErrorKind};
 use domain::reconcile::drift;
@@ -46,7 +47,8 @@ impl Engine<'_> {
             return Ok(());
         }
         let operation = found.tag.split('-').nth(1).unwrap_or_default();
-        let working = self.run.open.contains(operation) || self.open_now().await?.contains(operation);
+        let too_many = self.run.open.len() >= limits::OPEN_KEPT;
+        let working = too_many || self.run.open.contains(operation) || self.open_now().await?.contains(operation);
         let verdict = drift::unknown_at_platform(found, working, deployment, self.run.began_at);
         self.conclude(place, verdict, About::default()).await
     }
