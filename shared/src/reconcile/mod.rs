@@ -306,6 +306,15 @@ impl Engine<'_> {
         action: Action,
         told: &str,
     ) -> Result<(), Halt> {
+        *self.run.totals.entry(drift.kind.as_str().to_owned()).or_default() += 1;
+        let own = drift.kind == Kind::OrphanUntagged;
+        let of_own = |finding: &&Finding| finding.kind == Kind::OrphanUntagged;
+        let room = self.run.findings.len() < limits::FINDINGS_KEPT
+            && (!own || self.run.findings.iter().filter(of_own).count() < limits::UNTAGGED_KEPT);
+        if own && !room {
+            // An account may hold a million of the operator's own: they are counted, and no line is written for each.
+            return Ok(());
+        }
         let place = place.and_then(|place| self.run.places.get(place)).map(|(place, _)| *place);
         let (carrier, platform) = match place {
             Some(Place::Carrier(carrier)) => (Some(carrier), None),
@@ -323,16 +332,11 @@ impl Engine<'_> {
             action,
             detail: detail.chars().take(limits::FINDING_CHARS_MAX).collect(),
         };
-        *self.run.totals.entry(drift.kind.as_str().to_owned()).or_default() += 1;
         let (kind, action) = (drift.kind.as_str(), action.as_str());
         tracing::warn!(run.id = self.run.id, kind, action, detail = finding.detail, "books and world disagree");
         if let Some(number) = about.number.filter(|_| !self.run.dry_run) {
             self.say(number, &finding).await?;
         }
-        let untagged = |finding: &&Finding| finding.kind == Kind::OrphanUntagged;
-        let room = self.run.findings.len() < limits::FINDINGS_KEPT
-            && (finding.kind != Kind::OrphanUntagged
-                || self.run.findings.iter().filter(untagged).count() < limits::UNTAGGED_KEPT);
         if room {
             self.run.findings.push(finding);
         }

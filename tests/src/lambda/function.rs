@@ -134,6 +134,14 @@ impl Function {
         panic!("the function {ended}\n{}", self.log().join("\n"));
     }
 
+    /// The most memory it has had so far, in kilobytes; none where the system does not tell (it is Linux that does).
+    #[must_use]
+    pub fn memory_peak_kb(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.split_whitespace().next()?.parse().ok()
+    }
+
     /// What it wrote so far, on both outputs.
     #[must_use]
     pub fn log(&self) -> Vec<String> {

@@ -8,6 +8,7 @@
 mod world;
 
 mod events;
+mod million;
 mod money;
 mod webhooks;
 mod workers;
