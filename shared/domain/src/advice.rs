@@ -109,6 +109,11 @@ fn about_step(record: StepRecord) -> &'static str {
             "The number's webhooks at the carrier were changed by somebody and are to be restored; until then calls may go \
              astray. A resume restores them at once. Check at the carrier that the number still has the name we gave it."
         }
+        (Step::Route, Known::Doubt | Known::Undoing | Known::NotYet) => {
+            "It is not known whether the carrier sends the number's calls where they are to go now: to the voice platform, or \
+             back to us. A resume sets that again at once. Check at the carrier that the number still has the name we gave it, \
+             and whether the trunk it is to use is there."
+        }
         (Step::Connect, Known::Doubt) => {
             "The number was to be made known at the voice platform and the answer never came: it may be known there. A resume \
              looks for it under our name first. Check at the platform whether it has the number, and under which name."
@@ -178,8 +183,7 @@ mod tests {
 
     fn op(saga: Saga, status: OperationStatus, states: &[StepState]) -> Operation {
         let id = "op_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
-        let number = "num_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap();
-        let mut op = Operation::begin(id, "acme".parse().unwrap(), number, None, saga, &At);
+        let mut op = Operation::begin(id, &crate::number::tests::number(), saga, &At);
         op.status = status;
         for (record, state) in op.steps.iter_mut().zip(states) {
             record.state = *state;
@@ -251,12 +255,13 @@ mod tests {
             Step::Disconnect,
             Step::ReleaseAtCarrier,
             Step::Configure,
+            Step::Route,
         ];
         for step in steps {
             for state in [StepState::Pending, started, StepState::Lost, StepState::Undoing] {
                 let told = about_step(StepRecord { step, state });
                 let third_party = match step {
-                    Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure => "carrier",
+                    Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => "carrier",
                     Step::Connect | Step::Rebind | Step::Disconnect => "platform",
                 };
                 for word in ["A resume", "Check", third_party] {

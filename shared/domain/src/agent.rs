@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentId, ProjectId, TenantId};
+use crate::number::Carrier;
 
 /// Who answers the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -11,24 +12,83 @@ use crate::ids::{AgentId, ProjectId, TenantId};
 pub enum Platform {
     /// vapi.ai
     Vapi,
+    /// retellai.com
+    Retell,
+    /// elevenlabs.io
+    #[serde(rename = "elevenlabs")]
+    ElevenLabs,
 }
 
 impl Platform {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Vapi];
+    pub const ALL: [Self; 3] = [Self::Vapi, Self::Retell, Self::ElevenLabs];
 
     /// As written in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vapi => "vapi",
+            Self::Retell => "retell",
+            Self::ElevenLabs => "elevenlabs",
         }
     }
 
     /// Reads the API's word.
     #[must_use]
     pub fn from_name(text: &str) -> Option<Self> {
-        (text == "vapi").then_some(Self::Vapi)
+        Self::ALL.into_iter().find(|platform| platform.as_str() == text)
+    }
+
+    /// The ways in which a number of this carrier can reach an agent here, the usual one first; none when it cannot.
+    #[must_use]
+    pub const fn methods(self, carrier: Carrier) -> &'static [Method] {
+        match (carrier, self) {
+            (Carrier::Twilio, Self::Vapi) => &[Method::HandOver, Method::Import],
+            (Carrier::Twilio, Self::Retell) => &[Method::Trunk, Method::HandOver],
+            (Carrier::Twilio, Self::ElevenLabs) => &[Method::HandOver, Method::Trunk, Method::Import],
+        }
+    }
+}
+
+/// How calls get from a number to its agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Our voice webhook answers the carrier and hands the call over: suspension, outage mode and fallback stay ours.
+    HandOver,
+    /// A SIP trunk takes it to the platform; our webhook is not asked.
+    Trunk,
+    /// The platform took the number over at its carrier and answers the carrier itself; our webhook is not asked.
+    Import,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::HandOver, Self::Trunk, Self::Import];
+
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HandOver => "hand_over",
+            Self::Trunk => "trunk",
+            Self::Import => "import",
+        }
+    }
+
+    /// Whether calls go past our webhook, so that how the carrier sends them is part of the link.
+    #[must_use]
+    pub const fn past_us(self) -> bool {
+        match self {
+            Self::HandOver => false,
+            Self::Trunk | Self::Import => true,
+        }
+    }
+
+    /// Reads the API's word.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
     }
 }
 

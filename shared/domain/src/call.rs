@@ -240,10 +240,9 @@ mod tests {
     fn claim(status: NumberStatus, linked: bool, fallback: bool) -> Claim {
         let platform_ref = linked.then(|| PlatformRef {
             platform: Platform::Vapi,
-            id: "p1".into(),
+            id: Some("p1".into()),
             tag: "t".into(),
-            sip_uri: "sip:t@sip.vapi.ai".into(),
-            key_id: "k1".into(),
+            reach: crate::number::Reach::Dial { sip_uri: "sip:t@sip.vapi.ai".into(), key_id: "k1".into() },
             platform_agent_id: "a1".into(),
         });
         Claim {

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Platform;
+use crate::agent::{Method, Platform};
 use crate::claim::Route;
 use crate::dunning::Dunning;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
 use crate::money::Money;
 use crate::numbering::{CountryCode, E164, NumberKind};
-use crate::ports::{CarrierNumber, NumberSettings};
+use crate::ports::{CarrierNumber, NumberSettings, Webhooks};
 use crate::wallet::WalletRef;
 
 /// Who owns the number towards the telephone network.
@@ -155,16 +155,62 @@ impl From<CarrierNumber> for Before {
 pub struct PlatformRef {
     /// Which platform.
     pub platform: Platform,
-    /// The platform's id of its number.
-    pub id: String,
+    /// The platform's id of its number; none where every call is registered and the platform keeps no number.
+    pub id: Option<String>,
     /// The tag we gave it there.
     pub tag: String,
-    /// Where a call is handed over to.
-    pub sip_uri: String,
-    /// Which key the password for it is derived from.
-    pub key_id: String,
     /// The platform's id of the agent it is bound to.
     pub platform_agent_id: String,
+    /// How calls get there.
+    pub reach: Reach,
+}
+
+/// How calls get to a linked number's agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Reach {
+    /// Our voice webhook dials a SIP address of the platform.
+    Dial {
+        /// Where.
+        sip_uri: String,
+        /// Which key the password for it is derived from.
+        key_id: String,
+    },
+    /// Our voice webhook registers every call at the platform and does as it is told.
+    Register,
+    /// A SIP trunk of the carrier takes calls there.
+    Trunk {
+        /// The carrier's id of the trunk.
+        sid: String,
+    },
+    /// The platform has set the number up at its carrier.
+    Import {
+        /// How; none until it was read back.
+        settings: Option<Box<NumberSettings>>,
+    },
+}
+
+impl Reach {
+    /// As a tenant knows it.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        match self {
+            Self::Dial { .. } | Self::Register => Method::HandOver,
+            Self::Trunk { .. } => Method::Trunk,
+            Self::Import { .. } => Method::Import,
+        }
+    }
+
+    /// How the carrier should send the number's calls while it is linked and serves; none while that is not known.
+    /// `ours` are the webhooks of hand-over.
+    #[must_use]
+    pub fn settings(&self, ours: Webhooks) -> Option<NumberSettings> {
+        match self {
+            Self::Dial { .. } | Self::Register => Some(NumberSettings::by_webhooks(ours)),
+            Self::Trunk { sid } => Some(NumberSettings { trunk: Some(sid.clone()), ..NumberSettings::by_webhooks(ours) }),
+            Self::Import { settings } => settings.as_deref().cloned(),
+        }
+    }
 }
 
 /// How a number stands with its agent.
@@ -290,6 +336,16 @@ impl Number {
     #[must_use]
     pub const fn ends_with_its_period(&self) -> bool {
         matches!(self.status, NumberStatus::Active) && self.release_at.is_some()
+    }
+
+    /// How its carrier should send its calls: past us only while it is linked that way and serves. `ours` are the webhooks
+    /// of hand-over, which say to a caller what else is the case.
+    #[must_use]
+    pub fn settings(&self, ours: Webhooks) -> NumberSettings {
+        let serving = self.platform_ref.as_ref().filter(|_| self.status.serves());
+        serving
+            .and_then(|known| known.reach.settings(ours.clone()))
+            .unwrap_or_else(|| NumberSettings::by_webhooks(ours))
     }
 
     /// What an incoming call needs to know of it; kept in the claim, written with every change of these fields.

@@ -5,20 +5,13 @@
 
 mod parameters;
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Platform;
-use crate::claim::Claim;
-use crate::dunning::Dunning;
-use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
-use crate::money::{Currency, Money};
-use crate::number::{AtEnd, Before, Capabilities, CarrierRef, PlatformRef};
-use crate::numbering::{CountryCode, E164, NumberKind};
+use crate::ids::{NumberId, OperationId, ProjectId, TenantId};
+use crate::number::{Carrier, Number, PlatformRef};
+use crate::numbering::E164;
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
-use crate::requirement::Papers;
 
 pub use parameters::{
     AgentBinding, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, Restore, Resume, Suspend, Unlink,
@@ -80,6 +73,8 @@ pub enum Step {
     ReleaseAtCarrier,
     /// Set the number up at the carrier as it should be.
     Configure,
+    /// Let the carrier send the number's calls past our webhook, or no longer.
+    Route,
 }
 
 impl Step {
@@ -94,6 +89,7 @@ impl Step {
             Self::Disconnect => "disconnect",
             Self::ReleaseAtCarrier => "release_at_carrier",
             Self::Configure => "configure",
+            Self::Route => "route",
         }
     }
 
@@ -103,7 +99,12 @@ impl Step {
     pub const fn repeatable(self) -> bool {
         match self {
             Self::Buy | Self::Connect => false,
-            Self::ImportAtCarrier | Self::Rebind | Self::Disconnect | Self::ReleaseAtCarrier | Self::Configure => true,
+            Self::ImportAtCarrier
+            | Self::Rebind
+            | Self::Disconnect
+            | Self::ReleaseAtCarrier
+            | Self::Configure
+            | Self::Route => true,
         }
     }
 }
@@ -222,7 +223,7 @@ impl Failure {
     pub fn at(step: Step, error: &ProviderError) -> Self {
         let code = match step {
             Step::ImportAtCarrier if error.kind == ProviderErrorKind::NotFound => FailureCode::NotFound,
-            Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure => match error.kind {
+            Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => match error.kind {
                 ProviderErrorKind::Rejected(Reason::Taken) => FailureCode::NumberUnavailable,
                 ProviderErrorKind::Rejected(Reason::AddressRequired) => FailureCode::AddressRequired,
                 ProviderErrorKind::Rejected(Reason::BundleRequired) => FailureCode::BundleRequired,
@@ -310,19 +311,28 @@ impl Saga {
     /// The steps in their order.
     #[must_use]
     pub fn plan(&self) -> Vec<Step> {
+        let linked = |agent: Option<&AgentBinding>| {
+            let connect = agent.map(|_| Step::Connect);
+            connect.into_iter().chain(agent.filter(|agent| agent.method.past_us()).map(|_| Step::Route))
+        };
+        let past_us = |known: &Option<PlatformRef>| {
+            known.as_ref().filter(|known| known.reach.method().past_us()).map(|_| Step::Route)
+        };
+        // A platform that keeps no number has none to remove.
+        let there = |known: &Option<PlatformRef>| known.as_ref().filter(|known| known.id.is_some()).map(|_| Step::Disconnect);
         match self {
-            Self::Purchase(purchase) if purchase.agent.is_some() => vec![Step::Buy, Step::Connect],
-            Self::Purchase(_) => vec![Step::Buy],
-            Self::Import(import) if import.agent.is_some() => vec![Step::ImportAtCarrier, Step::Connect],
-            Self::Import(_) => vec![Step::ImportAtCarrier],
-            Self::Link(link) if link.previous.is_some() => vec![Step::Rebind],
-            Self::Link(_) => vec![Step::Connect],
-            Self::Unlink(unlink) if unlink.platform.is_some() => vec![Step::Disconnect],
-            Self::Unlink(_) => vec![],
-            Self::Release(release) if release.platform.is_some() => vec![Step::Disconnect, Step::ReleaseAtCarrier],
-            Self::Release(_) => vec![Step::ReleaseAtCarrier],
-            // Calls come by our own webhook (hand-over), which reads the number's status: no third party has a part in it.
-            Self::Suspend(_) | Self::Resume(_) => vec![],
+            Self::Purchase(purchase) => [Step::Buy].into_iter().chain(linked(purchase.agent.as_ref())).collect(),
+            Self::Import(import) => [Step::ImportAtCarrier].into_iter().chain(linked(import.agent.as_ref())).collect(),
+            Self::Link(link) if link.rebinds() => vec![Step::Rebind],
+            Self::Link(link) => {
+                let route = past_us(&link.previous).or(link.agent.method.past_us().then_some(Step::Route));
+                [Step::Connect].into_iter().chain(route).chain(there(&link.previous)).collect()
+            }
+            Self::Unlink(unlink) => past_us(&unlink.platform).into_iter().chain(there(&unlink.platform)).collect(),
+            Self::Release(release) => there(&release.platform).into_iter().chain([Step::ReleaseAtCarrier]).collect(),
+            // Where calls come by our own webhook it reads the number's status, and no third party has a part in it.
+            Self::Suspend(suspend) => past_us(&suspend.platform).into_iter().collect(),
+            Self::Resume(resume) => past_us(&resume.platform).into_iter().collect(),
             Self::Restore(_) => vec![Step::Configure],
         }
     }
@@ -362,6 +372,8 @@ pub struct Operation {
     pub project_id: Option<ProjectId>,
     /// Which number.
     pub number_id: NumberId,
+    /// Where the number is or was to be bought.
+    pub carrier: Carrier,
     /// What to do.
     pub saga: Saga,
     /// Where it is in its life.
@@ -388,23 +400,17 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A fresh record of this saga, owned by whoever begins it.
+    /// A fresh record of this saga on this number, owned by whoever begins it.
     #[must_use]
-    pub fn begin(
-        id: OperationId,
-        tenant_id: TenantId,
-        number_id: NumberId,
-        project_id: Option<ProjectId>,
-        saga: Saga,
-        clock: &dyn crate::Clock,
-    ) -> Self {
+    pub fn begin(id: OperationId, number: &Number, saga: Saga, clock: &dyn crate::Clock) -> Self {
         let steps = saga.plan().into_iter().map(|step| StepRecord { step, state: StepState::Pending }).collect();
         let now = clock.now();
         Self {
             id,
-            tenant_id,
-            project_id,
-            number_id,
+            tenant_id: number.tenant_id.clone(),
+            project_id: number.project_id.clone(),
+            number_id: number.id.clone(),
+            carrier: number.carrier,
             saga,
             status: OperationStatus::Running,
             steps,

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::call::CallStatus;
 use crate::ids::{TenantId, TopUpId};
 use crate::money::Money;
-use crate::number::{Capabilities, PlatformRef};
+use crate::number::Capabilities;
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::payment::{Checkout, Dispute, Notification, Payment, Refund};
 use crate::requirement::Papers;
@@ -246,6 +247,10 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
         settings: &NumberSettings,
     ) -> Result<CarrierNumber, ProviderError>;
 
+    /// Calls somebody from a number of ours and, once answered, does as this TwiML document says; what becomes of it is told
+    /// to `status`. Answers the carrier's id of the call. Without idempotency: never repeat it.
+    async fn call_create(&self, from: &E164, to: &E164, twiml: &str, status: &str) -> Result<String, ProviderError>;
+
     /// What a number costs us a month in a country now, by type, as far as the carrier names a price; a country it does not
     /// sell in is [`ProviderErrorKind::NotFound`]. Nothing waits for it: it answers within [`crate::limits::PRICES_WITHIN`].
     async fn prices(&self, country: CountryCode) -> Result<Vec<(NumberKind, Money)>, ProviderError>;
@@ -257,12 +262,40 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
 /// How to make a number known at a platform.
 #[derive(Debug, Clone)]
 pub struct ConnectOrder {
-    /// Our tag, the platform's name for it, and the name part of its SIP address.
+    /// Our tag, the platform's name for it.
     pub tag: String,
+    /// Which number.
+    pub e164: E164,
     /// The platform's id of the agent that answers.
     pub platform_agent_id: String,
-    /// Password of whoever hands calls over; the tag is the user name.
-    pub password: SecretString,
+    /// How its calls get there.
+    pub access: Access,
+}
+
+/// How the calls of a number that is made known get to the platform.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Our voice webhook dials a SIP address that the platform makes for it: its name part and user name are the tag, this
+    /// is the password.
+    Dial(SecretString),
+    /// A SIP trunk brings them, and takes calls that the agent makes.
+    Trunk(SipTrunk),
+    /// The platform takes the number over at the carrier, with these credentials.
+    Carrier {
+        /// `AC…`
+        account_sid: String,
+        /// The account's own token.
+        auth_token: SecretString,
+    },
+}
+
+/// Where a SIP trunk takes calls that an agent makes, and how to prove that it may.
+#[derive(Debug, Clone)]
+pub struct SipTrunk {
+    /// Host, without a scheme (Twilio: `….pstn.twilio.com`).
+    pub host: String,
+    /// User name and password, where it asks for them.
+    pub credentials: Option<(String, SecretString)>,
 }
 
 /// A number the platform knows.
@@ -272,12 +305,49 @@ pub struct PlatformNumber {
     pub id: String,
     /// The platform's name for it: our tag, or not ours.
     pub tag: String,
-    /// Where calls are handed over to.
-    pub sip_uri: String,
+    /// Its digits; none for one that is only a SIP address.
+    pub e164: Option<E164>,
+    /// The SIP address calls are handed over to, of one that has such an address of its own.
+    pub sip_uri: Option<String>,
     /// The agent it is bound to.
     pub platform_agent_id: Option<String>,
-    /// When it was made known.
-    pub created_at: Timestamp,
+    /// When it was made known, where the platform says.
+    pub created_at: Option<Timestamp>,
+}
+
+/// A call between a person and an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallOrder {
+    /// The platform's id of the agent that talks.
+    pub platform_agent_id: String,
+    /// The platform's id of the number, where it knows the number.
+    pub platform_number_id: Option<String>,
+    /// Whether the agent calls, or is called.
+    pub outgoing: bool,
+    /// Who calls, as the carrier shows it; not always a number.
+    pub from: String,
+    /// Who is called.
+    pub to: String,
+    /// Our id of it, kept with the call where the platform keeps anything.
+    pub reference: String,
+}
+
+/// Where a call that was registered at a platform is to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandedOver {
+    /// To this SIP address.
+    Address(String),
+    /// As this TwiML document says, to be given to the carrier unchanged.
+    Document(String),
+}
+
+/// A call that a platform makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformCall {
+    /// The platform's id.
+    pub id: String,
+    /// How it stands.
+    pub status: CallStatus,
 }
 
 /// A voice platform: has agents and answers calls for numbers it knows.
@@ -295,8 +365,8 @@ pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
     /// Removes an agent; [`ProviderErrorKind::NotFound`] when it is gone already.
     async fn agent_delete(&self, id: &str) -> Result<(), ProviderError>;
 
-    /// All numbers with exactly this tag, oldest first.
-    async fn number_find(&self, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError>;
+    /// All that the platform knows of this number under exactly this tag, oldest first.
+    async fn number_find(&self, e164: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError>;
 
     /// The number with this id.
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError>;
@@ -305,22 +375,23 @@ pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
     /// goes meanwhile may be missed: absence is proved by [`VoicePlatform::number_get`].
     async fn number_list(&self, after: Option<&str>) -> Result<Page<PlatformNumber>, ProviderError>;
 
-    /// Makes a number known. Without idempotency: call only after [`VoicePlatform::number_find`] found nothing.
+    /// Makes a number known. Without idempotency: call only after [`VoicePlatform::number_find`] found nothing. An access
+    /// the platform has no way for is [`Reason::Other`].
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError>;
 
     /// Binds a known number to another agent. May be repeated.
     async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError>;
 
+    /// Tells the platform of a call that we are about to hand over, and answers where it is to be taken. Costs nothing when
+    /// no call follows, so it may be repeated. A platform that needs no telling refuses.
+    async fn call_register(&self, order: &CallOrder) -> Result<HandedOver, ProviderError>;
+
+    /// Lets an agent call somebody from a number the platform knows. Without idempotency, and nothing finds a call whose
+    /// answer was lost: never repeat it.
+    async fn call_create(&self, order: &CallOrder) -> Result<PlatformCall, ProviderError>;
+
     /// Removes a number; [`ProviderErrorKind::NotFound`] when it is gone already.
     async fn number_remove(&self, id: &str) -> Result<(), ProviderError>;
-}
-
-impl PlatformNumber {
-    /// The handle to keep of it.
-    #[must_use]
-    pub fn reference(self, platform: crate::agent::Platform, key_id: String, platform_agent_id: String) -> PlatformRef {
-        PlatformRef { platform, id: self.id, tag: self.tag, sip_uri: self.sip_uri, key_id, platform_agent_id }
-    }
 }
 
 /// A page on which a tenant pays.

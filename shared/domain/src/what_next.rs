@@ -8,9 +8,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::limits;
-use crate::number::{Before, CarrierRef, PlatformRef};
+use crate::number::{Before, CarrierRef, PlatformRef, Reach};
 use crate::operation::{Failure, FailureCode, Operation, OperationStatus, Saga, Step, StepState};
-use crate::ports::{ProviderError, ProviderErrorKind, Reason};
+use crate::ports::{NumberSettings, ProviderError, ProviderErrorKind, Reason};
 
 /// What the driver does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Learned {
     Imported(CarrierRef),
     /// The platform knows the number.
     Connected(PlatformRef),
+    /// This is how the platform set the number up at its carrier.
+    Routed(Box<NumberSettings>),
 }
 
 /// What became of acting.
@@ -98,8 +100,9 @@ fn forwards(op: &Operation) -> Next {
             StepState::Pending => return Next::Act(record.step),
             StepState::Started { .. } => return Next::Probe(record.step),
             StepState::Lost => return Next::Swap,
-            StepState::Finished | StepState::Skipped => {}
-            StepState::Undoing | StepState::Undone => return Next::Undo(record.step),
+            // A link that was given up while its number is kept.
+            StepState::Undoing => return Next::Undo(record.step),
+            StepState::Finished | StepState::Skipped | StepState::Undone => {}
         }
     }
     Next::Commit
@@ -297,8 +300,11 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
         (Learned::Connected(platform), Saga::Purchase(purchase)) => purchase.connected = Some(platform),
         (Learned::Connected(platform), Saga::Import(import)) => import.connected = Some(platform),
         (Learned::Connected(platform), Saga::Link(link)) => link.connected = Some(platform),
+        (Learned::Routed(settings), Saga::Purchase(purchase)) => routed(purchase.connected.as_mut(), settings),
+        (Learned::Routed(settings), Saga::Import(import)) => routed(import.connected.as_mut(), settings),
+        (Learned::Routed(settings), Saga::Link(link)) => routed(link.connected.as_mut(), settings),
         (
-            Learned::Bought(..) | Learned::Imported(_) | Learned::Connected(_),
+            Learned::Bought(..) | Learned::Imported(_) | Learned::Connected(_) | Learned::Routed(_),
             Saga::Purchase(_)
             | Saga::Import(_)
             | Saga::Link(_)
@@ -311,6 +317,12 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
     }
     set(op, step, StepState::Finished);
     recovered(op);
+}
+
+fn routed(connected: Option<&mut PlatformRef>, by_platform: Box<NumberSettings>) {
+    if let Some(Reach::Import { settings }) = connected.map(|connected| &mut connected.reach) {
+        *settings = Some(by_platform);
+    }
 }
 
 fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
@@ -332,7 +344,8 @@ fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
             | Step::Rebind
             | Step::Disconnect
             | Step::ReleaseAtCarrier
-            | Step::Configure,
+            | Step::Configure
+            | Step::Route,
         ) => {}
     }
     op.trouble = Some(error.detail.clone());
@@ -355,9 +368,17 @@ fn refused(op: &mut Operation, step: Step, error: &ProviderError) {
         stuck(op, format!("{} was refused: {}", step.as_str(), error.detail));
         return;
     }
+    // The link is made, and the number goes by it: what is left of the one before is found by reconciliation.
+    if let (Saga::Link(_), Step::Disconnect) = (&op.saga, step) {
+        set(op, step, StepState::Skipped);
+        recovered(op);
+        return;
+    }
     let kept_without = match &mut op.saga {
-        Saga::Purchase(purchase) if !purchase.all_or_nothing => Some(&mut purchase.link_refused),
-        Saga::Import(import) if !import.all_or_nothing => Some(&mut import.link_refused),
+        Saga::Purchase(purchase) if !purchase.all_or_nothing => {
+            Some((&mut purchase.link_refused, &mut purchase.connected))
+        }
+        Saga::Import(import) if !import.all_or_nothing => Some((&mut import.link_refused, &mut import.connected)),
         Saga::Purchase(_)
         | Saga::Import(_)
         | Saga::Link(_)
@@ -367,14 +388,20 @@ fn refused(op: &mut Operation, step: Step, error: &ProviderError) {
         | Saga::Resume(_)
         | Saga::Restore(_) => None,
     };
-    if step == Step::Connect
-        && let Some(link_refused) = kept_without
-    {
-        *link_refused = Some(error.detail.clone());
-        set(op, step, StepState::Skipped);
-    } else {
-        set(op, step, StepState::Pending);
-        op.failure = Some(Failure::at(step, error));
+    let failure = Failure::at(step, error);
+    match (step, kept_without) {
+        (Step::Connect | Step::Route, Some((link_refused, connected))) => {
+            *link_refused = Some(failure.detail);
+            *connected = None;
+            // What the platform knows by now is removed there before the number is kept without it.
+            let made = if step == Step::Route { StepState::Undoing } else { StepState::Skipped };
+            set(op, Step::Connect, made);
+            set(op, Step::Route, StepState::Skipped);
+        }
+        (_, _) => {
+            set(op, step, StepState::Pending);
+            op.failure = Some(failure);
+        }
     }
     recovered(op);
 }
@@ -395,7 +422,8 @@ fn a_day_in_trouble(op: &Operation, now: Timestamp) -> bool {
 /// Stops trying: what cannot have happened has failed, a person is asked about the rest.
 fn give_up(op: &mut Operation, step: Step, error: &ProviderError) {
     let in_doubt = matches!(op.state(step), Some(StepState::Started { .. } | StepState::Undoing | StepState::Finished));
-    if in_doubt || op.saga.forward_only() {
+    let optional = matches!((&op.saga, step), (Saga::Link(_), Step::Disconnect));
+    if (in_doubt && !optional) || op.saga.forward_only() {
         stuck(op, format!("{} got nowhere for a day: {}", step.as_str(), error.detail));
     } else {
         refused(op, step, error);

@@ -9,7 +9,7 @@ use domain::E164;
 use domain::number::Capabilities;
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind, Reason,
+    Access, AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind, Reason,
     SearchFilter, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
@@ -120,7 +120,8 @@ fn connect(assistant: &str, tag: &str) -> ConnectOrder {
     ConnectOrder {
         tag: tag.to_owned(),
         platform_agent_id: assistant.to_owned(),
-        password: SecretString::from("0123456789abcdefghijABCDEFGHIJ"),
+        e164: number(),
+        access: Access::Dial(SecretString::from("0123456789abcdefghijABCDEFGHIJ")),
     }
 }
 
@@ -503,15 +504,15 @@ mod vapi {
     async fn a_number_is_connected_bound_and_removed() {
         let world = World::new().await;
         let assistant = world.assistant().await;
-        assert_eq!(world.vapi.number_find(TAG).await, Ok(Vec::new()));
+        assert_eq!(world.vapi.number_find(&number(), TAG).await, Ok(Vec::new()));
 
         let number = world.vapi.number_connect(&connect(&assistant, TAG)).await.unwrap();
         assert_eq!(number.tag, TAG);
         assert_eq!(number.sip_uri, format!("sip:{TAG}@sip.vapi.ai"));
         assert_eq!(number.platform_agent_id.as_ref(), Some(&assistant));
         assert_eq!(world.vapi.number_get(&number.id).await, Ok(number.clone()));
-        assert_eq!(world.vapi.number_find(TAG).await, Ok(vec![number.clone()]));
-        assert_eq!(world.vapi.number_find(OTHER_TAG).await, Ok(Vec::new()));
+        assert_eq!(world.vapi.number_find(&number(), TAG).await, Ok(vec![number.clone()]));
+        assert_eq!(world.vapi.number_find(&number(), OTHER_TAG).await, Ok(Vec::new()));
 
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
         for _ in 0..2 {
@@ -523,7 +524,7 @@ mod vapi {
         assert_eq!(kind(world.vapi.number_remove(&number.id).await), NotFound);
         assert_eq!(kind(world.vapi.number_get(&number.id).await), NotFound);
         assert_eq!(kind(world.vapi.number_bind(&number.id, &other).await), NotFound);
-        assert_eq!(world.vapi.number_find(TAG).await, Ok(Vec::new()));
+        assert_eq!(world.vapi.number_find(&number(), TAG).await, Ok(Vec::new()));
     }
 
     #[tokio::test]
@@ -544,7 +545,7 @@ mod vapi {
         let assistant = world.assistant().await;
         let longer = format!("{TAG}-2");
         let second = world.vapi.number_connect(&connect(&assistant, &longer)).await.unwrap();
-        assert_eq!(world.vapi.number_find(TAG).await, Ok(Vec::new()));
+        assert_eq!(world.vapi.number_find(&number(), TAG).await, Ok(Vec::new()));
         assert_eq!(world.vapi.number_find(&longer).await, Ok(vec![second]));
     }
 
@@ -554,7 +555,7 @@ mod vapi {
         let assistant = world.assistant().await;
         let number = world.vapi.number_connect(&connect(&assistant, TAG)).await.unwrap();
         assert_eq!(kind(world.vapi.number_connect(&connect(&assistant, TAG)).await), Unknown);
-        assert_eq!(world.vapi.number_find(TAG).await, Ok(vec![number]));
+        assert_eq!(world.vapi.number_find(&number(), TAG).await, Ok(vec![number]));
     }
 
     #[tokio::test]
@@ -574,7 +575,7 @@ mod vapi {
             world.add(fault);
             let result = world.vapi.number_connect(&connect(&assistant, TAG)).await;
             assert_eq!(result.map(drop).map_err(|error| error.kind), expected, "{case}");
-            assert_eq!(world.vapi.number_find(TAG).await.unwrap().len(), usize::from(happened), "{case}");
+            assert_eq!(world.vapi.number_find(&number(), TAG).await.unwrap().len(), usize::from(happened), "{case}");
             assert_eq!(world.asked("vapi", "numbers.create"), asked, "{case}");
         }
         let fault = |kind| Fault::new("vapi", "numbers.create", kind);
@@ -603,7 +604,7 @@ mod vapi {
         }
         assert_eq!(kind(vapi.agent_exists(&assistant).await), Unavailable);
         assert_eq!(kind(vapi.number_get(&number.id).await), Unavailable);
-        assert_eq!(kind(vapi.number_find(TAG).await), Unavailable);
+        assert_eq!(kind(vapi.number_find(&number(), TAG).await), Unavailable);
         world.fault("vapi", "numbers.delete", Kind::LostReply);
         assert_eq!(kind(vapi.number_remove(&number.id).await), Unknown);
         assert_eq!(kind(vapi.number_remove(&number.id).await), NotFound);
@@ -622,7 +623,7 @@ mod vapi {
         assert_eq!(kind(stranger.agent_find("r").await), Misconfigured);
         assert_eq!(kind(stranger.agent_exists(&assistant).await), Misconfigured);
         assert_eq!(kind(stranger.agent_delete(&assistant).await), Misconfigured);
-        assert_eq!(kind(stranger.number_find(TAG).await), Misconfigured);
+        assert_eq!(kind(stranger.number_find(&number(), TAG).await), Misconfigured);
         assert_eq!(kind(stranger.number_connect(&connect(&assistant, TAG)).await), Misconfigured);
     }
 }
@@ -689,4 +690,9 @@ mod call {
         let calls = world.simulators.vapi.state()["calls"].clone();
         assert_eq!(calls[0]["agent"], assistant, "{played} {calls}");
     }
+}
+
+/// The number that is made known.
+fn number() -> E164 {
+    "+12025550123".parse().unwrap()
 }

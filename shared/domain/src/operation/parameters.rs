@@ -1,6 +1,18 @@
 //! What each saga is told, and what it learns on its way.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::{Method, Platform};
+use crate::claim::Claim;
+use crate::dunning::Dunning;
+use crate::ids::AgentId;
+use crate::money::{Currency, Money};
+use crate::number::{AtEnd, Before, Capabilities, CarrierRef, PlatformRef};
+use crate::numbering::{CountryCode, E164, NumberKind};
+use crate::requirement::Papers;
 
 /// An agent as a saga needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +23,8 @@ pub struct AgentBinding {
     pub platform: Platform,
     /// The platform's.
     pub platform_agent_id: String,
+    /// How calls are to get there.
+    pub method: Method,
 }
 
 /// Parameters of a purchase, and what it has learned.
@@ -155,6 +169,17 @@ pub struct Link {
     pub connected: Option<PlatformRef>,
 }
 
+impl Link {
+    /// Whether what the platform knows already is bound to the other agent, and nothing else changes.
+    #[must_use]
+    pub fn rebinds(&self) -> bool {
+        self.previous.as_ref().is_some_and(|previous| {
+            let same = (previous.platform, previous.reach.method()) == (self.agent.platform, self.agent.method);
+            same && previous.id.is_some()
+        })
+    }
+}
+
 /// Parameters of an unlink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unlink {
@@ -224,6 +249,8 @@ pub struct Suspend {
     pub after: Dunning,
     /// When the number is released, unless it is paid for.
     pub release_at: Timestamp,
+    /// The platform's handle, by which calls may get there past our webhook.
+    pub platform: Option<PlatformRef>,
 }
 
 /// Parameters of the end of a suspension.
@@ -233,6 +260,8 @@ pub struct Resume {
     pub e164: E164,
     /// Of the wallet that pays for it.
     pub currency: Currency,
+    /// The platform's handle, by which calls may get there past our webhook.
+    pub platform: Option<PlatformRef>,
 }
 
 /// Parameters of restoring a number's settings at its carrier.
@@ -242,4 +271,6 @@ pub struct Restore {
     pub e164: E164,
     /// The carrier's handle.
     pub carrier: CarrierRef,
+    /// The platform's handle, by which calls may get there past our webhook; none while it does not serve.
+    pub platform: Option<PlatformRef>,
 }

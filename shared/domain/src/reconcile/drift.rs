@@ -9,7 +9,7 @@ use super::{Kind, is_our_tag};
 use crate::catalog::PriceLine;
 use crate::claim::{Claim, ClaimState};
 use crate::money::Money;
-use crate::number::{CarrierRef, Number};
+use crate::number::{CarrierRef, Number, Reach};
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
 /// What to think of a thing.
@@ -190,18 +190,22 @@ pub fn at_platform(number: &Number, found: Option<&PlatformNumber>, since: Times
         return Verdict::Skip;
     }
     let Some(known) = &number.platform_ref else { return Verdict::Skip };
+    let Some(id) = &known.id else { return Verdict::Skip };
     // Link and relink need a number that serves; one that is suspended waits for that.
     let may = |repair: Repair| if number.status.serves() { repair } else { Repair::Person };
     let Some(found) = found else {
         let repair = if number.agent_id.is_some() { may(Repair::Relink) } else { Repair::Person };
-        return drift(Kind::MissingAtPlatform, repair, format!("the platform does not know {}", known.id));
+        return drift(Kind::MissingAtPlatform, repair, format!("the platform does not know {id}"));
     };
     if found.tag != known.tag {
         let detail = format!("{} is named {:?} and not {}; not touched", found.id, found.tag, known.tag);
         return drift(Kind::BindingDrift, Repair::Person, detail);
     }
-    if !found.sip_uri.eq_ignore_ascii_case(&known.sip_uri) {
-        let detail = format!("{} answers at {} and not at {}", found.id, found.sip_uri, known.sip_uri);
+    if let Reach::Dial { sip_uri, .. } = &known.reach
+        && !found.sip_uri.as_ref().is_some_and(|there| there.eq_ignore_ascii_case(sip_uri))
+    {
+        let there = found.sip_uri.as_deref().unwrap_or("no address");
+        let detail = format!("{} answers at {there} and not at {sip_uri}", found.id);
         return drift(Kind::BindingDrift, Repair::Person, detail);
     }
     match found.platform_agent_id.as_ref() {
@@ -221,7 +225,7 @@ pub fn unknown_at_platform(found: &PlatformNumber, working: bool, deployment: &s
     if !is_our_tag(&found.tag, deployment) {
         return Verdict::Agrees;
     }
-    if working || found.created_at > since {
+    if working || found.created_at.is_some_and(|created| created > since) {
         return Verdict::Skip;
     }
     let detail = format!("{} has our tag {} and no number is linked by it", found.id, found.tag);

@@ -4,7 +4,7 @@
 //! both sides. A false "same" needs two different things with one fingerprint of 64 bits; a false "other" costs a closer
 //! look and no more.
 
-use crate::number::{Number, PlatformRef};
+use crate::number::{Number, PlatformRef, Reach};
 use crate::numbering::E164;
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
@@ -180,13 +180,17 @@ fn carrier_print(id: &str, tag: &str, settings: &NumberSettings) -> u64 {
 /// Fingerprint of a linked number as its platform should have it.
 #[must_use]
 pub fn platform_expected(known: &PlatformRef) -> u64 {
-    platform_print(&known.tag, &known.sip_uri, Some(&known.platform_agent_id))
+    let sip_uri = match &known.reach {
+        Reach::Dial { sip_uri, .. } => sip_uri,
+        Reach::Register | Reach::Trunk { .. } | Reach::Import { .. } => "",
+    };
+    platform_print(&known.tag, sip_uri, Some(&known.platform_agent_id))
 }
 
 /// Fingerprint of a number as its platform has it.
 #[must_use]
 pub fn platform_met(found: &PlatformNumber) -> u64 {
-    platform_print(&found.tag, &found.sip_uri, found.platform_agent_id.as_ref())
+    platform_print(&found.tag, found.sip_uri.as_deref().unwrap_or_default(), found.platform_agent_id.as_ref())
 }
 
 fn platform_print(tag: &str, sip_uri: &str, agent: Option<&String>) -> u64 {

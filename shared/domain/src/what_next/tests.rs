@@ -1,7 +1,7 @@
 //! Tables of what every outcome means. Whole operations are in [`stories`], random ones in [`adversary`].
 
 use super::*;
-use crate::agent::Platform;
+use crate::agent::{Method, Platform};
 use crate::number::{AtEnd, Before, Capabilities, CarrierRef, PlatformRef};
 use crate::operation::{AgentBinding, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, StepRecord, Unlink};
 use crate::ports::{NumberSettings, Webhooks};
@@ -89,10 +89,9 @@ fn before(name: &str) -> Before {
 fn platform_ref() -> PlatformRef {
     PlatformRef {
         platform: Platform::Vapi,
-        id: "v1".into(),
+        id: Some("v1".into()),
         tag: format!("test-{HEX}"),
-        sip_uri: "sip:test@sip.vapi.ai".into(),
-        key_id: "k1".into(),
+        reach: Reach::Dial { sip_uri: "sip:test@sip.vapi.ai".into(), key_id: "k1".into() },
         platform_agent_id: "assistant".into(),
     }
 }
@@ -102,6 +101,7 @@ fn saga(kind: Kind) -> Saga {
         agent_id: format!("agt_{HEX}").parse().unwrap(),
         platform: Platform::Vapi,
         platform_agent_id: "assistant".into(),
+        method: Method::HandOver,
     };
     let agent_id = Some(agent.agent_id.clone());
     let purchase = |candidates: &[u16], agent, all_or_nothing| {
@@ -184,8 +184,7 @@ fn start() -> Timestamp {
 
 fn begin(kind: Kind) -> Operation {
     let id = format!("op_{HEX}").parse().unwrap();
-    let number = format!("num_{HEX}").parse().unwrap();
-    Operation::begin(id, "acme".parse().unwrap(), number, None, saga(kind), &At(start()))
+    Operation::begin(id, &crate::number::tests::number(), saga(kind), &At(start()))
 }
 
 fn secs(n: i64) -> SignedDuration {
@@ -202,7 +201,7 @@ fn learned(step: Step) -> Learned {
         Step::Buy => Learned::Bought(carrier_ref(), start()),
         Step::ImportAtCarrier => Learned::Imported(carrier_ref()),
         Step::Connect | Step::Rebind => Learned::Connected(platform_ref()),
-        Step::Disconnect | Step::ReleaseAtCarrier | Step::Configure => Learned::Nothing,
+        Step::Disconnect | Step::ReleaseAtCarrier | Step::Configure | Step::Route => Learned::Nothing,
     }
 }
 

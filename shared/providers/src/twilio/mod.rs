@@ -26,7 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::http::{self, Answer, Deadline, Http};
-use wire::{Available, Owned, OwnedPage, Prices, Refusal};
+use wire::{Available, CallMade, Owned, OwnedPage, Prices, Refusal};
 
 /// Pages read to find one number; the filter is a partial match, and whole numbers are parts of few others.
 const FIND_PAGES_MAX: u8 = 3;
@@ -322,6 +322,13 @@ impl Carrier for Twilio {
         } else {
             Err(ProviderError::new(answer.doubt, "Twilio answered a change of settings with others"))
         }
+    }
+
+    async fn call_create(&self, from: &E164, to: &E164, twiml: &str, status: &str) -> Result<String, ProviderError> {
+        let form = [("From", from.as_str()), ("To", to.as_str()), ("Twiml", twiml), ("StatusCallback", status)];
+        let request = self.request(Method::POST, "Calls.json")?.form(&form);
+        let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
+        Ok(read::<CallMade>(&answer)?.sid)
     }
 
     async fn prices(&self, country: CountryCode) -> Result<Vec<(NumberKind, Money)>, ProviderError> {

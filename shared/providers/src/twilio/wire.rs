@@ -221,6 +221,12 @@ fn capabilities<'de, D: Deserializer<'de>>(from: D) -> Result<Capabilities, D::E
     Ok(Capabilities { voice: can(["voice", "Voice"]), sms: can(["sms", "SMS"]), mms: can(["mms", "MMS"]) })
 }
 
+/// A call that was placed, as far as we read it.
+#[derive(Debug, Deserialize)]
+pub(super) struct CallMade {
+    pub(super) sid: String,
+}
+
 /// A refusal in Twilio's words: the classic object, or the newer one of RFC 9457.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusal {

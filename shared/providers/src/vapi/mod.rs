@@ -1,7 +1,7 @@
 //! Vapi as a voice platform: assistants, and the SIP numbers calls are handed over to.
 //!
-//! A number here is an address `sip:<our tag>@<SIP domain>` with a password, bound to one assistant. Knows nothing of telephone
-//! numbers, tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
+//! A number here is an address `sip:<our tag>@<SIP domain>` with a password, or a number of ours at Twilio that Vapi has
+//! taken over; either is bound to one assistant. Knows nothing of tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
 //! in name and address is what they find it by.
 //!
 //! `wire` has the JSON.
@@ -11,18 +11,29 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::numbering::E164;
+use domain::ports::{
+    Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
+    Reason, VoicePlatform,
+};
 use domain::limits;
-use domain::ports::{ConnectOrder, Page, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::http::{self, Answer, Deadline, Http};
-use wire::{Assistant, Binding, Made, NewAssistant, NewAuthentication, NewNumber, Number, NumberPage, Refusal};
+use wire::{
+    Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewAuthentication, NewCall, NewNumber, Number, NumberPage,
+    Refusal, TakenOver,
+};
 
-/// Which variant of Vapi's union of numbers ours are.
-const PROVIDER: &str = "vapi";
+/// The variant of Vapi's union of numbers that is a SIP address.
+const SIP: &str = "vapi";
+/// The variant of Vapi's union of numbers that is one at Twilio.
+const AT_TWILIO: &str = "twilio";
+/// Where a call's metadata keeps our reference.
+const CALL_REFERENCE: &str = "trunkline_call";
 /// Numbers asked for at once; a search for a whole tag finds one or two.
 const NUMBERS_PAGE_SIZE: u16 = 100;
 /// Numbers asked for at once, to see them all: as many as Vapi gives.
@@ -123,6 +134,10 @@ fn collection_not_found(error: ProviderError) -> ProviderError {
     }
 }
 
+fn no_way(what: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), format!("Vapi takes no such thing as {what}"))
+}
+
 fn too_many(what: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Unavailable, format!("Vapi listed more {what} than can be looked through"))
 }
@@ -198,7 +213,8 @@ impl VoicePlatform for Vapi {
         self.answer(request, self.http.deadline()).await.map(drop)
     }
 
-    async fn number_find(&self, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
+    /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number.
+    async fn number_find(&self, _: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
         let until = self.http.deadline();
         let sip_uri = self.sip_uri(tag);
         let (mut found, mut seen) = (Vec::new(), 0);
@@ -247,28 +263,48 @@ impl VoicePlatform for Vapi {
         let page: NumberPage = read(&answer)?;
         let all = page.results.len();
         let more = page.has_more(here.saturating_sub(1) * usize::from(LIST_PAGE_SIZE) + all);
-        // Numbers without a SIP address are of variants we make none of.
         let items: Vec<_> = page.results.into_iter().filter_map(|found| found.number().ok()).collect();
         Ok(Page { others: all - items.len(), items, next: more.then(|| (here + 1).to_string()) })
     }
 
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {
+        let request = self.request(Method::POST, "/phone-number")?;
         let sip_uri = self.sip_uri(&order.tag);
-        let request = self.request(Method::POST, "/phone-number")?.json(&NewNumber {
-            provider: PROVIDER,
-            sip_uri: &sip_uri,
-            name: &order.tag,
-            assistant_id: &order.platform_agent_id,
-            authentication: NewAuthentication { username: &order.tag, password: order.password.expose_secret() },
-        });
+        let (request, secret) = match &order.access {
+            Access::Dial(password) => {
+                let body = NewNumber {
+                    provider: SIP,
+                    sip_uri: &sip_uri,
+                    name: &order.tag,
+                    assistant_id: &order.platform_agent_id,
+                    authentication: NewAuthentication { username: &order.tag, password: password.expose_secret() },
+                };
+                (request.json(&body), password)
+            }
+            Access::Carrier { account_sid, auth_token } => {
+                let body = TakenOver {
+                    provider: AT_TWILIO,
+                    number: order.e164.as_str(),
+                    twilio_account_sid: account_sid,
+                    twilio_auth_token: auth_token.expose_secret(),
+                    name: &order.tag,
+                    assistant_id: &order.platform_agent_id,
+                    sms_enabled: false,
+                };
+                (request.json(&body), auth_token)
+            }
+            Access::Trunk(_) => return Err(no_way("a trunk")),
+        };
         let answer = self.exchange(request, self.http.deadline()).await?;
         if answer.status.is_success() {
-            return number(read::<Number>(&answer)?.or_sip_uri(&sip_uri), answer.doubt);
+            let made = read::<Number>(&answer)?;
+            let made = if let Access::Dial(_) = order.access { made.or_sip_uri(&sip_uri) } else { made };
+            return number(made, answer.doubt);
         }
-        let refused = self.refused(&answer, &[&order.password]);
-        let taken = Refusal::read(&answer.body).is_some_and(|refusal| refusal.says_address_taken());
+        let refused = self.refused(&answer, &[secret]);
+        let taken = Refusal::read(&answer.body).is_some_and(|refusal| refusal.says_taken());
         Err(match refused.kind {
-            // Nobody else uses our tag, so an address that is taken was most likely made by an earlier attempt whose
+            // Nobody else uses our tag, or has our number, so what is taken was most likely made by an earlier attempt whose
             // answer was lost. In doubt the caller looks for it and adopts it; "rejected" would leave it behind.
             ProviderErrorKind::Rejected(_) if taken => ProviderError { kind: answer.doubt, ..refused },
             // The only thing named in the request is the assistant.
@@ -284,15 +320,36 @@ impl VoicePlatform for Vapi {
     }
 
     async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
-        let binding = Binding { provider: PROVIDER, assistant_id: platform_agent_id };
-        let request = self.request(Method::PATCH, &number_path(id)?)?.json(&binding);
-        let answer = self.answer(request, self.http.deadline()).await?;
+        let path = number_path(id)?;
+        let until = self.http.deadline();
+        // A change names the variant of the union, which only Vapi knows of a number.
+        let before: Number = read(&self.answer(self.request(Method::GET, &path)?, until).await?)?;
+        let binding = Binding { provider: before.provider().unwrap_or(SIP), assistant_id: platform_agent_id };
+        let answer = self.answer(self.request(Method::PATCH, &path)?.json(&binding), until).await?;
         let bound = number(read(&answer)?, answer.doubt)?;
         if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
             Ok(bound)
         } else {
             Err(ProviderError::new(answer.doubt, "Vapi answered a binding with another assistant"))
         }
+    }
+
+    async fn call_register(&self, _: &CallOrder) -> Result<HandedOver, ProviderError> {
+        Err(no_way("a call to register; its numbers have addresses"))
+    }
+
+    async fn call_create(&self, order: &CallOrder) -> Result<PlatformCall, ProviderError> {
+        let number = order.platform_number_id.as_deref().ok_or_else(|| no_way("a call without a number"))?;
+        let request = self.request(Method::POST, "/call")?.json(&NewCall {
+            assistant_id: &order.platform_agent_id,
+            phone_number_id: number,
+            customer: Customer { number: &order.to },
+            metadata: [(CALL_REFERENCE, order.reference.as_str())].into(),
+        });
+        let answer = self.answer(request, self.http.deadline()).await?;
+        let made: CallMade = read(&answer)?;
+        let status = made.status();
+        Ok(PlatformCall { id: made.id, status })
     }
 
     async fn number_remove(&self, id: &str) -> Result<(), ProviderError> {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::call::CallStatus;
 use domain::ports::{PlatformNumber, ProviderErrorKind, Reason};
 use jiff::Timestamp;
 use reqwest::StatusCode;
@@ -28,6 +29,56 @@ pub(super) struct NewNumber<'a> {
     pub(super) authentication: NewAuthentication<'a>,
 }
 
+/// A number of ours at Twilio for Vapi to take over.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TakenOver<'a> {
+    pub(super) provider: &'static str,
+    pub(super) number: &'a str,
+    pub(super) twilio_account_sid: &'a str,
+    pub(super) twilio_auth_token: &'a str,
+    pub(super) name: &'a str,
+    pub(super) assistant_id: &'a str,
+    /// Left to itself, Vapi takes over messages too.
+    pub(super) sms_enabled: bool,
+}
+
+/// A call for an assistant to make.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewCall<'a> {
+    pub(super) assistant_id: &'a str,
+    pub(super) phone_number_id: &'a str,
+    pub(super) customer: Customer<'a>,
+    pub(super) metadata: BTreeMap<&'static str, &'a str>,
+}
+
+/// Whom it calls.
+#[derive(Serialize)]
+pub(super) struct Customer<'a> {
+    pub(super) number: &'a str,
+}
+
+/// A call, as far as we read it.
+#[derive(Deserialize)]
+pub(super) struct CallMade {
+    pub(super) id: String,
+    status: Option<String>,
+}
+
+impl CallMade {
+    /// Vapi's words for how a call stands; any other is of one that has only begun.
+    pub(super) fn status(&self) -> CallStatus {
+        match self.status.as_deref() {
+            Some("ringing") => CallStatus::Ringing,
+            Some("in-progress" | "forwarding") => CallStatus::InProgress,
+            Some("ended") => CallStatus::Completed,
+            Some("not-found" | "deletion-failed") => CallStatus::Failed,
+            Some(_) | None => CallStatus::Queued,
+        }
+    }
+}
+
 /// Who may call it. Vapi takes 20 to 40 characters for each of the two.
 #[derive(Serialize)]
 pub(super) struct NewAuthentication<'a> {
@@ -39,7 +90,7 @@ pub(super) struct NewAuthentication<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Binding<'a> {
-    pub(super) provider: &'static str,
+    pub(super) provider: &'a str,
     pub(super) assistant_id: &'a str,
 }
 
@@ -65,7 +116,9 @@ impl<'a> NewAssistant<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Number {
     id: Option<String>,
+    provider: Option<String>,
     name: Option<String>,
+    number: Option<String>,
     sip_uri: Option<String>,
     assistant_id: Option<String>,
     created_at: Option<String>,
@@ -99,7 +152,12 @@ impl Number {
     /// ignores case in addresses.
     pub(super) fn is(&self, tag: &str, sip_uri: &str) -> bool {
         let same_address = |uri: &String| uri.eq_ignore_ascii_case(sip_uri);
-        self.sip_uri.as_ref().is_some_and(same_address) || self.name.as_deref() == Some(tag) && self.sip_uri.is_some()
+        self.sip_uri.as_ref().is_some_and(same_address) || self.name.as_deref() == Some(tag)
+    }
+
+    /// Which variant of the union of numbers it is.
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
     }
 
     /// The same with this address, if the answer names none.
@@ -114,9 +172,10 @@ impl Number {
         Ok(PlatformNumber {
             id: self.id.filter(|id| !id.is_empty()).ok_or("id")?,
             tag: self.name.unwrap_or_default(),
-            sip_uri: self.sip_uri.ok_or("sipUri")?,
+            e164: self.number.and_then(|number| number.parse().ok()),
+            sip_uri: self.sip_uri,
             platform_agent_id: self.assistant_id.filter(|id| !id.is_empty()),
-            created_at: created_at.ok_or("createdAt")?,
+            created_at: Some(created_at.ok_or("createdAt")?),
         })
     }
 }
@@ -161,10 +220,10 @@ impl Refusal {
         Some(Self { message })
     }
 
-    /// Whether it says that the SIP address is in use. Vapi has no code for it, so its words must do.
-    pub(super) fn says_address_taken(&self) -> bool {
+    /// Whether it says that the SIP address or the number is in use. Vapi has no code for it, so its words must do.
+    pub(super) fn says_taken(&self) -> bool {
         let said = self.message.to_lowercase();
-        said.contains("sip")
+        (said.contains("sip") || said.contains("number"))
             && ["already", "taken", "exist", "in use", "duplicate", "unique"].iter().any(|w| said.contains(w))
     }
 }
@@ -232,7 +291,7 @@ mod tests {
     #[test]
     fn a_taken_address_is_told_by_its_words() {
         let check = |message: &str, expected: bool| {
-            assert_eq!(Refusal { message: message.to_owned() }.says_address_taken(), expected, "{message}");
+            assert_eq!(Refusal { message: message.to_owned() }.says_taken(), expected, "{message}");
         };
         check("SIP URI already in use.", true);
         check("sipUri must be unique", true);
@@ -278,13 +337,12 @@ mod tests {
         check(json!("tl-op1"), json!("sip:other@sip.vapi.ai"), true);
         check(json!("tl-op1-2"), json!("sip:tl-op1-2@sip.vapi.ai"), false);
         check(json!("TL-OP1"), json!("sip:other@sip.vapi.ai"), false);
-        // A name alone: not made by us as a SIP number, and nobody could be handed over to it.
-        check(json!("tl-op1"), Value::Null, false);
+        check(json!("tl-op1"), Value::Null, true);
         check(Value::Null, Value::Null, false);
     }
 
     #[test]
-    fn a_number_needs_id_address_and_date() {
+    fn a_number_needs_id_and_date() {
         let whole = json!({
             "provider": "vapi", "id": "n-1", "orgId": "o", "name": "tag", "sipUri": "sip:tag@sip.vapi.ai", "assistantId": "a-1",
             "createdAt": "2026-01-02T03:04:05.678Z", "authentication": {"username": "tag", "password": "clear"}, "status": "active"
@@ -301,7 +359,8 @@ mod tests {
         };
         check("id", Value::Null, Err("id"));
         check("id", json!(""), Err("id"));
-        check("sipUri", Value::Null, Err("sipUri"));
+        check("sipUri", Value::Null, Ok(()));
+        check("number", json!("+12125550123"), Ok(()));
         check("createdAt", json!("today"), Err("createdAt"));
         check("assistantId", Value::Null, Ok(()));
         check("name", Value::Null, Ok(()));

@@ -210,10 +210,11 @@ async fn vapi_would_understand_every_request() {
     let order = ConnectOrder {
         tag: TAG.to_owned(),
         platform_agent_id: UUID.to_owned(),
-        password: SecretString::from("0123456789abcdefghijABCDEFGHIJ"),
+        e164: number(),
+        access: domain::ports::Access::Dial(SecretString::from("0123456789abcdefghijABCDEFGHIJ")),
     };
     vapi.number_connect(&order).await.unwrap();
-    vapi.number_find(TAG).await.unwrap();
+    vapi.number_find(&number(), TAG).await.unwrap();
     vapi.number_get(UUID).await.unwrap();
     vapi.number_bind(UUID, UUID).await.unwrap();
     vapi.number_remove(UUID).await.unwrap();
@@ -364,4 +365,9 @@ async fn stripe_would_understand_every_request() {
         ("metadata[tenant_id]", "acme_1"),
     ];
     assert_eq!(form(4), owned(&payment));
+}
+
+/// The number that is made known.
+fn number() -> domain::E164 {
+    "+12025550123".parse().unwrap()
 }

@@ -32,10 +32,9 @@ fn number() -> Number {
 fn linked() -> Number {
     let platform_ref = PlatformRef {
         platform: Platform::Vapi,
-        id: "v1".into(),
+        id: Some("v1".into()),
         tag: TAG.into(),
-        sip_uri: "sip:t@x".into(),
-        key_id: "k".into(),
+        reach: Reach::Dial { sip_uri: "sip:t@x".into(), key_id: "k".into() },
         platform_agent_id: "a1".into(),
     };
     let agent_id = "agt_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().ok();
@@ -162,10 +161,11 @@ fn what_the_carrier_has_not() {
 fn what_the_platform_knows() {
     let known = |tag: &str, uri: &str, agent: Option<&str>| PlatformNumber {
         id: "v1".into(),
+        e164: None,
         tag: tag.into(),
-        sip_uri: uri.into(),
+        sip_uri: Some(uri.into()),
         platform_agent_id: agent.map(str::to_owned),
-        created_at: since() - 240.hours(),
+        created_at: Some(since() - 240.hours()),
     };
     let check = |change: fn(&mut Number), found: Option<PlatformNumber>, expected: &str| {
         let mut number = linked();
@@ -188,7 +188,7 @@ fn what_the_platform_knows() {
     check(|number| number.open_operation_id = "op_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().ok(), None, "skip");
 
     let unknown = |tag: &str, hours: i64, working: bool, expected: &str| {
-        let found = PlatformNumber { created_at: since() - hours.hours(), ..known(tag, "sip:t@x", None) };
+        let found = PlatformNumber { created_at: Some(since() - hours.hours()), ..known(tag, "sip:t@x", None) };
         assert_eq!(short(&unknown_at_platform(&found, working, "tl", since())), expected, "{tag} {hours} {working}");
     };
     unknown(TAG, 1, false, "orphan_at_platform remove");
