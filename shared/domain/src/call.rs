@@ -179,6 +179,29 @@ impl CallStatus {
     }
 }
 
+/// What a voice platform tells of a call one of its agents has, or had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformReport {
+    /// The platform's id of the call.
+    pub call_id: String,
+    /// The platform's id of the agent.
+    pub platform_agent_id: Option<String>,
+    /// The platform's id of its number, where it has one and tells it.
+    pub platform_number_id: Option<String>,
+    /// The number on our side, where it tells one.
+    pub number: Option<E164>,
+    /// The other side, as the platform shows it; not always a number.
+    pub other: String,
+    /// Whether the agent called.
+    pub outgoing: bool,
+    /// How the call stands.
+    pub status: CallStatus,
+    /// When it began, where it tells.
+    pub started_at: Option<Timestamp>,
+    /// How long it was, rounded up to whole seconds; once it is over.
+    pub duration_s: Option<u32>,
+}
+
 /// What is kept of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {

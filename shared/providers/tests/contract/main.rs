@@ -210,11 +210,11 @@ async fn vapi_would_understand_every_request() {
     let order = ConnectOrder {
         tag: TAG.to_owned(),
         platform_agent_id: UUID.to_owned(),
-        e164: number(),
+        e164: known(),
         access: domain::ports::Access::Dial(SecretString::from("0123456789abcdefghijABCDEFGHIJ")),
     };
     vapi.number_connect(&order).await.unwrap();
-    vapi.number_find(&number(), TAG).await.unwrap();
+    vapi.number_find(&known(), TAG).await.unwrap();
     vapi.number_get(UUID).await.unwrap();
     vapi.number_bind(UUID, UUID).await.unwrap();
     vapi.number_remove(UUID).await.unwrap();
@@ -368,6 +368,6 @@ async fn stripe_would_understand_every_request() {
 }
 
 /// The number that is made known.
-fn number() -> domain::E164 {
+fn known() -> domain::E164 {
     "+12025550123".parse().unwrap()
 }
