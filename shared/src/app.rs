@@ -9,7 +9,7 @@ use domain::agent::Platform;
 use domain::catalog::{Plan, Plans, PriceBook};
 use domain::dunning::Policy;
 use domain::number::Carrier;
-use domain::ports::{self, ProviderError, Webhooks};
+use domain::ports::{self, Access, ProviderError, SipTrunk, Webhooks};
 use domain::requirement::Addresses;
 use domain::tenant::Tenant;
 use domain::{Clock, Ids, TenantId};
@@ -50,6 +50,10 @@ pub trait Providers: Send + Sync + fmt::Debug {
     /// The password for a SIP address of ours: derived from our key and the tag, so that it is stored nowhere. Without a
     /// key id the current key is used; the key's id comes back.
     async fn sip_password(&self, tag: &str, key_id: Option<&str>) -> Result<(String, SecretString), ProviderError>;
+    /// The SIP trunk that takes calls from our carrier to this platform. `Misconfigured` when there is none.
+    async fn trunk(&self, platform: Platform) -> Result<Trunk, ProviderError>;
+    /// What a platform needs to take a number over at our carrier. `Misconfigured` when there is nothing to give.
+    async fn carrier_access(&self) -> Result<Access, ProviderError>;
     /// Who takes money from tenants, with credentials. `Misconfigured` when there are none.
     async fn payments(&self) -> Result<Arc<dyn ports::Payments>, ProviderError>;
     /// Whether real money moves there; what does not agree with it is not believed.
@@ -58,6 +62,15 @@ pub trait Providers: Send + Sync + fmt::Debug {
     async fn notification_is_good(&self, header: &str, body: &[u8], now: Timestamp) -> Result<bool, ProviderError>;
     /// A third party refused our credentials: they are read again before the next use.
     fn credentials_refused(&self);
+}
+
+/// A SIP trunk of the operator's carrier account.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// The carrier's id of it (Twilio: `TK…`).
+    pub sid: String,
+    /// What the platform is told of it.
+    pub sip: SipTrunk,
 }
 
 /// Everything there is.

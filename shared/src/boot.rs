@@ -174,11 +174,15 @@ pub fn provider_settings() -> ProviderSettings {
     ProviderSettings {
         twilio_secret: or("TWILIO_SECRET", "trunkline/dev/twilio"),
         vapi_secret: or("VAPI_SECRET", "trunkline/dev/vapi"),
+        retell_secret: or("RETELL_SECRET", "trunkline/dev/retell"),
+        elevenlabs_secret: or("ELEVENLABS_SECRET", "trunkline/dev/elevenlabs"),
         sip_secret: or("SIP_SECRET", "trunkline/dev/sip"),
         stripe_secret: or("STRIPE_SECRET", "trunkline/dev/stripe"),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", "https://api.twilio.com"),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", "https://pricing.twilio.com"),
         vapi_base_url: or("VAPI_BASE_URL", "https://api.vapi.ai"),
+        retell_base_url: or("RETELL_BASE_URL", "https://api.retellai.com"),
+        elevenlabs_base_url: or("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io"),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
         stripe_base_url: or("STRIPE_BASE_URL", "https://api.stripe.com"),
     }

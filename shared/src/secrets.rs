@@ -13,16 +13,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::agent::Platform;
 use domain::number::Carrier;
-use domain::ports::{self, ProviderError, ProviderErrorKind};
+use domain::ports::{self, Access, ProviderError, ProviderErrorKind, SipTrunk};
 use jiff::Timestamp;
 use providers::twilio::{Credentials, signature};
-use providers::{Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, stripe};
+use providers::retell::AgentTemplate;
+use providers::{
+    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, stripe,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::app::Providers;
+use crate::app::{Providers, Trunk};
 
 /// How long a secret is believed without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -34,8 +37,13 @@ const REREAD_EVERY: Duration = Duration::from_secs(30);
 pub struct ProviderSettings {
     /// `{"account_sid","auth_token","previous_auth_token"?}`
     pub twilio_secret: String,
-    /// `{"api_key"}`
+    /// `{"api_key","webhook_secret"?,"previous_webhook_secret"?}`
     pub vapi_secret: String,
+    /// The same, with `"trunk"?:{"sid","host","username"?,"password"?}` and `"agent"?:{"llm_id","voice_id"}`; calls are signed
+    /// with the `api_key` unless there is a `webhook_secret`.
+    pub retell_secret: String,
+    /// The same as Vapi's, with `"trunk"?`.
+    pub elevenlabs_secret: String,
     /// `{"current":"k1","keys":{"k1":"…"}}`: what SIP passwords are derived from.
     pub sip_secret: String,
     /// `{"api_key","webhook_secret","previous_webhook_secret"?}`
@@ -46,6 +54,10 @@ pub struct ProviderSettings {
     pub twilio_pricing_base_url: String,
     /// Base URL of Vapi's API.
     pub vapi_base_url: String,
+    /// Base URL of Retell's API.
+    pub retell_base_url: String,
+    /// Base URL of ElevenLabs' API.
+    pub elevenlabs_base_url: String,
     /// Host of Vapi's SIP addresses; goes with the region of its API.
     pub vapi_sip_domain: String,
     /// Base URL of Stripe's API.
@@ -59,9 +71,30 @@ struct TwilioSecret {
     previous_auth_token: Option<SecretString>,
 }
 
+/// A voice platform's secret.
 #[derive(Deserialize)]
-struct VapiSecret {
+struct PlatformSecret {
     api_key: SecretString,
+    webhook_secret: Option<SecretString>,
+    previous_webhook_secret: Option<SecretString>,
+    trunk: Option<TrunkSecret>,
+    agent: Option<AgentSecret>,
+}
+
+/// The SIP trunk that takes calls to a platform.
+#[derive(Deserialize)]
+struct TrunkSecret {
+    sid: String,
+    host: String,
+    username: Option<String>,
+    password: Option<SecretString>,
+}
+
+/// What Retell makes agents of.
+#[derive(Deserialize)]
+struct AgentSecret {
+    llm_id: String,
+    voice_id: String,
 }
 
 #[derive(Deserialize)]
@@ -84,9 +117,18 @@ pub struct SecretProviders {
     config: Config,
     client: OnceLock<Client>,
     twilio: Slot<TwilioKeys>,
-    vapi: Slot<Vapi>,
+    vapi: Slot<PlatformKeys>,
+    retell: Slot<PlatformKeys>,
+    elevenlabs: Slot<PlatformKeys>,
     sip: Slot<SipKeys>,
     stripe: Slot<StripeKeys>,
+}
+
+#[derive(Debug)]
+struct PlatformKeys {
+    client: Arc<dyn ports::VoicePlatform>,
+    trunk: Option<Trunk>,
+    webhook_secrets: Vec<SecretString>,
 }
 
 #[derive(Debug)]
@@ -100,6 +142,7 @@ struct StripeKeys {
 struct TwilioKeys {
     client: Arc<Twilio>,
     tokens: Vec<SecretString>,
+    access: Access,
 }
 
 #[derive(Debug)]
@@ -136,6 +179,8 @@ impl SecretProviders {
             client: OnceLock::new(),
             twilio: Slot::empty(),
             vapi: Slot::empty(),
+            retell: Slot::empty(),
+            elevenlabs: Slot::empty(),
             sip: Slot::empty(),
             stripe: Slot::empty(),
         }
@@ -179,15 +224,54 @@ impl SecretProviders {
         let make = |secret: TwilioSecret| {
             let mut tokens = vec![secret.auth_token.clone()];
             tokens.extend(secret.previous_auth_token);
+            let auth_token = secret.auth_token.clone();
+            let access = Access::Carrier { account_sid: secret.account_sid.clone(), auth_token };
             let config = TwilioConfig {
                 account_sid: secret.account_sid,
                 credentials: Credentials::AuthToken(secret.auth_token),
                 api_base_url: self.settings.twilio_api_base_url.clone(),
                 pricing_base_url: self.settings.twilio_pricing_base_url.clone(),
             };
-            TwilioKeys { client: Arc::new(Twilio::new(config)), tokens }
+            TwilioKeys { client: Arc::new(Twilio::new(config)), tokens, access }
         };
         self.slot(&self.twilio, &self.settings.twilio_secret, make).await
+    }
+
+    fn slot_of(&self, platform: Platform) -> (&Slot<PlatformKeys>, &str) {
+        match platform {
+            Platform::Vapi => (&self.vapi, &self.settings.vapi_secret),
+            Platform::Retell => (&self.retell, &self.settings.retell_secret),
+            Platform::ElevenLabs => (&self.elevenlabs, &self.settings.elevenlabs_secret),
+        }
+    }
+
+    async fn keys(&self, platform: Platform) -> Result<Arc<PlatformKeys>, ProviderError> {
+        let (slot, name) = self.slot_of(platform);
+        self.slot(slot, name, |secret| self.platform_keys(platform, secret)).await
+    }
+
+    fn platform_keys(&self, platform: Platform, secret: PlatformSecret) -> PlatformKeys {
+        let PlatformSecret { api_key, webhook_secret, previous_webhook_secret, trunk, agent } = secret;
+        let signs = webhook_secret.or_else(|| (platform == Platform::Retell).then(|| api_key.clone()));
+        let settings = &self.settings;
+        let client: Arc<dyn ports::VoicePlatform> = match platform {
+            Platform::Vapi => {
+                let (base_url, sip_domain) = (settings.vapi_base_url.clone(), settings.vapi_sip_domain.clone());
+                Arc::new(Vapi::new(VapiConfig { api_key, base_url, sip_domain }))
+            }
+            Platform::Retell => {
+                let agent = agent.map(|AgentSecret { llm_id, voice_id }| AgentTemplate { llm_id, voice_id });
+                Arc::new(Retell::new(RetellConfig { api_key, base_url: settings.retell_base_url.clone(), agent }))
+            }
+            Platform::ElevenLabs => {
+                let base_url = settings.elevenlabs_base_url.clone();
+                Arc::new(ElevenLabs::new(ElevenLabsConfig { api_key, base_url }))
+            }
+        };
+        let trunk = trunk.map(|TrunkSecret { sid, host, username, password }| {
+            Trunk { sid, sip: SipTrunk { host, credentials: username.zip(password) } }
+        });
+        PlatformKeys { client, trunk, webhook_secrets: signs.into_iter().chain(previous_webhook_secret).collect() }
     }
 
     async fn stripe(&self) -> Result<Arc<StripeKeys>, ProviderError> {
@@ -213,18 +297,19 @@ impl Providers for SecretProviders {
     }
 
     async fn platform(&self, platform: Platform) -> Result<Arc<dyn ports::VoicePlatform>, ProviderError> {
-        match platform {
-            Platform::Vapi => {
-                let make = |secret: VapiSecret| {
-                    Vapi::new(VapiConfig {
-                        api_key: secret.api_key,
-                        base_url: self.settings.vapi_base_url.clone(),
-                        sip_domain: self.settings.vapi_sip_domain.clone(),
-                    })
-                };
-                Ok(self.slot(&self.vapi, &self.settings.vapi_secret, make).await?)
-            }
-        }
+        Ok(self.keys(platform).await?.client.clone())
+    }
+
+    async fn trunk(&self, platform: Platform) -> Result<Trunk, ProviderError> {
+        let missing = || {
+            let why = format!("there is no SIP trunk to {}", platform.as_str());
+            ProviderError::new(ProviderErrorKind::Misconfigured, why)
+        };
+        self.keys(platform).await?.trunk.clone().ok_or_else(missing)
+    }
+
+    async fn carrier_access(&self) -> Result<Access, ProviderError> {
+        Ok(self.twilio().await?.access.clone())
     }
 
     async fn signature_is_good(
@@ -272,8 +357,10 @@ impl Providers for SecretProviders {
         if let Ok(mut slot) = self.twilio.0.try_lock() {
             *slot = None;
         }
-        if let Ok(mut slot) = self.vapi.0.try_lock() {
-            *slot = None;
+        for platform in Platform::ALL {
+            if let Ok(mut slot) = self.slot_of(platform).0.0.try_lock() {
+                *slot = None;
+            }
         }
         if let Ok(mut slot) = self.stripe.0.try_lock() {
             *slot = None;

@@ -431,6 +431,8 @@ async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str) -> io::Result<Strin
 
 const TWILIO_SECRET: &str = "trunkline/local/twilio";
 const VAPI_SECRET: &str = "trunkline/local/vapi";
+const RETELL_SECRET: &str = "trunkline/local/retell";
+const ELEVENLABS_SECRET: &str = "trunkline/local/elevenlabs";
 const SIP_SECRET: &str = "trunkline/local/sip";
 const STRIPE_SECRET: &str = "trunkline/local/stripe";
 
@@ -439,10 +441,30 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     let secret = json!({ "account_sid": twilio.account_sid, "auth_token": twilio.auth_token });
     aws.secrets.put(TWILIO_SECRET, &secret.to_string());
     aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key }).to_string());
+    let (retell, elevenlabs) = (&simulators.retell, &simulators.elevenlabs);
+    let secret = json!({
+        "api_key": retell.api_key,
+        "webhook_secret": retell.webhook_key,
+        "trunk": trunk(simulators, "sip:sip.retellai.com;transport=tcp"),
+        "agent": { "llm_id": "llm_local", "voice_id": "11labs-Adrian" },
+    });
+    aws.secrets.put(RETELL_SECRET, &secret.to_string());
+    let secret = json!({
+        "api_key": elevenlabs.api_key,
+        "webhook_secret": elevenlabs.webhook_secret,
+        "trunk": trunk(simulators, "sip:sip.rtc.elevenlabs.io;transport=tcp"),
+    });
+    aws.secrets.put(ELEVENLABS_SECRET, &secret.to_string());
     let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
     aws.secrets.put(SIP_SECRET, &sip.to_string());
     let stripe = json!({ "api_key": simulators.stripe.api_key, "webhook_secret": simulators.stripe.webhook_secret });
     aws.secrets.put(STRIPE_SECRET, &stripe.to_string());
+}
+
+/// The operator's SIP trunk to a platform, at the simulated carrier.
+fn trunk(simulators: &Simulators, origination: &str) -> serde_json::Value {
+    let (sid, host) = simulators.twilio.trunk(origination);
+    json!({ "sid": sid, "host": host, "username": "trunkline", "password": "a fake password for one machine" })
 }
 
 /// The operator's addresses at the simulated carrier, unless the environment names others or another carrier.
@@ -461,11 +483,15 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
     ProviderSettings {
         twilio_secret: TWILIO_SECRET.into(),
         vapi_secret: VAPI_SECRET.into(),
+        retell_secret: RETELL_SECRET.into(),
+        elevenlabs_secret: ELEVENLABS_SECRET.into(),
         sip_secret: SIP_SECRET.into(),
         stripe_secret: STRIPE_SECRET.into(),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", &simulators.twilio.pricing_url),
         vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
+        retell_base_url: or("RETELL_BASE_URL", &simulators.retell.url),
+        elevenlabs_base_url: or("ELEVENLABS_BASE_URL", &simulators.elevenlabs.url),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
         stripe_base_url: or("STRIPE_BASE_URL", &simulators.stripe.url),
     }

@@ -192,9 +192,8 @@ mod tests {
     }
 
     fn release() -> Saga {
-        let carrier = CarrierRef { id: "PN1".into(), tag: "tag".into(), at_end: crate::number::AtEnd::Release };
         let (e164, why) = ("+12125550123".parse().unwrap(), ReleaseWhy::Asked);
-        Saga::Release(Box::new(Release { e164, carrier, agent_id: None, platform: None, why, included: false }))
+        Saga::Release(Box::new(Release { e164, agent_id: None, platform: None, why, included: false }))
     }
 
     fn purchase() -> Saga {

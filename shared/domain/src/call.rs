@@ -239,6 +239,10 @@ pub struct Call {
     /// Whose agent took it.
     #[serde(default)]
     pub agent_id: Option<AgentId>,
+    /// What the carrier was answered, where a platform had to be asked for it: asked again about the same call, we give the
+    /// same answer. Kept only while the call goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 #[cfg(test)]

@@ -116,6 +116,11 @@ pub const CALL_MONTHS_MAX: u16 = 14;
 pub const AUDIT_MONTHS_MAX: u16 = 14;
 /// Seconds an agent may ring before the call comes back for the fallback number.
 pub const DIAL_TIMEOUT_S: u16 = 25;
+/// Longest a platform may take to register a call that is being handed over: the caller hears nothing meanwhile, and the
+/// carrier gives up after 15 seconds.
+pub const REGISTER_WITHIN: SignedDuration = SignedDuration::from_secs(4);
+/// Longest document a platform may have the carrier play; the carrier takes 64 KB.
+pub const DOCUMENT_BYTES_MAX: usize = 65_536;
 
 /// Largest single operator adjustment, in units of the currency.
 pub const ADJUSTMENT_UNITS_MAX: i64 = 1_000_000;

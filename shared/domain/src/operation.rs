@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{NumberId, OperationId, ProjectId, TenantId};
-use crate::number::{Carrier, Number, PlatformRef};
+use crate::number::{Carrier, CarrierRef, Number, PlatformRef};
 use crate::numbering::E164;
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 
@@ -374,6 +374,9 @@ pub struct Operation {
     pub number_id: NumberId,
     /// Where the number is or was to be bought.
     pub carrier: Carrier,
+    /// The carrier's handle of the number, as the books had it when it began; none while it is being bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier_ref: Option<CarrierRef>,
     /// What to do.
     pub saga: Saga,
     /// Where it is in its life.
@@ -411,6 +414,7 @@ impl Operation {
             project_id: number.project_id.clone(),
             number_id: number.id.clone(),
             carrier: number.carrier,
+            carrier_ref: number.carrier_ref.clone(),
             saga,
             status: OperationStatus::Running,
             steps,

@@ -678,7 +678,7 @@ mod call {
 
         let token = SecretString::from(world.simulators.twilio.auth_token.clone());
         let Access::Dial(password) = connect(&assistant, TAG).access else { panic!("it is dialled") };
-        let sip = twiml::Sip::new(number.sip_uri.unwrap(), TAG, password);
+        let sip = twiml::Sip::new(number.sip_uri.unwrap(), Some((TAG.into(), password)));
         let routes = Router::new().fallback(post(webhook)).with_state((token, sip));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let actual = format!("http://{}", listener.local_addr().unwrap());

@@ -137,10 +137,11 @@ pub(crate) fn release_of(
     number: &Number,
     why: ReleaseWhy,
 ) -> Result<Option<(Operation, Vec<Write>)>, StoreError> {
-    let Some(carrier) = number.carrier_ref.clone() else { return Ok(None) };
+    if number.carrier_ref.is_none() {
+        return Ok(None);
+    }
     let release = Release {
         e164: number.e164.clone(),
-        carrier,
         agent_id: number.agent_id.clone(),
         platform: number.platform_ref.clone(),
         why,
@@ -158,8 +159,8 @@ async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -
     let Some(before) = number.dunning else { return Ok(false) };
     let release_at = period::midnight(release_on);
     let currency = number.price.currency;
-    let suspend = Suspend { e164: number.e164.clone(), currency, before, after, release_at };
-    let op = operation(app, number, Saga::Suspend(Box::new(suspend)));
+    let suspend = Suspend { e164: number.e164.clone(), currency, before, after, release_at, platform: number.platform_ref.clone() };
+    let op = left_to_the_queue(app, operation(app, number, Saga::Suspend(Box::new(suspend))));
     if !begun(app, saga::suspend::begin(&op, number)?).await? {
         return Ok(false);
     }
@@ -168,11 +169,9 @@ async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -
 
 /// Resumes a suspended number that owes nothing, now.
 async fn resume(app: &App, number: &Number) -> Result<bool, StoreError> {
-    let op = operation(
-        app,
-        number,
-        Saga::Resume(Box::new(Resume { e164: number.e164.clone(), currency: number.price.currency })),
-    );
+    let (currency, platform) = (number.price.currency, number.platform_ref.clone());
+    let op = operation(app, number, Saga::Resume(Box::new(Resume { e164: number.e164.clone(), currency, platform })));
+    let op = left_to_the_queue(app, op);
     if !begun(app, saga::resume::begin(&op, number)?).await? {
         return Ok(false);
     }
@@ -181,7 +180,7 @@ async fn resume(app: &App, number: &Number) -> Result<bool, StoreError> {
 
 fn operation(app: &App, number: &Number, saga: Saga) -> Operation {
     let id = OperationId::fresh(&*app.ids, app.clock.now());
-    Operation::begin(id, number.tenant_id.clone(), number.id.clone(), number.project_id.clone(), saga, &*app.clock)
+    Operation::begin(id, number, saga, &*app.clock)
 }
 
 /// Whether a beginning was written. When that is unknown it counts as not: the sweep finds it if it was.
@@ -193,7 +192,20 @@ async fn begun(app: &App, writes: Vec<Write>) -> Result<bool, StoreError> {
     }
 }
 
+/// Where third parties have a part in it, it belongs to whoever comes first.
+fn left_to_the_queue(app: &App, mut op: Operation) -> Operation {
+    if !op.steps.is_empty() {
+        (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
+    }
+    op
+}
+
+/// Drives it, or leaves it to the queue where third parties have a part in it: a tick does not wait for them.
 async fn drive(app: &App, op: Operation) -> Result<(), StoreError> {
+    if !op.steps.is_empty() {
+        saga::hint(app, &op).await;
+        return Ok(());
+    }
     let deadline = saga::Deadline::of_a_request(app);
     Box::pin(saga::drive(app, op, deadline)).await.map(|_| ())
 }

@@ -102,7 +102,7 @@ impl Engine<'_> {
                     .platform_ref
                     .as_ref()
                     .filter(|known| known.platform == *platform)
-                    .map(|known| (register::platform_key(&known.id), register::platform_expected(known))),
+                    .and_then(|known| Some((register::platform_key(known.id.as_deref()?), register::platform_expected(known)))),
                 Place::Carrier(_) => None,
             };
             if let Some((key, print)) = expected {
@@ -113,7 +113,7 @@ impl Engine<'_> {
 
     /// How the carrier should send a number's calls.
     pub(super) fn settings(&self, number: &Number) -> NumberSettings {
-        NumberSettings::by_webhooks(self.app.webhooks(&number.tenant_id))
+        number.settings(self.app.webhooks(&number.tenant_id))
     }
 }
 

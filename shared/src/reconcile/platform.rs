@@ -83,7 +83,8 @@ impl Engine<'_> {
             let is_its = |(place, _): &(Place, _)| *place == Place::Platform(known.platform);
             let Some(place) = self.run.places.iter().position(is_its) else { continue };
             let complete = self.run.places[place].1.incomplete.is_none();
-            let key = register::platform_key(&known.id);
+            let Some(id) = &known.id else { continue };
+            let key = register::platform_key(id);
             if complete && self.registers[place].is_unmet(key) {
                 self.in_time()?;
                 self.unmet_link(place, number, known.platform).await?;
@@ -101,11 +102,10 @@ impl Engine<'_> {
 
     async fn unmet_link(&mut self, place: usize, read: &Number, platform: Platform) -> Result<(), Halt> {
         let Some(number) = self.app.store.number_get(&read.tenant_id, &read.id).await? else { return Ok(()) };
-        let Some(known) = number.platform_ref.as_ref().filter(|known| known.platform == platform) else {
-            return Ok(());
-        };
+        let known = number.platform_ref.as_ref().filter(|known| known.platform == platform);
+        let Some(id) = known.and_then(|known| known.id.as_deref()) else { return Ok(()) };
         let port = self.app.providers.platform(platform).await?;
-        let found = match port.number_get(&known.id).await {
+        let found = match port.number_get(id).await {
             Ok(found) => Some(found),
             Err(error) if error.kind == ProviderErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),

@@ -165,7 +165,8 @@ impl Engine<'_> {
             if !is_our_tag(&found.tag, &self.app.settings.deployment) {
                 continue;
             }
-            self.before_removal(id, &found.sip_uri, &found.tag).await?;
+            let what = found.e164.as_ref().map(domain::E164::as_str).or(found.sip_uri.as_deref());
+            self.before_removal(id, what.unwrap_or_default(), &found.tag).await?;
             return removed(port.number_remove(id).await);
         }
         Ok((Action::Reported, "it changed meanwhile".into()))
@@ -189,8 +190,9 @@ fn removed(outcome: Result<(), ProviderError>) -> Result<(Action, String), Halt>
 }
 
 fn restore(number: &Number) -> Option<Saga> {
-    let carrier = number.carrier_ref.clone()?;
-    Some(Saga::Restore(Box::new(Restore { e164: number.e164.clone(), carrier })))
+    number.carrier_ref.as_ref()?;
+    let platform = number.platform_ref.clone().filter(|_| number.status.serves());
+    Some(Saga::Restore(Box::new(Restore { e164: number.e164.clone(), platform })))
 }
 
 /// The link as the books have it: made again, or bound again.
@@ -200,6 +202,7 @@ fn link(number: &Number, known: bool) -> Option<Saga> {
         agent_id: number.agent_id.clone()?,
         platform: platform.platform,
         platform_agent_id: platform.platform_agent_id.clone(),
+        method: platform.reach.method(),
     };
     let previous_agent = Some(agent.agent_id.clone());
     let previous = known.then_some(platform);

@@ -4,7 +4,7 @@
 //! looked for first, under whatever tag, and a sale dated before the step is treated as somebody else's thing.
 
 use domain::limits;
-use domain::number::{AtEnd, Carrier, CarrierRef};
+use domain::number::{AtEnd, CarrierRef};
 use domain::operation::{Operation, Purchase};
 use domain::ports::{BuyOrder, CarrierNumber, ProviderError, ProviderErrorKind, Reason};
 use domain::what_next::{Acted, Learned, Probed};
@@ -14,7 +14,7 @@ use crate::App;
 
 pub(super) async fn act(app: &App, op: &Operation, purchase: &Purchase, started_at: Timestamp) -> Acted {
     let tag = op.tag(&app.settings.deployment);
-    let carrier = match app.providers.carrier(Carrier::Twilio).await {
+    let carrier = match app.providers.carrier(op.carrier).await {
         Ok(carrier) => carrier,
         Err(error) => return Acted::Failed(error),
     };
@@ -38,7 +38,7 @@ pub(super) async fn act(app: &App, op: &Operation, purchase: &Purchase, started_
 }
 
 pub(super) async fn probe(app: &App, op: &Operation, purchase: &Purchase) -> Probed {
-    let carrier = match app.providers.carrier(Carrier::Twilio).await {
+    let carrier = match app.providers.carrier(op.carrier).await {
         Ok(carrier) => carrier,
         Err(error) => return Probed::Failed(error),
     };
@@ -57,7 +57,7 @@ pub(super) async fn probe(app: &App, op: &Operation, purchase: &Purchase) -> Pro
 pub(super) async fn undo(app: &App, op: &Operation, purchase: &Purchase) -> Result<(), ProviderError> {
     let Some(bought) = &purchase.bought else { return Ok(()) };
     debug_assert_eq!(bought.tag, op.tag(&app.settings.deployment));
-    super::give_back::let_go(app, bought, &purchase.e164).await
+    super::give_back::let_go(app, op, bought).await
 }
 
 fn bought(number: CarrierNumber) -> Learned {

@@ -3,12 +3,17 @@
 //! Everything is found by our tag. Should a lost answer have left two resources with it, the oldest is kept and the
 //! others are removed.
 
-use domain::number::PlatformRef;
+use domain::E164;
+use domain::agent::{Method, Platform};
+use domain::number::{PlatformRef, Reach};
 use domain::operation::{AgentBinding, Link, Operation, Saga};
-use domain::ports::{ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
+use domain::ports::{Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
 use domain::what_next::{Acted, Learned, Probed};
 
+use super::buy::only_looked;
+use super::route;
 use crate::App;
+use crate::app::Trunk;
 
 pub(super) async fn act(app: &App, op: &Operation) -> Acted {
     match connect(app, op).await {
@@ -21,33 +26,75 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
     let agent = binding(op)?;
     let tag = op.tag(&app.settings.deployment);
     let platform = app.providers.platform(agent.platform).await?;
-    let (key_id, password) = app.providers.sip_password(&tag, None).await?;
-    let known = match ours(&*platform, &tag).await {
-        Ok(known) => known,
-        // Looking changes nothing, so a failed look is no doubt.
-        Err(error) if !error.did_not_happen() => {
-            return Err(ProviderError::new(ProviderErrorKind::Unavailable, error.detail));
-        }
-        Err(error) => return Err(error),
+    let (access, reach) = match way(app, &agent, &tag).await? {
+        Way::Register => return registering(&*platform, agent, tag).await,
+        Way::Connect(access, reach) => (access, reach),
     };
+    let e164 = op.saga.e164().clone();
+    let known = ours(&*platform, &e164, &tag).await.map_err(only_looked)?;
     let number = match known {
         Some(known) => known,
         None => {
-            let order = ConnectOrder { tag, platform_agent_id: agent.platform_agent_id.clone(), password };
-            platform.number_connect(&order).await?
+            let platform_agent_id = agent.platform_agent_id.clone();
+            platform.number_connect(&ConnectOrder { tag, e164, platform_agent_id, access }).await?
         }
     };
-    Ok(number.reference(agent.platform, key_id, agent.platform_agent_id.clone()))
+    Ok(reference(number, agent, reach))
+}
+
+/// Where every call is registered there is nothing to make; only the agent must be there.
+async fn registering(
+    platform: &dyn VoicePlatform,
+    agent: AgentBinding,
+    tag: String,
+) -> Result<PlatformRef, ProviderError> {
+    if !platform.agent_exists(&agent.platform_agent_id).await.map_err(only_looked)? {
+        return Err(refuse("The voice platform no longer knows the agent.".into()));
+    }
+    let (platform, platform_agent_id) = (agent.platform, agent.platform_agent_id);
+    Ok(PlatformRef { platform, id: None, tag, platform_agent_id, reach: Reach::Register })
+}
+
+/// How a link is made.
+enum Way {
+    /// Each call is registered when it comes.
+    Register,
+    /// The platform is told of the number.
+    Connect(Access, Reach),
+}
+
+async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
+    Ok(match (agent.method, agent.platform) {
+        (Method::HandOver, Platform::Vapi) => {
+            let (key_id, password) = app.providers.sip_password(tag, None).await?;
+            Way::Connect(Access::Dial(password), Reach::Dial { sip_uri: String::new(), key_id })
+        }
+        (Method::HandOver, Platform::Retell | Platform::ElevenLabs) => Way::Register,
+        (Method::Trunk, platform) => {
+            let Trunk { sid, sip } = app.providers.trunk(platform).await?;
+            Way::Connect(Access::Trunk(sip), Reach::Trunk { sid })
+        }
+        (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
+    })
+}
+
+/// The handle to keep of a number the platform knows.
+fn reference(number: PlatformNumber, agent: AgentBinding, mut reach: Reach) -> PlatformRef {
+    if let Reach::Dial { sip_uri, .. } = &mut reach {
+        *sip_uri = number.sip_uri.unwrap_or_default();
+    }
+    let (platform, platform_agent_id) = (agent.platform, agent.platform_agent_id);
+    PlatformRef { platform, id: Some(number.id), tag: number.tag, platform_agent_id, reach }
 }
 
 pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
     let look = async {
         let agent = binding(op)?;
         let tag = op.tag(&app.settings.deployment);
-        let (key_id, _) = app.providers.sip_password(&tag, None).await?;
+        let Way::Connect(_, reach) = way(app, &agent, &tag).await? else { return Ok(None) };
         let platform = app.providers.platform(agent.platform).await?;
-        let known = ours(&*platform, &tag).await?;
-        Ok(known.map(|known| known.reference(agent.platform, key_id, agent.platform_agent_id.clone())))
+        let known = ours(&*platform, op.saga.e164(), &tag).await?;
+        Ok(known.map(|known| reference(known, agent, reach)))
     };
     match look.await {
         Ok(Some(platform_ref)) => Probed::Present(Learned::Connected(platform_ref)),
@@ -59,10 +106,12 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
 pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError> {
     let agent = binding(op)?;
     let platform = app.providers.platform(agent.platform).await?;
-    for number in platform.number_find(&op.tag(&app.settings.deployment)).await? {
+    let tag = op.tag(&app.settings.deployment);
+    for number in platform.number_find(op.saga.e164(), &tag).await? {
         gone_is_fine(platform.number_remove(&number.id).await)?;
     }
-    Ok(())
+    // A platform that took the number over may have set the carrier up, and may have again when it was taken from it.
+    if agent.method == Method::Import { route::undo(app, op).await } else { Ok(()) }
 }
 
 pub(super) async fn rebind(app: &App, link: &Link) -> Acted {
@@ -77,7 +126,7 @@ pub(super) async fn probe_rebind(app: &App, link: &Link) -> Probed {
     let Some(previous) = &link.previous else { return Probed::Suspicious("nothing to bind anew".into()) };
     let look = async {
         let platform = app.providers.platform(previous.platform).await?;
-        platform.number_get(&previous.id).await
+        platform.number_get(id(previous)?).await
     };
     let wanted = &link.agent.platform_agent_id;
     match look.await {
@@ -99,27 +148,30 @@ pub(super) async fn undo_rebind(app: &App, link: &Link) -> Result<(), ProviderEr
 
 pub(super) async fn disconnect(app: &App, op: &Operation) -> Acted {
     let known = match &op.saga {
+        Saga::Link(link) => link.previous.as_ref(),
         Saga::Unlink(unlink) => unlink.platform.as_ref(),
         Saga::Release(release) => release.platform.as_ref(),
-        Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            None
-        }
+        Saga::Purchase(_) | Saga::Import(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
     };
-    match known {
-        Some(known) => match remove(app, known).await {
-            Ok(()) => Acted::Done(Learned::Nothing),
-            Err(error) => Acted::Failed(error),
-        },
-        None => Acted::Done(Learned::Nothing),
+    let Some(known) = known else { return Acted::Done(Learned::Nothing) };
+    // A platform that had set the carrier up may set it up again when the number is taken from it.
+    let stays = !matches!(op.saga, Saga::Release(_)) && matches!(known.reach, Reach::Import { .. });
+    let outcome = async {
+        remove(app, known).await?;
+        if stays { route::again(app, op).await } else { Ok(()) }
+    };
+    match outcome.await {
+        Ok(()) => Acted::Done(Learned::Nothing),
+        Err(error) => Acted::Failed(error),
     }
 }
 
 async fn remove(app: &App, known: &PlatformRef) -> Result<(), ProviderError> {
     let platform = app.providers.platform(known.platform).await?;
-    match platform.number_get(&known.id).await {
+    match platform.number_get(id(known)?).await {
         Ok(number) if number.tag != known.tag => Err(refuse(format!(
             "{} has another name at the platform than the one given when it was linked; not touched.",
-            known.id
+            number.id
         ))),
         Ok(number) => gone_is_fine(platform.number_remove(&number.id).await),
         Err(error) => gone_is_fine(Err(error)),
@@ -128,7 +180,7 @@ async fn remove(app: &App, known: &PlatformRef) -> Result<(), ProviderError> {
 
 async fn bind(app: &App, known: &PlatformRef, platform_agent_id: &str) -> Result<PlatformRef, ProviderError> {
     let platform = app.providers.platform(known.platform).await?;
-    match platform.number_bind(&known.id, platform_agent_id).await {
+    match platform.number_bind(id(known)?, platform_agent_id).await {
         Ok(_) => Ok(PlatformRef { platform_agent_id: platform_agent_id.to_owned(), ..known.clone() }),
         Err(error) if error.kind == ProviderErrorKind::NotFound => Err(refuse(
             "The voice platform no longer knows the number or the agent. Unlink the number, then link it again.".into(),
@@ -138,13 +190,18 @@ async fn bind(app: &App, known: &PlatformRef, platform_agent_id: &str) -> Result
 }
 
 /// The one resource with our tag, after younger ones were removed.
-async fn ours(platform: &dyn VoicePlatform, tag: &str) -> Result<Option<PlatformNumber>, ProviderError> {
-    let mut found = platform.number_find(tag).await?.into_iter();
+async fn ours(platform: &dyn VoicePlatform, e164: &E164, tag: &str) -> Result<Option<PlatformNumber>, ProviderError> {
+    let mut found = platform.number_find(e164, tag).await?.into_iter();
     let oldest = found.next();
     for younger in found {
         gone_is_fine(platform.number_remove(&younger.id).await)?;
     }
     Ok(oldest)
+}
+
+/// The platform's id of a number it keeps.
+fn id(known: &PlatformRef) -> Result<&str, ProviderError> {
+    known.id.as_deref().ok_or_else(|| refuse("The voice platform keeps no number for it.".into()))
 }
 
 fn binding(op: &Operation) -> Result<AgentBinding, ProviderError> {

@@ -2,15 +2,16 @@
 //! what it was and stays. It acts on nothing but our tag; what is gone already is done.
 
 use domain::E164;
-use domain::number::{AtEnd, Before, Carrier, CarrierRef};
-use domain::operation::Release;
+use domain::number::{AtEnd, Before, CarrierRef};
+use domain::operation::Operation;
 use domain::ports::{self, CarrierNumber, ProviderError, ProviderErrorKind, Reason};
 use domain::what_next::{Acted, Learned};
 
 use crate::App;
 
-pub(super) async fn act(app: &App, saga: &Release) -> Acted {
-    match let_go(app, &saga.carrier, &saga.e164).await {
+pub(super) async fn act(app: &App, op: &Operation) -> Acted {
+    let Some(ours) = &op.carrier_ref else { return Acted::Done(Learned::Nothing) };
+    match let_go(app, op, ours).await {
         Ok(()) => Acted::Done(Learned::Nothing),
         Err(error) => Acted::Failed(error),
     }
@@ -18,16 +19,16 @@ pub(super) async fn act(app: &App, saga: &Release) -> Acted {
 
 /// Lets the number behind this handle go, wherever the carrier keeps it now. The one way to remove a number at a carrier: a
 /// handle that says "detach" never gets further than [`detach`].
-pub(super) async fn let_go(app: &App, ours: &CarrierRef, e164: &E164) -> Result<(), ProviderError> {
+pub(super) async fn let_go(app: &App, op: &Operation, ours: &CarrierRef) -> Result<(), ProviderError> {
     match &ours.at_end {
-        AtEnd::Release => release(app, ours, e164).await,
-        AtEnd::Detach(before) => detach(app, ours, before, e164).await,
+        AtEnd::Release => release(app, op, ours).await,
+        AtEnd::Detach(before) => detach(app, op, ours, before).await,
     }
 }
 
-async fn release(app: &App, ours: &CarrierRef, e164: &E164) -> Result<(), ProviderError> {
-    let carrier = app.providers.carrier(Carrier::Twilio).await?;
-    let Some(found) = find(&*carrier, ours, e164).await? else { return Ok(()) };
+async fn release(app: &App, op: &Operation, ours: &CarrierRef) -> Result<(), ProviderError> {
+    let carrier = app.providers.carrier(op.carrier).await?;
+    let Some(found) = find(&*carrier, ours, op.saga.e164()).await? else { return Ok(()) };
     if found.tag != ours.tag {
         return Err(ProviderError::new(
             ProviderErrorKind::Rejected(Reason::Other),
@@ -39,9 +40,14 @@ async fn release(app: &App, ours: &CarrierRef, e164: &E164) -> Result<(), Provid
 
 /// Gives a number of the operator's own its name and settings back. One without our tag is the operator's again already: put
 /// back before, or renamed by hand.
-pub(super) async fn detach(app: &App, ours: &CarrierRef, before: &Before, e164: &E164) -> Result<(), ProviderError> {
-    let carrier = app.providers.carrier(Carrier::Twilio).await?;
-    let Some(found) = find(&*carrier, ours, e164).await? else { return Ok(()) };
+pub(super) async fn detach(
+    app: &App,
+    op: &Operation,
+    ours: &CarrierRef,
+    before: &Before,
+) -> Result<(), ProviderError> {
+    let carrier = app.providers.carrier(op.carrier).await?;
+    let Some(found) = find(&*carrier, ours, op.saga.e164()).await? else { return Ok(()) };
     if found.tag != ours.tag {
         if found.tag != before.name {
             tracing::warn!(carrier.id = ours.id, "a number to be detached was renamed by somebody else; left as it is");

@@ -1,9 +1,12 @@
-//! Link: let an agent answer a number. Relinking on the same platform binds what is known there to the other agent.
+//! Link: let an agent answer a number. Relinking on the same platform in the same way binds what is known there to the other
+//! agent; otherwise the new link is made first, and what was known before is removed once calls go by it.
 //!
 //! ```text
 //! begin   number ours alone · agent in use · operation
-//!         connect   undo: remove          probe: what does the platform know under our tag?
-//!         rebind    undo: bind as before  probe: read back
+//!         connect     undo: remove          probe: what does the platform know under our tag?
+//!         route       undo: as before       again until calls go past us, or no longer
+//!         disconnect  what was known before; left to reconciliation if the platform will not have it
+//!    or   rebind      undo: bind as before  probe: read back
 //! commit  number linked · route in the claim · agent before freed · operation · event
 //! abort   number as before · agent freed · operation
 //! ```

@@ -8,6 +8,7 @@ mod acquire;
 mod buy;
 mod connect;
 mod give_back;
+mod route;
 mod take_in;
 
 pub mod import;
@@ -94,8 +95,8 @@ pub async fn drive(app: &App, mut op: Operation, deadline: Deadline) -> Result<O
                 Err(TransactError::Lost(_)) => return reload(app, op).await,
                 Err(TransactError::Store(error)) => return Err(error),
             },
-            Next::Commit => return finish(app, op, OperationStatus::Succeeded).await,
-            Next::Abort => return finish(app, op, OperationStatus::Failed).await,
+            Next::Commit => return finish(app, op, OperationStatus::Succeeded, deadline).await,
+            Next::Abort => return finish(app, op, OperationStatus::Failed, deadline).await,
         }
         match what_next::what_next(&op, app.clock.now()) {
             // These write the record themselves.
@@ -144,9 +145,9 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::act(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::act(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::rebind(app, link).await,
-        (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) => connect::disconnect(app, op).await,
-        (Saga::Release(release), Step::ReleaseAtCarrier) => give_back::act(app, release).await,
-        (Saga::Restore(saga), Step::Configure) => restore::act(app, op, saga).await,
+        (Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) => connect::disconnect(app, op).await,
+        (Saga::Release(_), Step::ReleaseAtCarrier) => give_back::act(app, op).await,
+        (Saga::Restore(_), Step::Configure) | (_, Step::Route) => route::act(app, op).await,
         (saga, step) => Acted::Suspicious(not_a_step(saga, step)),
     }
 }
@@ -158,9 +159,10 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::probe(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::probe_rebind(app, link).await,
         // A removal is probed by removing again: what is gone is done. So are settings, by setting them again.
-        (Saga::Unlink(_) | Saga::Release(_), Step::Disconnect)
+        (Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_), Step::Disconnect)
         | (Saga::Release(_), Step::ReleaseAtCarrier)
-        | (Saga::Restore(_), Step::Configure) => Probed::Absent,
+        | (Saga::Restore(_), Step::Configure)
+        | (_, Step::Route) => Probed::Absent,
         (saga, step) => Probed::Suspicious(not_a_step(saga, step)),
     }
 }
@@ -168,9 +170,10 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
 async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError> {
     match (&op.saga, step) {
         (Saga::Purchase(purchase), Step::Buy) => buy::undo(app, op, purchase).await,
-        (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, import).await,
+        (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::undo_rebind(app, link).await,
+        (_, Step::Route) => route::undo(app, op).await,
         // Settings as they should be are nothing to undo.
         (Saga::Restore(_), Step::Configure) => Ok(()),
         (saga, step) => {
@@ -213,7 +216,12 @@ async fn hand_over(app: &App, mut op: Operation) -> Result<Operation, StoreError
 }
 
 /// Writes the end of an operation, in one transaction with everything it changes.
-async fn finish(app: &App, mut op: Operation, status: OperationStatus) -> Result<Operation, StoreError> {
+async fn finish(
+    app: &App,
+    mut op: Operation,
+    status: OperationStatus,
+    deadline: Deadline,
+) -> Result<Operation, StoreError> {
     let open = op.clone();
     (op.status, op.lease_until, op.due_at) = (status, None, None);
     let now = app.clock.now();
@@ -236,7 +244,12 @@ async fn finish(app: &App, mut op: Operation, status: OperationStatus) -> Result
         Ok(()) => Ok(op),
         Err(error) if error.lost(Guard::Operation) => reload(app, op).await,
         Err(error) if error.lost(Guard::Number) && what_next::overtaken(&mut op, open.status) => {
-            Box::pin(finish(app, op, OperationStatus::Failed)).await
+            // What it did is undone, if anything; then it has failed.
+            (op.lease_until, op.due_at) = (open.lease_until, open.due_at);
+            match app.store.operation_journal(&op).await? {
+                true => Box::pin(drive(app, op, deadline)).await,
+                false => reload(app, op).await,
+            }
         }
         Err(TransactError::Lost(guards)) => {
             let mut stuck = open;

@@ -4,6 +4,7 @@
 //! begin   idempotency · claim · number pending · hold · wallet · count < limit · operation
 //!         buy       undo: give back        probe: what does the carrier say we own for exactly this number?
 //!         connect   undo: remove           probe: what does the platform know under our tag?
+//!         route     again until calls go past us, if the number is linked that way
 //! commit  hold captured · wallet · first period's entry · number active · route in the claim · operation · event
 //! abort   hold voided · wallet · claim as before, or blocked after doubt · number failed · count − 1 · operation · event
 //! ```

@@ -10,10 +10,7 @@
 //! The number is the operation's alone meanwhile: a release (or the end of an import) that ran beside it could otherwise be
 //! followed by our webhooks on a number that is not ours any more.
 
-use domain::number::Carrier;
 use domain::operation::{Operation, Restore};
-use domain::ports::{NumberSettings, ProviderError, ProviderErrorKind};
-use domain::what_next::{Acted, Learned};
 use jiff::Timestamp;
 use serde_json::json;
 use store::{StoreError, Write};
@@ -26,30 +23,6 @@ use crate::App;
 /// When an item cannot be encoded.
 pub fn begin(op: &Operation, number: &domain::number::Number) -> Result<Vec<Write>, StoreError> {
     Ok(vec![store::number::open_restore(number, &op.id)?, store::operation::insert(op)?])
-}
-
-pub(super) async fn act(app: &App, op: &Operation, restore: &Restore) -> Acted {
-    match configure(app, op, restore).await {
-        Ok(()) => Acted::Done(Learned::Nothing),
-        Err(error) => Acted::Failed(error),
-    }
-}
-
-async fn configure(app: &App, op: &Operation, restore: &Restore) -> Result<(), ProviderError> {
-    let carrier = app.providers.carrier(Carrier::Twilio).await?;
-    let ours = &restore.carrier;
-    let found = match carrier.number_get(&ours.id).await {
-        Err(error) if error.kind == ProviderErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    if found.tag != ours.tag {
-        return Err(ProviderError::new(
-            ProviderErrorKind::Rejected(domain::ports::Reason::Other),
-            format!("{} has another name at the carrier than the one we gave it; not touched.", ours.id),
-        ));
-    }
-    let settings = NumberSettings::by_webhooks(app.webhooks(&op.tenant_id));
-    carrier.number_configure(&ours.id, &ours.tag, &settings).await.map(drop)
 }
 
 pub(super) fn commit(app: &App, op: &Operation, restore: &Restore, now: Timestamp) -> Result<Vec<Write>, StoreError> {

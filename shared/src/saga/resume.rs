@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! begin   number ours alone, suspended and paid for · operation
+//!         route   again until calls go past us, if the number is linked that way
 //! commit  number active · callers reach it · wallet · operation · event
 //! ```
 

@@ -1,8 +1,9 @@
 //! Suspend: put no caller through any more, for want of payment. With calls handed over by our own webhook no third party
-//! has a part in it; a routing that goes past us will have a step here that detaches it.
+//! has a part in it; calls that go past us are brought back to it, and it says to a caller what is the case.
 //!
 //! ```text
 //! begin   number ours alone, past due as it was read · operation
+//!         route   again until calls come to our webhook; undo: past us again
 //! commit  number suspended, its release announced · callers hear the suspended message · operation · events
 //! abort   number as it is (it was paid for meanwhile) · operation
 //! ```
@@ -26,7 +27,7 @@ pub fn begin(op: &Operation, number: &Number) -> Result<Vec<Write>, StoreError> 
 }
 
 pub(super) fn commit(app: &App, op: &Operation, suspend: &Suspend, now: Timestamp) -> Result<Vec<Write>, StoreError> {
-    let Suspend { e164, currency, before, after, release_at } = suspend;
+    let Suspend { e164, currency, before, after, release_at, .. } = suspend;
     let wallet = WalletRef { tenant_id: op.tenant_id.clone(), currency: *currency };
     let look_at = period::midnight(after.look_on);
     let news = store::number::Suspended { before, after, release_at: *release_at, look_at };

@@ -4,7 +4,7 @@
 //! back to one day must be on record before it is changed, so a number that is no longer as recorded is recorded anew first.
 //! Another's tag, of this deployment or any other, is never touched.
 
-use domain::number::{Before, Carrier, CarrierRef};
+use domain::number::{Before, CarrierRef};
 use domain::operation::{Import, Operation, is_tag};
 use domain::ports::{CarrierNumber, NumberSettings, ProviderError, ProviderErrorKind, Reason};
 use domain::what_next::{Acted, Learned, Probed};
@@ -14,7 +14,7 @@ use crate::App;
 
 pub(super) async fn act(app: &App, op: &Operation, import: &Import) -> Acted {
     let tag = op.tag(&app.settings.deployment);
-    let carrier = match app.providers.carrier(Carrier::Twilio).await {
+    let carrier = match app.providers.carrier(op.carrier).await {
         Ok(carrier) => carrier,
         Err(error) => return Acted::Failed(error),
     };
@@ -38,7 +38,7 @@ pub(super) async fn act(app: &App, op: &Operation, import: &Import) -> Acted {
 }
 
 pub(super) async fn probe(app: &App, op: &Operation, import: &Import) -> Probed {
-    let look = async { app.providers.carrier(Carrier::Twilio).await?.number_find(&import.e164).await };
+    let look = async { app.providers.carrier(op.carrier).await?.number_find(&import.e164).await };
     match look.await {
         // Acting again meets the same answer and says so.
         Ok(None) => Probed::Absent,
@@ -50,9 +50,9 @@ pub(super) async fn probe(app: &App, op: &Operation, import: &Import) -> Probed 
 }
 
 /// Puts the number back, whatever was to become of it at its end: it was the operator's before there was a tenant.
-pub(super) async fn undo(app: &App, import: &Import) -> Result<(), ProviderError> {
+pub(super) async fn undo(app: &App, op: &Operation, import: &Import) -> Result<(), ProviderError> {
     let Some(ours) = &import.imported else { return Ok(()) };
-    super::give_back::detach(app, ours, &import.before, &import.e164).await
+    super::give_back::detach(app, op, ours, &import.before).await
 }
 
 /// How the carrier has a number that is to be ours.

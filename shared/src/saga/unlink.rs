@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! begin   number ours alone · operation
-//!         disconnect   again until it is gone
+//!         route        again until calls come to our webhook, if they went past it
+//!         disconnect   again until it is gone, where the platform keeps a number
 //! commit  number unlinked · route in the claim · agent freed · operation · event
 //! ```
 

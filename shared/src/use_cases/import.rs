@@ -7,7 +7,7 @@ use domain::number::{Before, Capabilities};
 use domain::operation::{AgentBinding, Import, OnEnd, Saga, is_tag};
 use domain::ports::{CarrierNumber, ProviderErrorKind};
 use domain::tenant::Role;
-use domain::{AgentId, E164, ProjectId, TenantId};
+use domain::{E164, ProjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use store::TransactError;
 use store::idempotency::{Idempotency, Made};
@@ -15,6 +15,7 @@ use store::idempotency::{Idempotency, Made};
 use crate::api::{ImportPreview, ImportableView};
 use crate::http::auth::Caller;
 use crate::http::extract::{hash, hash_request};
+use crate::use_cases::linking::Answers;
 use crate::use_cases::purchase::{self, Draft, Mode};
 use crate::use_cases::search;
 use crate::{App, Error, saga};
@@ -43,6 +44,9 @@ pub struct Request {
     /// Which of the tenant's agents is to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
+    /// How calls get there: `hand_over`, `trunk` or `import`; as the platform is usually reached by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
     /// Where callers go when the agent cannot answer (E.164).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<String>,
@@ -64,7 +68,7 @@ struct Wish<'a> {
     e164: E164,
     name: Option<String>,
     fallback: Option<E164>,
-    agent_id: Option<AgentId>,
+    answers: Option<Answers>,
     project_id: Option<ProjectId>,
     all_or_nothing: bool,
     on_end: OnEnd,
@@ -122,7 +126,7 @@ async fn attempt(
 ) -> Result<Outcome, Error> {
     let wish = understand(app, caller, request)?;
     let purchase::Allowed { agent, terms: (plan, included), .. } =
-        purchase::allowed(app, caller, wish.line.price, wish.agent_id.as_ref(), wish.project_id.as_ref()).await?;
+        purchase::allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
     let standing = app.store.claim_get(&wish.e164).await?;
     if !Claim::may_take(standing.as_ref(), &caller.tenant, app.clock.now()) {
         return Err(Error::NumberUnavailable);
@@ -147,7 +151,7 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         e164: exact,
         name: request.name.as_deref().map(|name| super::check_name("name", name)).transpose()?,
         fallback: request.fallback.as_deref().map(|text| e164("fallback", text)).transpose()?,
-        agent_id: request.agent_id.as_deref().map(|id| id.parse().map_err(|_| Error::NotFound)).transpose()?,
+        answers: Answers::read(request.agent_id.as_deref(), request.method.as_deref())?,
         project_id: purchase::project(caller, request.project_id.as_deref())?,
         all_or_nothing: request.all_or_nothing,
         on_end: on_end.ok_or_else(|| Error::invalid("on_end", "`detach` or `release`"))?,

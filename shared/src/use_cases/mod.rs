@@ -5,6 +5,7 @@ pub mod agents;
 pub mod audit;
 pub mod calls;
 pub mod import;
+pub(crate) mod linking;
 pub mod numbers;
 pub mod operations;
 pub mod operator;

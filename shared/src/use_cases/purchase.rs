@@ -8,7 +8,7 @@ use domain::number::{Capabilities, Number, NumberStatus};
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
 use domain::ports::{Offer, SearchFilter};
 use domain::requirement::{OnFile, Papers};
-use domain::{AgentId, E164, Money, ProjectId, limits};
+use domain::{E164, Money, ProjectId, limits};
 use serde::{Deserialize, Serialize};
 use store::idempotency::{Idempotency, Made};
 use store::{Guard, TransactError};
@@ -17,6 +17,7 @@ use crate::api::{OfferView, PurchasePreview};
 use crate::http::auth::Caller;
 use crate::http::extract::hash_request;
 use crate::saga::{self, Deadline};
+use crate::use_cases::linking::Answers;
 use crate::use_cases::search;
 use crate::{App, Error};
 
@@ -40,6 +41,9 @@ pub struct Request {
     /// Who is to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
+    /// How calls get there: `hand_over`, `trunk` or `import`; as the platform is usually reached by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
     /// The tenant's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -81,7 +85,7 @@ struct Wish<'a> {
     area_code: Option<String>,
     name: Option<String>,
     fallback: Option<E164>,
-    agent_id: Option<AgentId>,
+    answers: Option<Answers>,
     project_id: Option<ProjectId>,
     all_or_nothing: bool,
 }
@@ -138,7 +142,7 @@ async fn attempt(
 ) -> Result<Outcome, Error> {
     let wish = understand(app, caller, request)?;
     let Allowed { agent, terms, on_file } =
-        allowed(app, caller, wish.line.price, wish.agent_id.as_ref(), wish.project_id.as_ref()).await?;
+        allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
     let offers = resolve(app, &wish, &on_file).await?;
     if mode.dry_run {
         return preview(app, caller, &wish, offers).await;
@@ -156,20 +160,26 @@ pub(crate) struct Allowed {
     pub(crate) on_file: OnFile,
 }
 
-/// What plan, wallet, project and agent say to one more number at this price.
+/// What plan, wallet, project and agent say to one more number of this line.
 pub(crate) async fn allowed(
     app: &App,
     caller: &Caller,
-    price: Money,
-    agent_id: Option<&AgentId>,
+    line: &PriceLine,
+    answers: Option<&Answers>,
     project_id: Option<&ProjectId>,
 ) -> Result<Allowed, Error> {
-    let tenant = &caller.tenant;
+    let (tenant, price) = (&caller.tenant, line.price);
+    let binding = async {
+        match answers {
+            Some(answers) => answers.binding(app, caller, line.carrier).await.map(Some),
+            None => Ok(None),
+        }
+    };
     let (standing, holdings, wallet, agent) = tokio::try_join!(
         async { app.store.tenant_get(tenant).await.map_err(Error::from) },
         async { app.store.holdings_get(tenant).await.map_err(Error::from) },
         async { app.store.wallet_get(tenant, price.currency).await.map_err(Error::from) },
-        agent_binding(app, caller, agent_id),
+        binding,
     )?;
     let plan = app.plan(standing.as_ref());
     if plan.numbers == 0 {
@@ -227,7 +237,7 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         area_code,
         name: request.name.as_deref().map(|name| super::check_name("name", name)).transpose()?,
         fallback: request.fallback.as_deref().map(|text| e164("fallback", text)).transpose()?,
-        agent_id: request.agent_id.as_deref().map(|id| id.parse().map_err(|_| Error::NotFound)).transpose()?,
+        answers: Answers::read(request.agent_id.as_deref(), request.method.as_deref())?,
         project_id,
         all_or_nothing: request.all_or_nothing,
     })
@@ -242,19 +252,6 @@ pub(crate) fn project(caller: &Caller, named: Option<&str>) -> Result<Option<Pro
         (Some(own), Some(named)) if *own == named => Ok(Some(named)),
         (Some(_), Some(_)) => Err(Error::NotFound),
     }
-}
-
-/// The agent a number is to be linked to, as its platform knows it.
-pub(crate) async fn agent_binding(
-    app: &App,
-    caller: &Caller,
-    id: Option<&AgentId>,
-) -> Result<Option<AgentBinding>, Error> {
-    let Some(id) = id else { return Ok(None) };
-    let agent = app.store.agent_get(&caller.tenant, id).await?.filter(|agent| caller.sees(agent.project_id.as_ref()));
-    let agent = agent.ok_or(Error::NotFound)?;
-    let platform_agent_id = agent.platform_agent_id.ok_or(Error::NotFound)?;
-    Ok(Some(AgentBinding { agent_id: agent.id, platform: agent.platform, platform_agent_id }))
 }
 
 fn insufficient(price: Money, available: i64) -> Error {
@@ -399,7 +396,7 @@ pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) 
     let number = Number {
         id: number_id.clone(),
         tenant_id: caller.tenant.clone(),
-        project_id: draft.project_id.clone(),
+        project_id: draft.project_id,
         e164: draft.e164,
         country: draft.line.country,
         kind: draft.line.kind,
@@ -431,7 +428,7 @@ pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) 
         open_operation_id: Some(op_id.clone()),
         created_at: now,
     };
-    let op = Operation::begin(op_id, caller.tenant.clone(), number_id, draft.project_id, saga, &*app.clock);
+    let op = Operation::begin(op_id, &number, saga, &*app.clock);
     (number, op)
 }
 

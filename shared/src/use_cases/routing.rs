@@ -12,6 +12,7 @@ use store::{Guard, TransactError, Write};
 use crate::api::{NumberAndOperation, NumberView};
 use crate::http::auth::Caller;
 use crate::saga;
+use crate::use_cases::linking::Answers;
 use crate::use_cases::{numbers, purchase};
 use crate::{App, Error};
 
@@ -21,6 +22,8 @@ use crate::{App, Error};
 #[serde(deny_unknown_fields)]
 pub struct LinkRequest {
     agent_id: String,
+    /// How calls get there: `hand_over`, `trunk` or `import`; as the platform is usually reached by default.
+    method: Option<String>,
 }
 
 /// Lets an agent answer a number.
@@ -36,12 +39,17 @@ pub async fn link(
     respond_async: bool,
 ) -> Result<NumberAndOperation, Error> {
     let number = numbers::get(app, caller, id).await?;
-    let agent_id = request.agent_id.parse().map_err(|_| Error::NotFound)?;
-    let agent = purchase::agent_binding(app, caller, Some(&agent_id)).await?.ok_or(Error::NotFound)?;
+    let answers = Answers::read(Some(&request.agent_id), request.method.as_deref())?.ok_or(Error::NotFound)?;
+    let agent = answers.binding(app, caller, number.carrier).await?;
     serving(&number)?;
     let previous = number.platform_ref.clone();
-    if previous.as_ref().is_some_and(|previous| previous.platform != agent.platform) {
-        return Err(Error::PlatformUnsupported);
+    // The platform has the number once: it could not be told of it in another way before it has forgotten the first.
+    let twice = previous.as_ref().is_some_and(|previous| {
+        let ways = (previous.reach.method(), agent.method);
+        previous.platform == agent.platform && ways.0 != ways.1 && ways.0.past_us() && ways.1.past_us()
+    });
+    if twice {
+        return Err(Error::invalid("method", "unlink the number first: its platform knows it in another way"));
     }
     let saga =
         Link { e164: number.e164.clone(), agent, previous_agent: number.agent_id.clone(), previous, connected: None };
@@ -100,10 +108,11 @@ pub async fn release(
     if at_period_end && number.status == NumberStatus::Active {
         return schedule(app, caller, number).await;
     }
-    let carrier = number.carrier_ref.clone().ok_or(Error::NumberNotActive)?;
+    if number.carrier_ref.is_none() {
+        return Err(Error::NumberNotActive);
+    }
     let saga = Release {
         e164: number.e164.clone(),
-        carrier,
         agent_id: number.agent_id.clone(),
         platform: number.platform_ref.clone(),
         why: ReleaseWhy::Asked,
@@ -218,8 +227,7 @@ fn releasable(number: &Number) -> Result<(), Error> {
 /// Begins a saga on a number in one transaction, for this process to drive, or (`respond_async`) for whoever comes.
 pub(crate) async fn start(app: &App, number: &Number, saga: Saga, respond_async: bool) -> Result<Operation, Error> {
     let id = OperationId::fresh(&*app.ids, app.clock.now());
-    let (tenant, project) = (number.tenant_id.clone(), number.project_id.clone());
-    let mut op = Operation::begin(id, tenant, number.id.clone(), project, saga, &*app.clock);
+    let mut op = Operation::begin(id, number, saga, &*app.clock);
     if respond_async {
         (op.lease_until, op.due_at) = (None, Some(app.clock.now()));
     }

@@ -5,10 +5,12 @@
 //! ended.
 
 use domain::call::{self, Call, CallStatus, Routing, Why};
-use domain::number::PlatformRef;
+use domain::number::{PlatformRef, Reach};
+use domain::ports::{CallOrder, HandedOver, ProviderError, ProviderErrorKind, Reason};
 use domain::{AgentId, E164, limits};
 use providers::twilio::twiml::{Dial, RejectReason, Response, Say, Sip, Target, Verb};
 use store::call::CallNews;
+use store::claim::CallLookup;
 
 use crate::App;
 use crate::billing::usage;
@@ -23,9 +25,10 @@ pub async fn incoming(app: &App, webhook: &Signed) -> Response {
     let Some(called) = webhook.called() else { return reject() };
     let Some(call) = call_of(app, webhook, &called) else { return reject() };
     match app.store.call_begin(&webhook.tenant, &called, &call).await {
+        Ok(CallLookup { answer: Some(before), .. }) => Response::given(before),
         Ok(found) => {
             let routing = call::route(&webhook.tenant, found.tenant.as_ref(), found.claim.as_ref());
-            answer(app, webhook, routing).await
+            answer(app, webhook, &called, routing).await
         }
         Err(error) => {
             tracing::error!(call.sid = call.call_sid, %error, "an incoming call could not be looked up");
@@ -129,12 +132,12 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
     Ok(())
 }
 
-async fn answer(app: &App, webhook: &Signed, routing: Routing) -> Response {
+async fn answer(app: &App, webhook: &Signed, called: &E164, routing: Routing) -> Response {
     match routing {
         Routing::Reject => reject(),
         Routing::Forward { to, why } => forward(app, webhook, to, why),
         Routing::Say { why, message } => say(why, message),
-        Routing::Agent { agent_id, target, fallback } => match hand_over(app, webhook, &agent_id, &target).await {
+        Routing::Agent { agent_id, target, fallback } => match hand_over(app, webhook, called, &agent_id, &target).await {
             Ok(document) => document,
             Err(error) => {
                 tracing::error!(%error, "a call could not be handed over");
@@ -147,20 +150,67 @@ async fn answer(app: &App, webhook: &Signed, routing: Routing) -> Response {
     }
 }
 
-/// Dials the platform's SIP address with the password derived for it.
+/// What takes a call to its agent: an address to dial, with the password derived for it, or what the platform says when it
+/// is told of the call.
 async fn hand_over(
     app: &App,
     webhook: &Signed,
+    called: &E164,
     agent: &AgentId,
     target: &PlatformRef,
-) -> Result<Response, domain::ports::ProviderError> {
-    let (_, password) = app.providers.sip_password(&target.tag, Some(&target.key_id)).await?;
-    let sip = Sip::new(&target.sip_uri, &target.tag, password)
-        .header("X-Caller", webhook.parameter("From").unwrap_or_default())
-        .header("X-Called", webhook.parameter("To").unwrap_or_default());
-    let action = callback(app, webhook, paths::DIAL_RESULT, &[("agent", agent.as_str())]);
-    let dial = Dial { action, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
-    Ok(Response::new().then(Verb::Dial(dial)))
+) -> Result<Response, ProviderError> {
+    let dial = |sip: Sip| {
+        let action = callback(app, webhook, paths::DIAL_RESULT, &[("agent", agent.as_str())]);
+        let dial = Dial { action, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
+        Response::new().then(Verb::Dial(dial))
+    };
+    match &target.reach {
+        Reach::Dial { sip_uri, key_id } => {
+            let (_, password) = app.providers.sip_password(&target.tag, Some(key_id)).await?;
+            let sip = Sip::new(sip_uri, Some((target.tag.clone(), password)))
+                .header("X-Caller", webhook.parameter("From").unwrap_or_default())
+                .header("X-Called", webhook.parameter("To").unwrap_or_default());
+            Ok(dial(sip))
+        }
+        Reach::Register => {
+            let sid = webhook.parameter("CallSid").unwrap_or_default();
+            let document = match register(app, webhook, called, target).await? {
+                HandedOver::Address(address) => dial(Sip::new(address, None)),
+                HandedOver::Document(document) => Response::given(document),
+            };
+            if let Err(error) = app.store.call_answered(sid, &document.render(), agent).await {
+                // Asked again, we would have to register the call again, which costs nothing.
+                tracing::warn!(call.sid = sid, %error, "what a call was answered could not be kept");
+            }
+            Ok(document)
+        }
+        // The carrier asks us though it should not: somebody changed its settings, or is about to.
+        Reach::Trunk { .. } | Reach::Import { .. } => {
+            let why = "The number's calls go past us, and this one came to us.";
+            Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), why))
+        }
+    }
+}
+
+/// Tells the platform of a call that is coming. Its caller waits meanwhile, so this does not take long.
+async fn register(
+    app: &App,
+    webhook: &Signed,
+    called: &E164,
+    target: &PlatformRef,
+) -> Result<HandedOver, ProviderError> {
+    let text = |name: &str| webhook.parameter(name).unwrap_or_default().to_owned();
+    let order = CallOrder {
+        platform_agent_id: target.platform_agent_id.clone(),
+        platform_number_id: None,
+        outgoing: false,
+        from: text("From"),
+        to: called.to_string(),
+        reference: text("CallSid"),
+    };
+    let registered = async { app.providers.platform(target.platform).await?.call_register(&order).await };
+    let too_long = |_| ProviderError::new(ProviderErrorKind::Unavailable, "The platform took too long to register a call.");
+    tokio::time::timeout(limits::REGISTER_WITHIN.unsigned_abs(), registered).await.map_err(too_long)?
 }
 
 fn forward(app: &App, webhook: &Signed, to: E164, why: Why) -> Response {
@@ -217,5 +267,6 @@ fn call_of(app: &App, webhook: &Signed, called: &E164) -> Option<Call> {
         routed_to: None,
         routed_why: None,
         agent_id: None,
+        answer: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 use domain::call::{Call, CallStatus};
 use domain::wallet::WalletRef;
 use domain::{AgentId, E164, TenantId, limits};
@@ -36,8 +36,8 @@ impl Store {
     }
 
     /// Notes a call that just came in; one that is noted already stays as it is (the carrier asks again after a
-    /// timeout).
-    pub async fn call_insert(&self, call: &Call) -> Result<(), StoreError> {
+    /// timeout), and is answered.
+    pub async fn call_insert(&self, call: &Call) -> Result<Option<Call>, StoreError> {
         let mut item = with_key(encode(call)?, &keys::call(&call.call_sid));
         item.insert("rank".into(), whole(call.status.rank()));
         for (name, value) in fixed(call) {
@@ -49,14 +49,23 @@ impl Store {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match put.send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(PutItemError::ConditionalCheckFailedException(there)) => {
+                    there.item.clone().map(decode).transpose()
+                }
                 Some(_) | None => Err(StoreError::unavailable(&error)),
             },
         }
+    }
+
+    /// Keeps what the carrier is answered about a call, and who it goes to by that, unless something was kept before.
+    pub async fn call_answered(&self, call_sid: &str, answer: &str, agent: &AgentId) -> Result<(), StoreError> {
+        let update = Update::of(keys::call(call_sid)).set("answer", &answer)?.set_if_absent("agent_id", &Some(agent))?;
+        self.call_update(update.when_exists().when_not_set("answer")).await
     }
 
     /// Takes in news of a call: what is further along wins, what is late or repeated changes nothing. Makes the record
@@ -85,6 +94,9 @@ impl Store {
                     let wallet = WalletRef { tenant_id: call.tenant_id.clone(), currency: cost.currency };
                     let (pk, sk) = keys::unpaid_call(&wallet, call.started_at, &call.call_sid);
                     update = update.set("cost", cost)?.set(DUE_PK, &pk)?.set(DUE_SK, &sk)?;
+                }
+                if status.rank() == CallStatus::Completed.rank() {
+                    update = update.remove("answer");
                 }
                 let moved = update
                     .set("status", &status)?

@@ -19,6 +19,8 @@ pub struct CallLookup {
     pub tenant: Option<Tenant>,
     /// What stands on the number called.
     pub claim: Option<Claim>,
+    /// What the carrier was answered when it asked about the same call before, where that was kept.
+    pub answer: Option<String>,
 }
 
 impl Store {
@@ -40,17 +42,18 @@ impl Store {
     pub async fn call_lookup(&self, tenant: &TenantId, e164: &E164) -> Result<CallLookup, StoreError> {
         let (tenant, claim) = (keys::tenant(tenant), keys::claim(e164));
         let items = self.batch_get(&[tenant.clone(), claim.clone()]).await?;
-        Ok(CallLookup { tenant: Self::take(&items, &tenant)?, claim: Self::take(&items, &claim)? })
+        Ok(CallLookup { tenant: Self::take(&items, &tenant)?, claim: Self::take(&items, &claim)?, answer: None })
     }
 
     /// The same, side by side with noting the call: one round trip. The call's own outcome is its result.
     pub async fn call_begin(&self, tenant: &TenantId, e164: &E164, call: &Call) -> Result<CallLookup, StoreError> {
         let (lookup, noted) = tokio::join!(self.call_lookup(tenant, e164), self.call_insert(call));
-        if let Err(error) = noted {
+        let before = noted.unwrap_or_else(|error| {
             // The caller must be answered; the status callback writes the record if this did not.
             tracing::warn!(call.sid = call.call_sid, %error, "an incoming call could not be noted");
-        }
-        lookup
+            None
+        });
+        Ok(CallLookup { answer: before.and_then(|call| call.answer), ..lookup? })
     }
 }
 

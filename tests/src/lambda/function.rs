@@ -55,6 +55,8 @@ impl Environment {
             "OperationsQueue" => system.worker.operations_url.clone(),
             "ChargesQueue" => system.worker.charges_url.clone(),
             "TwilioSecret" => format!("trunkline/{DEPLOYMENT}/twilio"),
+            "RetellSecret" => format!("trunkline/{DEPLOYMENT}/retell"),
+            "ElevenLabsSecret" => format!("trunkline/{DEPLOYMENT}/elevenlabs"),
             "VapiSecret" => format!("trunkline/{DEPLOYMENT}/vapi"),
             "StripeSecret" => format!("trunkline/{DEPLOYMENT}/stripe"),
             "SipSecret" => format!("trunkline/{DEPLOYMENT}/sip"),
@@ -74,6 +76,8 @@ impl Environment {
             ("TWILIO_API_BASE_URL", twilio.url.as_str()),
             ("TWILIO_PRICING_BASE_URL", twilio.pricing_url.as_str()),
             ("VAPI_BASE_URL", vapi.url.as_str()),
+            ("RETELL_BASE_URL", system.simulators.retell.url.as_str()),
+            ("ELEVENLABS_BASE_URL", system.simulators.elevenlabs.url.as_str()),
             ("STRIPE_BASE_URL", system.simulators.stripe.url.as_str()),
         ];
         let here = here.map(|(name, value)| (name.to_owned(), value.to_owned()));

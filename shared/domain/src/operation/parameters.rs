@@ -196,8 +196,6 @@ pub struct Unlink {
 pub struct Release {
     /// Which number.
     pub e164: E164,
-    /// The carrier's handle to give back.
-    pub carrier: CarrierRef,
     /// Who answered.
     pub agent_id: Option<AgentId>,
     /// The platform's handle to remove.
@@ -269,8 +267,6 @@ pub struct Resume {
 pub struct Restore {
     /// Of which number.
     pub e164: E164,
-    /// The carrier's handle.
-    pub carrier: CarrierRef,
     /// The platform's handle, by which calls may get there past our webhook; none while it does not serve.
     pub platform: Option<PlatformRef>,
 }

@@ -146,8 +146,7 @@ fn saga(kind: Kind) -> Saga {
     let link =
         |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
     let release = |agent_id, platform| {
-        let (carrier, why) = (carrier_ref(), ReleaseWhy::Asked);
-        Release { e164: e164(123), carrier, agent_id, platform, why, included: false }
+        Release { e164: e164(123), agent_id, platform, why: ReleaseWhy::Asked, included: false }
     };
     match kind {
         Kind::Purchase => purchase(&[], None, false),

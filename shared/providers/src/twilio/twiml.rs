@@ -9,9 +9,19 @@ use secrecy::{ExposeSecret, SecretString};
 /// Characters the headers of one SIP address may take together; from 1024 on Twilio refuses the document (21227).
 const SIP_HEADERS_CHARS_MAX: usize = 1023;
 
-/// A document: verbs, carried out in their order.
-#[derive(Debug, Clone, Default)]
-pub struct Response(Vec<Verb>);
+/// A document: verbs, carried out in their order; or one that somebody else wrote, passed on as it is.
+#[derive(Clone, Default)]
+pub struct Response {
+    verbs: Vec<Verb>,
+    given: Option<String>,
+}
+
+impl std::fmt::Debug for Response {
+    /// A document of somebody else's may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response").field("verbs", &self.verbs).field("given", &self.given.is_some()).finish()
+    }
+}
 
 /// One thing to do with the call.
 #[derive(Debug, Clone)]
@@ -55,10 +65,8 @@ pub enum Target {
 pub struct Sip {
     /// `sip:name@host`.
     pub uri: String,
-    /// Digest user name.
-    pub username: String,
-    /// Digest password.
-    pub password: SecretString,
+    /// Digest user name and password, where it asks for them.
+    pub credentials: Option<(String, SecretString)>,
     /// Names beginning with `X-`, and values; see [`Sip::header`].
     pub headers: Vec<(String, String)>,
 }
@@ -93,8 +101,8 @@ impl RejectReason {
 impl Sip {
     /// An address without headers.
     #[must_use]
-    pub fn new(uri: impl Into<String>, username: impl Into<String>, password: SecretString) -> Self {
-        Self { uri: uri.into(), username: username.into(), password, headers: Vec::new() }
+    pub fn new(uri: impl Into<String>, credentials: Option<(String, SecretString)>) -> Self {
+        Self { uri: uri.into(), credentials, headers: Vec::new() }
     }
 
     /// Adds a header. Twilio passes on only names that begin with `X-`; what is added last is left out first when all
@@ -127,22 +135,31 @@ impl Response {
     /// The empty document: nothing to do.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { verbs: Vec::new(), given: None }
+    }
+
+    /// A whole document of somebody else's.
+    #[must_use]
+    pub const fn given(document: String) -> Self {
+        Self { verbs: Vec::new(), given: Some(document) }
     }
 
     /// The document with one more verb at its end.
     #[must_use]
     pub fn then(mut self, verb: impl Into<Verb>) -> Self {
-        self.0.push(verb.into());
+        self.verbs.push(verb.into());
         self
     }
 
     /// The XML. It holds the SIP password in the clear, as it must: for Twilio's eyes, not for logs.
     #[must_use]
     pub fn render(&self) -> String {
+        if let Some(document) = &self.given {
+            return document.clone();
+        }
         let mut xml = Xml(String::from(r#"<?xml version="1.0" encoding="UTF-8"?>"#));
         xml.open("Response", &[]);
-        for verb in &self.0 {
+        for verb in &self.verbs {
             verb.render(&mut xml);
         }
         xml.close("Response");
@@ -189,8 +206,10 @@ impl Dial {
         xml.open("Dial", &attributes);
         match &self.target {
             Target::Sip(sip) => {
-                let credentials = [("username", sip.username.as_str()), ("password", sip.password.expose_secret())];
-                xml.element("Sip", &credentials, &sip.address());
+                let credentials = sip.credentials.as_ref().map(|(username, password)| {
+                    [("username", username.as_str()), ("password", password.expose_secret())]
+                });
+                xml.element("Sip", credentials.as_ref().map_or(&[], |pair| pair.as_slice()), &sip.address());
             }
             Target::Number(number) => xml.element("Number", &[], number.as_str()),
         }
@@ -321,7 +340,7 @@ mod tests {
                 r#"callerId="+14155550100"><Number>+14155550100</Number></Dial>"#
             ),
         );
-        let sip = Sip::new("sip:tag@sip.vapi.ai", "tag", SecretString::from(r#"p"&<"#))
+        let sip = Sip::new("sip:tag@sip.vapi.ai", Some(("tag".into(), SecretString::from(r#"p"&<"#))))
             .header("X-Caller", "+14155550100")
             .header("X-Name", "Ü & co");
         check(
@@ -348,7 +367,7 @@ mod tests {
     #[test]
     fn headers_stay_within_what_twilio_takes() {
         let check = |sip: Sip, expected: &str| assert_eq!(sip.address(), expected);
-        let sip = || Sip::new("sip:t@h", "t", SecretString::from("p"));
+        let sip = || Sip::new("sip:t@h", Some(("t".into(), SecretString::from("p"))));
         check(sip(), "sip:t@h");
         check(
             sip().header("Subject", "no").header("X-", "no").header("X-A b", "no").header("X-Ok", "1"),
@@ -364,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_in_what_a_log_would_show() {
-        let sip = Sip::new("sip:t@h", "t", SecretString::from("hunter22"));
+        let sip = Sip::new("sip:t@h", Some(("t".into(), SecretString::from("hunter22"))));
         let response = Response::new().then(dial(Target::Sip(sip)));
         assert!(!format!("{response:?}").contains("hunter22"));
     }
