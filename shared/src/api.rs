@@ -77,6 +77,8 @@ impl From<Capabilities> for CapabilitiesView {
 pub struct LinkView {
     /// `linked` or `failed`.
     status: &'static str,
+    /// How calls get to the agent: `hand_over`, `trunk` or `import`; null when they do not.
+    method: Option<&'static str>,
     /// Why not, when it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -174,6 +176,7 @@ impl From<Number> for NumberView {
                     LinkStatus::Linked => "linked",
                     LinkStatus::Failed => "failed",
                 },
+                method: number.platform_ref.as_ref().map(|known| known.reach.method().as_str()),
                 reason: link.reason,
             }),
             paid_through,
@@ -264,6 +267,22 @@ impl From<NumberAndOperation> for axum::response::Response {
     }
 }
 
+impl<P: Serialize> axum::response::IntoResponse for crate::use_cases::purchase::Outcome<P> {
+    /// 201 when the tenant holds the number, 202 and where to follow it while that is not decided, 200 when it was only
+    /// checked.
+    fn into_response(self) -> axum::response::Response {
+        use crate::use_cases::purchase::Outcome;
+        match self {
+            Self::Bought(number, op) => {
+                let body = NumberAndOperation { number: Some((*number).into()), operation: Some(op.into()) };
+                (http::StatusCode::CREATED, axum::Json(body)).into_response()
+            }
+            Outcome::Running(op) => NumberAndOperation { number: None, operation: Some(op.into()) }.into(),
+            Outcome::Previewed(preview) => axum::Json(preview).into_response(),
+        }
+    }
+}
+
 /// A tenant's voice assistant.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Agent))]
@@ -278,6 +297,14 @@ pub struct AgentView {
     project_id: Option<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     created_at: Timestamp,
+}
+
+impl AgentView {
+    /// Which.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 impl From<domain::agent::Agent> for AgentView {
@@ -306,6 +333,9 @@ pub struct AgentCreated {
     pub agent: AgentView,
     /// Shown this once; null when the request was a repeat.
     pub api_token: Option<String>,
+    /// The purchase of its number, when one is bought with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationView>,
 }
 
 /// A group of numbers and agents.

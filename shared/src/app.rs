@@ -12,7 +12,7 @@ use domain::number::Carrier;
 use domain::ports::{self, Access, ProviderError, SipTrunk, Webhooks};
 use domain::requirement::Addresses;
 use domain::tenant::Tenant;
-use domain::{Clock, Ids, TenantId};
+use domain::{Clock, CountryCode, Ids, TenantId};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{Queue, Store};
@@ -28,6 +28,10 @@ pub struct Settings {
     pub former_base_urls: Vec<String>,
     /// Where tenants come back to from a page to pay on, without a trailing slash.
     pub console_url: String,
+    /// Where a number is bought that is wished for without saying where.
+    pub default_country: CountryCode,
+    /// In which area code there, if not in any.
+    pub default_area_code: Option<String>,
     /// The operator's business addresses at the carrier, in whose name numbers are bought that ask for one.
     pub addresses: Addresses,
 }

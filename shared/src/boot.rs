@@ -150,12 +150,18 @@ fn settings() -> Result<Settings, BadSetting> {
     let url = |text: &str| text.trim().trim_end_matches('/').to_owned();
     let former = env::var("FORMER_BASE_URLS").unwrap_or_default();
     let public_base_url = env::var("PUBLIC_BASE_URL").map(|text| url(&text)).unwrap_or_default();
+    let default_country = env::var("DEFAULT_COUNTRY").unwrap_or_else(|_| "US".into()).parse();
+    let default_country =
+        default_country.map_err(|_| BadSetting { name: "DEFAULT_COUNTRY", why: "an ISO 3166-1 code, such as US" })?;
+    let default_area_code = env::var("DEFAULT_AREA_CODE").ok().filter(|code| !code.is_empty());
     let addresses = env::var("TWILIO_ADDRESSES").unwrap_or_default().parse();
     let console = env::var("CONSOLE_URL").map(|text| url(&text)).ok().filter(|text| !text.is_empty());
     Ok(Settings {
         deployment,
         console_url: console.unwrap_or_else(|| public_base_url.clone()),
         public_base_url,
+        default_country,
+        default_area_code,
         former_base_urls: former.split(',').map(url).filter(|text| !text.is_empty()).collect(),
         addresses: addresses.map_err(|_| BadSetting {
             name: "TWILIO_ADDRESSES",

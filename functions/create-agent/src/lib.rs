@@ -7,8 +7,9 @@ use shared::App;
 use shared::api::AgentCreated;
 use shared::domain::tenant::Role;
 use shared::http::routes::post;
-use shared::http::{Body, Caller, IdempotencyKey, Problem, Routes};
+use shared::http::{Body, Caller, IdempotencyKey, Problem, RespondAsync, Routes};
 use shared::use_cases::agents;
+use shared::use_cases::purchase::Mode;
 
 /// POST /v1/agents
 pub fn routes() -> Routes {
@@ -19,7 +20,9 @@ async fn handle(
     State(app): State<App>,
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
+    RespondAsync(respond_async): RespondAsync,
     Body(request): Body<agents::CreateRequest>,
 ) -> Result<(StatusCode, Json<AgentCreated>), Problem> {
-    Ok((StatusCode::CREATED, Json(agents::create(&app, &caller, key.as_deref(), &request).await?)))
+    let mode = Mode { dry_run: false, respond_async };
+    Ok((StatusCode::CREATED, Json(agents::create(&app, &caller, key.as_deref(), &request, mode).await?)))
 }

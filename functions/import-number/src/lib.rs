@@ -1,16 +1,13 @@
 //! Make a number that the carrier's account has already a tenant's. For the operator; a tenant only hears why not.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared::App;
-use shared::api::NumberAndOperation;
 use shared::domain::tenant::Role;
 use shared::http::routes::operator_or_tenant;
 use shared::http::{Body, Caller, IdempotencyKey, Problem, Query, RespondAsync, Routes};
-use shared::use_cases::import::{self, Outcome};
+use shared::use_cases::import;
 use shared::use_cases::purchase::Mode;
 
 /// POST /v1/numbers/import
@@ -37,16 +34,5 @@ async fn handle(
     }
     let Body(request) = request?;
     let mode = Mode { dry_run, respond_async };
-    Ok(match import::run(&app, key.as_deref(), &request, mode).await? {
-        Outcome::Bought(number, op) => {
-            let body = NumberAndOperation { number: Some((*number).into()), operation: Some(op.into()) };
-            (StatusCode::CREATED, Json(body)).into_response()
-        }
-        Outcome::Running(op) => {
-            let location: [(HeaderName, String); 1] = [(header::LOCATION, format!("/v1/operations/{}", op.id))];
-            let body = NumberAndOperation { number: None, operation: Some(op.into()) };
-            (StatusCode::ACCEPTED, location, Json(body)).into_response()
-        }
-        Outcome::Previewed(preview) => Json(preview).into_response(),
-    })
+    Ok(import::run(&app, key.as_deref(), &request, mode).await?.into_response())
 }

@@ -21,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use domain::catalog::{PRICE_BOOK, PriceBook};
 use domain::requirement::Addresses;
-use domain::{Clock, Ids};
+use domain::{Clock, CountryCode, Ids};
 use http::StatusCode;
 use serde_json::json;
 use shared::app::{Parts, Providers, Settings};
@@ -198,6 +198,8 @@ pub async fn start(config: Config) -> io::Result<System> {
                 former_base_urls: bases.clone(),
                 console_url: url.clone(),
                 addresses: addresses.clone(),
+                default_country: CountryCode::US,
+                default_area_code: None,
             },
             store: Store::new(config, TABLE),
             queue: Queue::new(clients.sqs.clone(), &operations_url),

@@ -8,10 +8,10 @@ mod payments;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::agent::Agent;
+use domain::agent::{Agent, Platform};
 use domain::claim::{Claim, ClaimState};
-use domain::number::{Number, NumberStatus};
-use domain::operation::{Operation, Saga};
+use domain::number::{Carrier, Number, NumberStatus};
+use domain::operation::{Operation, Saga, is_our_tag};
 use domain::reversal::{DisputeRecord, DisputeState, PaymentRecord, RefundRecord};
 use domain::tenant::{Holdings, Project};
 use domain::top_up::TopUp;
@@ -61,6 +61,29 @@ struct Books {
 /// What a third party has under our tag: id, tag.
 type Resources = BTreeMap<String, String>;
 
+/// What third parties have under our tag.
+struct World {
+    carriers: BTreeMap<Carrier, Resources>,
+    platforms: BTreeMap<Platform, Resources>,
+}
+
+impl World {
+    fn of(simulators: &Simulators) -> Self {
+        let carrier = |carrier| match carrier {
+            Carrier::Twilio => ours(&simulators.twilio.state()),
+        };
+        let platform = |platform| match platform {
+            Platform::Vapi => ours(&simulators.vapi.state()),
+            Platform::Retell => ours(&simulators.retell.state()),
+            Platform::ElevenLabs => ours(&simulators.elevenlabs.state()),
+        };
+        Self {
+            carriers: Carrier::ALL.into_iter().map(|it| (it, carrier(it))).collect(),
+            platforms: Platform::ALL.into_iter().map(|it| (it, platform(it))).collect(),
+        }
+    }
+}
+
 /// Reads everything and answers what must not be.
 ///
 /// # Errors
@@ -69,7 +92,7 @@ pub async fn run(table: &aws_sdk_dynamodb::Client, simulators: &Simulators) -> R
     let books = read(table).await?;
     let mut found = Vec::new();
     one_owner(&books, &mut found);
-    nothing_lost(&books, &ours(&simulators.twilio.state()), &ours(&simulators.vapi.state()), &mut found);
+    nothing_lost(&books, &World::of(simulators), &mut found);
     holds_resolve_once(&books, &mut found);
     money_adds_up(&books, &mut found);
     charged_once(&books, &mut found);
@@ -150,14 +173,9 @@ fn ours(state: &Value) -> Resources {
     let numbers = state.get("numbers").and_then(Value::as_array).into_iter().flatten();
     let tagged = numbers.filter_map(|number| {
         let (id, tag) = (number.get("id")?.as_str()?, number.get("name")?.as_str()?);
-        is_our_tag(tag).then(|| (id.to_owned(), tag.to_owned()))
+        is_our_tag(tag, DEPLOYMENT).then(|| (id.to_owned(), tag.to_owned()))
     });
     tagged.collect()
-}
-
-fn is_our_tag(tag: &str) -> bool {
-    let rest = tag.strip_prefix(DEPLOYMENT).and_then(|rest| rest.strip_prefix('-'));
-    rest.is_some_and(|rest| rest.len() >= 32 && rest.bytes().take(32).all(|b| b.is_ascii_hexdigit()))
 }
 
 fn violation(found: &mut Vec<Violation>, invariant: &'static str, subject: &str, detail: impl Into<String>) {
@@ -187,33 +205,44 @@ fn one_owner(books: &Books, found: &mut Vec<Violation>) {
 }
 
 /// I2: what the operator pays for under our tag is in the books, and what the books say is served is there.
-fn nothing_lost(books: &Books, carrier: &Resources, platform: &Resources, found: &mut Vec<Violation>) {
+fn nothing_lost(books: &Books, world: &World, found: &mut Vec<Violation>) {
     let open = books.open_tags();
-    let sold: BTreeSet<&str> = refs(books, |number| number.carrier_ref.as_ref().map(|known| known.id.as_str()));
-    let known: BTreeSet<&str> = refs(books, |number| number.platform_ref.as_ref().map(|known| known.id.as_str()));
-    for (resources, recorded, which) in [(carrier, &sold, "carrier"), (platform, &known, "platform")] {
-        for (id, tag) in resources {
-            if !recorded.contains(id.as_str()) && !open.contains(tag) {
-                violation(found, "I2", id, format!("the {which} has {tag}, and the books have nothing of it"));
+    let held = || books.numbers.iter().filter(|number| number.status.held());
+    let sold = |number: &Number| Some((number.carrier.as_str(), number.carrier_ref.as_ref()?.id.clone()));
+    let known = |number: &Number| {
+        let known = number.platform_ref.as_ref()?;
+        Some((known.platform.as_str(), known.id.clone()?))
+    };
+    let recorded: BTreeSet<_> = held().filter_map(sold).chain(held().filter_map(known)).collect();
+    let carriers = world.carriers.iter().map(|(carrier, there)| (carrier.as_str(), there));
+    let platforms = world.platforms.iter().map(|(platform, there)| (platform.as_str(), there));
+    for (which, there) in carriers.chain(platforms) {
+        for (id, tag) in there {
+            if !recorded.contains(&(which, id.clone())) && !open.contains(tag) {
+                violation(found, "I2", id, format!("{which} has {tag}, and the books have nothing of it"));
             }
         }
     }
     // One that is parked is known not to agree, and waits for a person.
     let settled = |number: &&Number| number.status.held() && !number.parked && !books.open(number);
     for number in books.numbers.iter().filter(settled) {
-        let bought = number.carrier_ref.as_ref().is_some_and(|known| carrier.get(&known.id) == Some(&known.tag));
+        let carrier = world.carriers.get(&number.carrier);
+        let bought = number.carrier_ref.as_ref().is_some_and(|known| is_there(carrier, &known.id, &known.tag));
         if !bought {
             violation(found, "I2", number.id.as_str(), "the carrier does not have it under its tag");
         }
-        let connected = number.platform_ref.as_ref().is_none_or(|known| platform.get(&known.id) == Some(&known.tag));
+        let connected = number.platform_ref.as_ref().is_none_or(|known| {
+            let platform = world.platforms.get(&known.platform);
+            known.id.as_ref().is_none_or(|id| is_there(platform, id, &known.tag))
+        });
         if !connected {
             violation(found, "I2", number.id.as_str(), "the platform does not have it under its tag");
         }
     }
 }
 
-fn refs<'a>(books: &'a Books, of: impl Fn(&'a Number) -> Option<&'a str>) -> BTreeSet<&'a str> {
-    books.numbers.iter().filter(|number| number.status.held()).filter_map(of).collect()
+fn is_there(resources: Option<&Resources>, id: &str, tag: &str) -> bool {
+    resources.and_then(|there| there.get(id)).is_some_and(|there| there == tag)
 }
 
 /// I3: a hold is held exactly while its operation is open, or its dispute neither withdrawn nor over.

@@ -293,7 +293,7 @@ impl Worker {
     async fn reconcile(&self) -> Result<Option<Run>, WorkError> {
         let deadline = jiff::SignedDuration::try_from(TICK_WORKS_FOR).unwrap_or(jiff::SignedDuration::MAX);
         let deadline = self.clock.real_now().saturating_add(deadline).unwrap_or(Timestamp::MAX);
-        let before = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+        let before = self.simulators.numbers_changed();
         let left = self.app.store.run_get().await?.filter(|run| run.phase != Phase::Over && run.dry_run);
         if let Some(left) = left {
             let wish = Wish { dry_run: true, books_too: left.books_too };
@@ -311,7 +311,7 @@ impl Worker {
         };
         if run.phase == Phase::Over {
             // What the run itself changed is as it should be; what came beside it is for the next one to see.
-            let after = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+            let after = self.simulators.numbers_changed();
             let seen = if run.findings.is_empty() { before } else { after };
             self.reconciled.store(seen, Ordering::Relaxed);
         }
@@ -432,7 +432,7 @@ impl Worker {
     /// Reconciliation has something to do when a number changed at a third party since the last run, or when what one saw
     /// may be taken away.
     async fn reconciliation_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let changed = self.simulators.twilio.numbers_changed() + self.simulators.vapi.numbers_changed();
+        let changed = self.simulators.numbers_changed();
         if changed != self.reconciled.load(Ordering::Relaxed) {
             return Ok(Some(self.clock.now()));
         }

@@ -350,15 +350,25 @@ impl Saga {
 /// How the tag of a number ends that is the operator's own.
 pub const IMPORTED: &str = "-i";
 
-/// Whether a carrier's name for a number is a tag such as [`Operation::tag`] makes, of whichever deployment.
+/// Whether a third party's name for something is a tag such as [`Operation::tag`] makes, of whichever deployment.
 #[must_use]
 pub fn is_tag(name: &str) -> bool {
+    deployment_of(name).is_some()
+}
+
+/// Whether it is a tag of this deployment.
+#[must_use]
+pub fn is_our_tag(name: &str, deployment: &str) -> bool {
+    deployment_of(name) == Some(deployment)
+}
+
+/// The deployment a tag names; none of what is no tag.
+fn deployment_of(name: &str) -> Option<&str> {
     let (rest, last) = name.rsplit_once('-').unwrap_or((name, ""));
     let suffix = name.ends_with(IMPORTED) || (last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
-    let tag = if suffix { rest } else { name };
-    tag.rsplit_once('-').is_some_and(|(deployment, id)| {
-        !deployment.is_empty() && id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    let (deployment, id) = if suffix { rest } else { name }.rsplit_once('-')?;
+    let is_id = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (is_id && !deployment.is_empty()).then_some(deployment)
 }
 
 /// A saga's record.
@@ -470,18 +480,23 @@ mod tests {
 
     #[test]
     fn a_tag_is_told_from_any_other_name() {
-        let check = |name: &str, is: bool| assert_eq!(is_tag(name), is, "{name}");
-        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
-        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-2", true);
-        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-i", true);
-        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-x", false);
-        check("eu-1-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
-        check("", false);
-        check("(212) 555-0123", false);
-        check("Front desk - 2", false);
-        check("0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
-        check("-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
-        check("local-0192a6b0c5d17e3f8a9b0c1d2e3f4a5", false);
-        check("local-0192A6B0C5D17E3F8A9B0C1D2E3F4A5B", false);
+        let check = |name: &str, is: Option<&str>| assert_eq!(deployment_of(name), is, "{name}");
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", Some("tl"));
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-2", Some("tl"));
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-i", Some("tl"));
+        check("tl2-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", Some("tl2"));
+        check("eu-1-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", Some("eu-1"));
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-x", None);
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-22", None);
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-", None);
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5bc", None);
+        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5", None);
+        check("tl-0192A6B0C5D17E3F8A9B0C1D2E3F4A5B", None);
+        check("tl-é192a6b0c5d17e3f8a9b0c1d2e3f4a5b", None);
+        check("0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", None);
+        check("-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", None);
+        check("(212) 555-0123", None);
+        check("Front desk - 2", None);
+        check("", None);
     }
 }

@@ -6,7 +6,8 @@ use domain::numbering::E164;
 use domain::ports::{self, CarrierNumber, ProviderErrorKind};
 use domain::reconcile::drift::{self, Books, Drift, Repair, Verdict};
 use domain::reconcile::register::{self, Met};
-use domain::reconcile::{Kind, Place, is_our_tag};
+use domain::operation::is_our_tag;
+use domain::reconcile::{Kind, Place};
 use store::reconcile::Phase;
 
 use super::{About, Engine, Halt};

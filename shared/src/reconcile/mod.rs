@@ -96,13 +96,15 @@ pub async fn tick(app: &App, deadline: Timestamp) -> Result<Option<Run>, Refused
     let wish = match &last {
         None => Wish { dry_run: false, books_too: true },
         Some(last) if last.phase != Phase::Over => Wish { dry_run: last.dry_run, books_too: last.books_too },
-        Some(last) => {
-            let due = last.began_at.saturating_add(limits::RECONCILE_EVERY).unwrap_or(Timestamp::MAX);
-            if due > now {
+        // However many dry runs came since: nobody's looking keeps the books from being put right.
+        Some(_) => {
+            let real = app.store.report_latest(true).await?.map(|report| report.began_at);
+            let due = |began: Timestamp| began.saturating_add(limits::RECONCILE_EVERY).unwrap_or(Timestamp::MAX);
+            if real.is_some_and(|began| due(began) > now) {
                 return Ok(None);
             }
             let today = domain::period::date_of(now);
-            Wish { dry_run: false, books_too: domain::period::date_of(last.began_at) != today }
+            Wish { dry_run: false, books_too: real.is_none_or(|began| domain::period::date_of(began) != today) }
         }
     };
     run(app, wish, deadline).await.map(Some)

@@ -6,7 +6,8 @@ use domain::number::Number;
 use domain::ports::{PlatformNumber, ProviderErrorKind};
 use domain::reconcile::drift;
 use domain::reconcile::register::{self, Met, Register};
-use domain::reconcile::{Place, is_our_tag};
+use domain::operation::is_our_tag;
+use domain::reconcile::Place;
 use store::reconcile::{Phase, Spot};
 
 use super::{About, Engine, Halt};

@@ -5,11 +5,11 @@
 use domain::audit::{Action as Done, Actor, Record};
 use domain::ids::EventId;
 use domain::number::{CarrierRef, Number};
-use domain::operation::{AgentBinding, Link, OperationStatus, Restore, Saga};
+use domain::operation::{AgentBinding, Link, OperationStatus, Restore, Saga, is_our_tag};
 use domain::ports::{ProviderError, ProviderErrorKind};
 use domain::reconcile::drift::{Drift, Repair};
 use domain::reconcile::plan::{self, Decision};
-use domain::reconcile::{Action, Place, is_our_tag};
+use domain::reconcile::{Action, Place};
 use serde_json::json;
 use store::TransactError;
 use store::outbox::Event;

@@ -5,11 +5,13 @@
 
 use domain::agent::{Agent, AgentStatus, Platform};
 use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::tenant::Role;
 use domain::{AgentId, limits};
 use serde::{Deserialize, Serialize};
 use store::idempotency::{Idempotency, Made};
 use store::{Guard, TransactError, keys};
 
+use super::purchase::{Mode, Outcome};
 use super::{Paging, check_name, purchase};
 use crate::api::{AgentCreated, AgentView, Listed};
 use crate::http::auth::Caller;
@@ -22,7 +24,7 @@ use crate::{App, Error};
 #[serde(deny_unknown_fields)]
 pub struct CreateRequest {
     name: String,
-    /// `vapi`.
+    /// `vapi`, `retell` or `elevenlabs`.
     platform: String,
     /// An agent that is there already; without it one is made.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,25 +39,118 @@ pub struct CreateRequest {
     /// In which project.
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<String>,
-    /// No number is bought with it: false, or leave it out.
-    #[serde(default)]
-    number: bool,
+    /// Buys it a number: what to buy, as for `POST /v1/numbers`, or false for none. Left out, an agent that is made at
+    /// `elevenlabs` under an `Idempotency-Key` gets a local number of the deployment's country; any other gets none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<purchase::Request>))]
+    number: Option<NumberWish>,
 }
 
-/// Makes or registers an agent.
+/// Which number to buy an agent, or none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum NumberWish {
+    /// False: none; true: any of the deployment's country.
+    Any(bool),
+    /// This one.
+    Such(Box<purchase::Request>),
+}
+
+/// Makes or registers an agent, and buys it a number if one is wished for. A number that cannot be bought for a reason that
+/// is known before any money is set aside leaves no agent behind either.
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::PlatformUnsupported`], [`Error::NotFound`] (project, or the platform has no such agent),
-/// [`Error::Platform`]: with the same `Idempotency-Key` the request may be repeated.
+/// [`Error::Platform`]: with the same `Idempotency-Key` the request may be repeated. With a number, what a purchase answers.
 pub async fn create(
     app: &App,
     caller: &Caller,
     key_hash: Option<&str>,
     request: &CreateRequest,
+    mode: Mode,
 ) -> Result<AgentCreated, Error> {
+    let Some(number) = number_wish(app, caller, key_hash, request)? else {
+        return make(app, caller, key_hash, request).await.map(|(created, _)| created);
+    };
+    // Asked for nothing yet: an agent whose number is refused anyway is not made first.
+    let known = match key_hash {
+        Some(key) => app.store.idempotency_get(&caller.tenant, key).await?.is_some(),
+        None => false,
+    };
+    if !known {
+        purchase::run(app, caller, None, &number, Mode { dry_run: true, respond_async: false }).await?;
+    }
+    let (mut created, made_now) = make(app, caller, key_hash, request).await?;
+    let agent = created.agent.id().parse().map_err(|_| Error::NotFound)?;
+    // The agent's key is the purchase's too, as another key: repeated, both answer what they answered.
+    let key = key_hash.map(|key| hash(format!("number of an agent {key}").as_bytes()));
+    let number = purchase::Request { agent_id: Some(created.agent.id().to_owned()), ..number };
+    let op = match purchase::run(app, caller, key.as_deref(), &number, mode).await {
+        Ok(Outcome::Bought(_, op) | Outcome::Running(op)) => op,
+        Ok(Outcome::Previewed(_)) => return Ok(created),
+        // The agent is there, and its token is shown this once: what became of the number is told by its operation.
+        Err(Error::Operation(id, _)) => app.store.operation_get(&caller.tenant, &id).await?.ok_or(Error::NotFound)?,
+        Err(refusal) => {
+            if made_now {
+                take_back(app, caller, &agent, key_hash).await?;
+            }
+            return Err(refusal);
+        }
+    };
+    created.operation = Some(op.into());
+    Ok(created)
+}
+
+/// The number to buy with an agent, if any.
+fn number_wish(
+    app: &App,
+    caller: &Caller,
+    key_hash: Option<&str>,
+    request: &CreateRequest,
+) -> Result<Option<purchase::Request>, Error> {
+    let made_here = request.platform_agent_id.is_none() && request.platform == Platform::ElevenLabs.as_str();
+    let wish = match &request.number {
+        Some(NumberWish::Any(false)) => return Ok(None),
+        None if !made_here || key_hash.is_none() || caller.role < Role::Admin => return Ok(None),
+        None | Some(NumberWish::Any(true)) => {
+            let country = Some(app.settings.default_country.to_string());
+            let area_code = app.settings.default_area_code.clone();
+            purchase::Request { country, area_code, ..purchase::Request::default() }
+        }
+        Some(NumberWish::Such(wish)) => (**wish).clone(),
+    };
+    if caller.role < Role::Admin {
+        return Err(Error::Forbidden);
+    }
+    if wish.agent_id.is_some() {
+        return Err(Error::invalid("number", "it is this agent's: leave `agent_id` out"));
+    }
+    if key_hash.is_none() {
+        return Err(Error::IdempotencyKeyRequired);
+    }
+    let project_id = wish.project_id.or_else(|| request.project_id.clone());
+    Ok(Some(purchase::Request { project_id, ..wish }))
+}
+
+/// An agent whose number was refused was not wished for without it.
+async fn take_back(app: &App, caller: &Caller, id: &AgentId, key_hash: Option<&str>) -> Result<(), Error> {
+    let agent = get(app, caller, id).await?;
+    if agent.made_by_us {
+        remove(app, &agent).await.map_err(|error| refused(app, error))?;
+    }
+    forget(app, &agent, key_hash).await
+}
+
+/// Makes or registers the agent; whether it was not there before.
+async fn make(
+    app: &App,
+    caller: &Caller,
+    key_hash: Option<&str>,
+    request: &CreateRequest,
+) -> Result<(AgentCreated, bool), Error> {
     let request_hash = hash_request("POST /v1/agents", request);
     if let Some(before) = repeated(app, caller, key_hash, &request_hash).await? {
-        return Ok(before);
+        return Ok((before, false));
     }
     let (agent, token) = understand(app, caller, request)?;
     if let Some(id) = &request.platform_agent_id {
@@ -74,12 +169,12 @@ pub async fn create(
         // The same request twice at once: the other one made it.
         Err(TransactError::Lost(_)) => {
             let before = repeated(app, caller, key_hash, &request_hash).await?;
-            return before.ok_or(Error::OperationInProgress(None));
+            return before.map(|before| (before, false)).ok_or(Error::OperationInProgress(None));
         }
         Err(TransactError::Store(error)) => return Err(error.into()),
     }
     let agent = if agent.status == AgentStatus::Creating { finish(app, agent, key_hash, true).await? } else { agent };
-    Ok(AgentCreated { agent: agent.into(), api_token: Some(token) })
+    Ok((AgentCreated { agent: agent.into(), api_token: Some(token), operation: None }, true))
 }
 
 /// What this key made already. An agent whose making was cut short is finished, once nobody can be at it any more.
@@ -104,13 +199,10 @@ async fn repeated(
         }
         AgentStatus::Creating => finish(app, agent, key_hash, false).await?,
     };
-    Ok(Some(AgentCreated { agent: agent.into(), api_token: None }))
+    Ok(Some(AgentCreated { agent: agent.into(), api_token: None, operation: None }))
 }
 
 fn understand(app: &App, caller: &Caller, request: &CreateRequest) -> Result<(Agent, String), Error> {
-    if request.number {
-        return Err(Error::invalid("number", "buy the number with POST /v1/numbers and `agent_id`"));
-    }
     let platform = Platform::from_name(&request.platform).ok_or(Error::PlatformUnsupported)?;
     if request.platform_agent_id.as_ref().is_some_and(|id| !is_platform_id(id)) {
         return Err(Error::invalid("platform_agent_id", "1 to 100 letters, digits, `-` and `_`"));

@@ -1,6 +1,7 @@
 //! What callers can do, one file per noun. Checks first, then one transaction; whatever reaches out to a third party in
 //! between is a saga.
 
+pub mod agent_numbers;
 pub mod agents;
 pub mod audit;
 pub mod calls;

@@ -5,11 +5,12 @@
 
 use jiff::Timestamp;
 
-use super::{Kind, is_our_tag};
+use super::Kind;
 use crate::catalog::PriceLine;
 use crate::claim::{Claim, ClaimState};
 use crate::money::Money;
 use crate::number::{CarrierRef, Number, Reach};
+use crate::operation::is_our_tag;
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
 /// What to think of a thing.

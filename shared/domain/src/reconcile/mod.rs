@@ -200,38 +200,9 @@ impl Report {
     }
 }
 
-/// Our tag of this deployment: its id, a hyphen, 32 hex digits of an operation, and perhaps an attempt.
-#[must_use]
-pub fn is_our_tag(tag: &str, deployment: &str) -> bool {
-    let Some(rest) = tag.strip_prefix(deployment).and_then(|rest| rest.strip_prefix('-')) else { return false };
-    let Some((operation, attempt)) = rest.split_at_checked(32) else { return false };
-    let hex = operation.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    let numbered = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    hex && (attempt.is_empty()
-        || attempt == crate::operation::IMPORTED
-        || attempt.strip_prefix('-').is_some_and(numbered))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tags_of_this_deployment() {
-        let check = |tag: &str, ours: bool| assert_eq!(is_our_tag(tag, "tl"), ours, "{tag}");
-        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", true);
-        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-2", true);
-        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-i", true);
-        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b-", false);
-        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5bc", false);
-        check("tl-0192a6b0c5d17e3f8a9b0c1d2e3f4a5", false);
-        check("tl-0192A6B0C5D17E3F8A9B0C1D2E3F4A5B", false);
-        check("tl2-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
-        check("t-0192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
-        check("tl-é192a6b0c5d17e3f8a9b0c1d2e3f4a5b", false);
-        check("(415) 555-0123", false);
-        check("", false);
-    }
 
     #[test]
     fn only_full_agreement_is_a_hundred() {
