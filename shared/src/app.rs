@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::agent::Platform;
+use domain::call::PlatformReport;
 use domain::catalog::{Plan, Plans, PriceBook};
 use domain::dunning::Policy;
 use domain::number::Carrier;
@@ -13,6 +14,7 @@ use domain::ports::{self, Access, ProviderError, SipTrunk, Webhooks};
 use domain::requirement::Addresses;
 use domain::tenant::Tenant;
 use domain::{Clock, CountryCode, Ids, TenantId};
+use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{Queue, Store};
@@ -64,8 +66,29 @@ pub trait Providers: Send + Sync + fmt::Debug {
     async fn payments_are_live(&self) -> Result<bool, ProviderError>;
     /// Whether the payment provider signed this body, in this header, lately.
     async fn notification_is_good(&self, header: &str, body: &[u8], now: Timestamp) -> Result<bool, ProviderError>;
+    /// What a voice platform's webhook says, if it is the platform's.
+    async fn told(
+        &self,
+        platform: Platform,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Told, ProviderError>;
     /// A third party refused our credentials: they are read again before the next use.
     fn credentials_refused(&self);
+}
+
+/// What a voice platform's webhook says.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// It is not the platform's.
+    Forged,
+    /// Nothing of a call.
+    Nothing,
+    /// Something that cannot be read.
+    Unreadable(String),
+    /// How a call stands.
+    Call(Box<PlatformReport>),
 }
 
 /// A SIP trunk of the operator's carrier account.

@@ -65,6 +65,9 @@ pub enum Error {
     /// The number is not in service.
     #[error("the number is not active")]
     NumberNotActive,
+    /// No agent answers the number.
+    #[error("the number is not linked")]
+    NumberNotLinked,
     /// The number is the primary one.
     #[error("the number is the primary number")]
     PrimaryNumber,

@@ -12,6 +12,7 @@ pub fn all() -> Routes {
 #[must_use]
 pub fn by_function() -> Vec<(&'static str, Routes)> {
     vec![
+        ("add-agent-number", add_agent_number::routes()),
         ("adjust-wallet", adjust_wallet::routes()),
         ("call-status", call_status::routes()),
         ("create-agent", create_agent::routes()),
@@ -19,6 +20,8 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("delete-agent", delete_agent::routes()),
         ("delete-project", delete_project::routes()),
         ("dial-result", dial_result::routes()),
+        ("drop-agent-number", drop_agent_number::routes()),
+        ("elevenlabs-webhook", elevenlabs_webhook::routes()),
         ("get-agent", get_agent::routes()),
         ("get-agreement", get_agreement::routes()),
         ("get-number", get_number::routes()),
@@ -45,12 +48,14 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("list-tenants", list_tenants::routes()),
         ("list-upcoming-charges", list_upcoming_charges::routes()),
         ("park-number", park_number::routes()),
+        ("place-test-call", place_test_call::routes()),
         ("preview-billing", preview_billing::routes()),
         ("purchase-number", purchase_number::routes()),
         ("release-number", release_number::routes()),
         ("report-margin", report_margin::routes()),
         ("resolve-number", resolve_number::routes()),
         ("resume-operation", resume_operation::routes()),
+        ("retell-webhook", retell_webhook::routes()),
         ("search-numbers", search_numbers::routes()),
         ("set-auto-top-up", set_auto_top_up::routes()),
         ("start-dunning", start_dunning::routes()),
@@ -63,6 +68,7 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("update-number", update_number::routes()),
         ("update-project", update_project::routes()),
         ("update-tenant", update_tenant::routes()),
+        ("vapi-webhook", vapi_webhook::routes()),
         ("verify-ledger", verify_ledger::routes()),
         ("voice-fallback", voice_fallback::routes()),
     ]

@@ -211,7 +211,7 @@ pub struct Call {
     pub tenant_id: TenantId,
     /// Which number, by its digits.
     pub e164: E164,
-    /// The carrier's word, `inbound` for everything here.
+    /// `inbound`, or `outbound` for one that an agent made.
     pub direction: String,
     /// The caller as the carrier shows it; not always a number.
     pub from: String,

@@ -655,7 +655,7 @@ mod call {
         }
         let caller = params.iter().find(|(name, _)| name == "From").map(|(_, value)| value.clone()).unwrap();
         let dial = twiml::Dial {
-            action: format!("{PUBLIC}/done?tenant=t1&n=2"),
+            action: Some(format!("{PUBLIC}/done?tenant=t1&n=2")),
             timeout_s: 20,
             caller_id: None,
             target: twiml::Target::Sip(sip.header("X-Caller", caller)),

@@ -22,7 +22,7 @@ pub enum Charged {
     NotCovered,
 }
 
-/// What an incoming call costs its tenant; nothing for one that never connected.
+/// What a call costs its tenant; nothing for one that never connected.
 #[must_use]
 pub fn price(app: &App, call: &Call) -> Option<Money> {
     let price = app.price_book.minutes.price_of(call.duration_s?);
@@ -47,7 +47,7 @@ pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
         operation_id: None,
         effective_at: now,
         created_at: now,
-        explain: format!("{} seconds of an incoming call to {}", call.duration_s.unwrap_or(0), call.e164),
+        explain: explain(call),
         lines: Vec::new(),
     };
     let data = json!({ "entry_id": entry.id, "amount": cost, "call_sid": call.call_sid });
@@ -63,6 +63,14 @@ pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
         Err(error) if error.lost(Guard::Call) => Ok(Charged::Paid),
         Err(TransactError::Lost(_)) => Ok(Charged::NotCovered),
         Err(TransactError::Store(error)) => Err(error),
+    }
+}
+
+fn explain(call: &Call) -> String {
+    let seconds = call.duration_s.unwrap_or(0);
+    match call.direction.as_str() {
+        "outbound" => format!("{seconds} seconds of a call from {}", call.e164),
+        _ => format!("{seconds} seconds of an incoming call to {}", call.e164),
     }
 }
 

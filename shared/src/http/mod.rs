@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod extract;
 pub mod paths;
+pub mod platform;
 pub mod problem;
 pub mod routes;
 pub mod stripe;

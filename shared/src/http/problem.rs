@@ -165,6 +165,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
             }
         },
         Error::OperationInProgress(_) => (S::CONFLICT, "operation_in_progress", "Another operation is running"),
+        Error::NumberNotLinked => (S::CONFLICT, "number_not_linked", "No agent answers the number"),
         Error::NumberNotActive => (S::CONFLICT, "number_not_active", "The number is not in service"),
         Error::PrimaryNumber => (S::CONFLICT, "primary_number", "The number is the primary number"),
         Error::NumberLocked => (S::CONFLICT, "number_locked", "The number is locked"),
@@ -244,6 +245,7 @@ fn detail(error: &Error) -> String {
             return format!("It is sold only with {missing} on file at the carrier. Ask the operator to file it.");
         }
         Error::OperationInProgress(_) => "Wait for the running operation, then send the request again.",
+        Error::NumberNotLinked => "Link an agent first: PUT /v1/numbers/{id}/agent.",
         Error::NumberNotActive => "Only a number in service can do this.",
         Error::PrimaryNumber => "Make another number primary first, or set `primary` to false.",
         Error::NumberLocked => "Unlock it first (`locked: false`).",

@@ -37,10 +37,16 @@ impl Signed {
         first(&self.query, name)
     }
 
-    /// The number called, if it is one.
+    /// Whether we called.
+    #[must_use]
+    pub fn outgoing(&self) -> bool {
+        self.parameter("Direction").is_some_and(|direction| direction.starts_with("outbound"))
+    }
+
+    /// The number on our side, if it is one: the one called, unless we called.
     #[must_use]
     pub fn called(&self) -> Option<E164> {
-        self.parameter("To")?.parse().ok()
+        self.parameter(if self.outgoing() { "From" } else { "To" })?.parse().ok()
     }
 }
 

@@ -11,7 +11,7 @@ use utoipa::openapi::{Content, Object, Required, Response, ResponseBuilder};
 
 use super::Section;
 use super::endpoint::{Endpoint, operator, operator_or_tenant, public, tenant};
-use super::webhook::{stripe, twilio};
+use super::webhook::{platform, stripe, twilio};
 use crate::Error;
 use crate::api::{
     AgentCreated, AgentView, AgreementView, AuditView, AutoTopUpView, BillingPreviewView, CallView, CountryView,
@@ -147,6 +147,15 @@ fn held() -> Vec<Endpoint> {
             .says("One that was answered has a `cost` once it is over: its minutes, charged to the wallet on their own.")
             .query::<Paging>()
             .lists::<CallView>("Newest first, since the tenant has the number."),
+        tenant(Member, POST, "/v1/numbers/{id}/test-call", "place-test-call", "Let a number's agent call somebody")
+            .says(
+                "To hear who answers. The call costs its minutes like any other. It is placed once: after a 503 it may have \
+                 been placed all the same.",
+            )
+            .body::<use_cases::test_calls::Request>()
+            .answers::<use_cases::test_calls::TestCall>(201, "It is being placed; its record tells what becomes of it.")
+            .refuses([Error::NumberNotActive, Error::NumberNotLinked, platform_refuses()])
+            .refuses(carrier()),
     ]
 }
 
@@ -156,16 +165,43 @@ fn agents() -> Vec<Endpoint> {
             .query::<use_cases::agents::ListRequest>()
             .lists::<AgentView>("Oldest first."),
         tenant(Member, POST, "/v1/agents", "create-agent", "Make an agent, or register one")
-            .says("With `platform_agent_id` one that its platform has already; without it one is made there.")
+            .says(
+                "With `platform_agent_id` one that its platform has already; without it one is made there. With `number` a \
+                 number is bought for it as well, for which the request needs its `Idempotency-Key` and the role of an \
+                 admin; `operation` follows the purchase. What is known to stand in a purchase's way is refused before an \
+                 agent is made.",
+            )
             .repeatable(Required::False)
             .body::<use_cases::agents::CreateRequest>()
             .answers::<AgentCreated>(201, "The agent, and its token this once.")
-            .refuses([Error::NotFound, Error::PlatformUnsupported, Error::OperationInProgress(None), platform()]),
+            .refuses([Error::NotFound, Error::PlatformUnsupported, Error::OperationInProgress(None), platform_refuses()])
+            .refuses([Error::IdempotencyKeyRequired, Error::PlanForbidsNumbers, Error::NumberLimitReached(0)])
+            .refuses([insufficient_balance(), Error::NumberUnavailable, Error::NotOnFile(Vec::new())])
+            .refuses([Error::UnsupportedCountry, Error::UnsupportedType])
+            .refuses(carrier()),
         tenant(Viewer, GET, "/v1/agents/{id}", "get-agent", "One agent").answers::<AgentView>(200, "The agent."),
         tenant(Member, DELETE, "/v1/agents/{id}", "delete-agent", "Delete an agent that answers no number")
             .says("One that was made here is removed at its platform too; one that was registered stays there.")
             .answers_as(204, Response::new("Deleted."))
-            .refuses([Error::AgentInUse, Error::OperationInProgress(None), platform()]),
+            .refuses([Error::AgentInUse, Error::OperationInProgress(None), platform_refuses()]),
+        tenant(Admin, POST, "/v1/agents/{id}/number", "add-agent-number", "Buy an agent a number")
+            .says("As `POST /v1/numbers` with its `agent_id`; the number goes into the agent's project unless it names one.")
+            .repeatable(Required::True)
+            .body::<use_cases::purchase::Request>()
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<NumberAndOperation>(201, "Bought.")
+            .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
+            .refuses([Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
+            .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired), Error::PlatformUnsupported])
+            .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
+            .refuses(carrier()),
+        tenant(Admin, DELETE, "/v1/agents/{id}/number", "drop-agent-number", "Give an agent's number back")
+            .says("As `DELETE /v1/numbers/{id}` for the one number the agent answers; one that answers several is refused.")
+            .query::<use_cases::routing::ReleaseRequest>()
+            .may_take_longer::<NumberAndOperation>()
+            .answers::<NumberAndOperation>(200, "Given back, or (`operation` is null) to be given back.")
+            .refuses([Error::PrimaryNumber, Error::NumberLocked, Error::NumberParked])
+            .refuses([Error::NumberNotActive, Error::OperationInProgress(None)]),
     ]
 }
 
@@ -370,6 +406,9 @@ fn webhooks() -> Vec<Endpoint> {
             &[],
             &call_and("CallDuration", "Seconds, once it is over."),
         ),
+        platform(paths::VAPI, "vapi-webhook", "How a call at Vapi stands", "X-Signature"),
+        platform(paths::RETELL, "retell-webhook", "How a call at Retell stands", "X-Retell-Signature"),
+        platform(paths::ELEVENLABS, "elevenlabs-webhook", "How a call at ElevenLabs stands", "ElevenLabs-Signature"),
         stripe(paths::STRIPE, "stripe-webhook", "What became of a payment"),
     ]
 }
@@ -400,7 +439,7 @@ fn payments() -> [Error; 2] {
     kinds.map(|kind| Error::Payments(ProviderError::new(kind, "")))
 }
 
-fn platform() -> Error {
+fn platform_refuses() -> Error {
     Error::Platform(ProviderError::new(ProviderErrorKind::Unavailable, ""))
 }
 

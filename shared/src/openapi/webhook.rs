@@ -40,6 +40,18 @@ pub(super) fn stripe(path: &'static str, function: &str, summary: &str) -> Endpo
         .answers_as(503, Response::new("Not now; it is to be sent again."))
 }
 
+/// The webhook of a voice platform's; `signed` is the header with its signature.
+pub(super) fn platform(path: &'static str, function: &str, summary: &str, signed: &str) -> Endpoint {
+    let signature = "Over the bytes of the body; nothing is believed without it.";
+    public(http::Method::POST, path, function, summary)
+        .says("What does not concern us is answered like what was dealt with.")
+        .parameter(header(signed, signature).required(Required::True))
+        .answers_as(200, Response::new("Dealt with."))
+        .answers_as(403, Response::new("The signature is not good; nothing was done."))
+        .answers_as(413, Response::new("The request is too large."))
+        .answers_as(503, Response::new("Not now; it is to be sent again."))
+}
+
 fn header(name: &str, description: &str) -> utoipa::openapi::path::ParameterBuilder {
     parameter(name, ParameterIn::Header, description, string())
 }

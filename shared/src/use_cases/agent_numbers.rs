@@ -1,7 +1,7 @@
 //! An agent's number: bought for an agent that is there already, and given back by naming the agent.
 
-use domain::AgentId;
 use domain::number::Number;
+use domain::{AgentId, limits};
 
 use super::purchase::{self, Mode, Outcome};
 use super::{agents, routing};
@@ -42,11 +42,21 @@ pub async fn drop(
     request: &routing::ReleaseRequest,
     respond_async: bool,
 ) -> Result<NumberAndOperation, Error> {
-    agents::get(app, caller, id).await?;
+    if agents::get(app, caller, id).await?.links == 0 {
+        return Err(Error::NotFound);
+    }
     let its = |number: &Number| {
         number.status.held() && number.agent_id.as_ref() == Some(id) && caller.sees(number.project_id.as_ref())
     };
-    let numbers = app.store.number_list(&caller.tenant, None, 2, its).await?.items;
+    let (mut numbers, mut after) = (Vec::new(), None);
+    loop {
+        let page = app.store.number_list(&caller.tenant, after, limits::PAGE_MAX, its).await?;
+        numbers.extend(page.items);
+        after = page.next;
+        if after.is_none() || numbers.len() > 1 {
+            break;
+        }
+    }
     match numbers.as_slice() {
         [] => Err(Error::NotFound),
         [number] => routing::release(app, caller, &number.id, request, respond_async).await,

@@ -161,7 +161,7 @@ async fn hand_over(
 ) -> Result<Response, ProviderError> {
     let dial = |sip: Sip| {
         let action = callback(app, webhook, paths::DIAL_RESULT, &[("agent", agent.as_str())]);
-        let dial = Dial { action, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
+        let dial = Dial { action: Some(action), timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
         Response::new().then(Verb::Dial(dial))
     };
     match &target.reach {
@@ -192,6 +192,12 @@ async fn hand_over(
     }
 }
 
+/// Dials a platform's address; nothing is done after it.
+pub(super) fn dial(address: String) -> Response {
+    let target = Target::Sip(Sip::new(address, None));
+    Response::new().then(Verb::Dial(Dial { action: None, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target }))
+}
+
 /// Tells the platform of a call that is coming. Its caller waits meanwhile, so this does not take long.
 async fn register(
     app: &App,
@@ -215,7 +221,7 @@ async fn register(
 
 fn forward(app: &App, webhook: &Signed, to: E164, why: Why) -> Response {
     let action = callback(app, webhook, paths::DIAL_RESULT, &[("why", why.as_str())]);
-    let dial = Dial { action, timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Number(to) };
+    let dial = Dial { action: Some(action), timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Number(to) };
     Response::new().then(Verb::Dial(dial))
 }
 
@@ -256,7 +262,7 @@ fn call_of(app: &App, webhook: &Signed, called: &E164) -> Option<Call> {
         call_sid: sid.to_owned(),
         tenant_id: webhook.tenant.clone(),
         e164: called.clone(),
-        direction: "inbound".into(),
+        direction: if webhook.outgoing() { "outbound" } else { "inbound" }.into(),
         from: text("From"),
         to: text("To"),
         status: webhook.parameter("CallStatus").and_then(CallStatus::from_name).unwrap_or(CallStatus::Ringing),

@@ -41,8 +41,8 @@ pub enum Verb {
 /// Whom to put the caller through to.
 #[derive(Debug, Clone)]
 pub struct Dial {
-    /// Asked what to do next when the dialled side ends or does not answer.
-    pub action: String,
+    /// Asked what to do next when the dialled side ends or does not answer; nothing is done then when none.
+    pub action: Option<String>,
     /// Seconds it may ring.
     pub timeout_s: u16,
     /// Number shown to the dialled side; the caller's own when none.
@@ -198,8 +198,10 @@ impl Dial {
     fn render(&self, xml: &mut Xml) {
         let timeout = self.timeout_s.to_string();
         // The caller hears ringing, and pays nothing, until the other side really answers.
-        let mut attributes =
-            vec![("answerOnBridge", "true"), ("timeout", &timeout), ("action", &self.action), ("method", "POST")];
+        let mut attributes = vec![("answerOnBridge", "true"), ("timeout", timeout.as_str())];
+        if let Some(action) = &self.action {
+            attributes.extend([("action", action.as_str()), ("method", "POST")]);
+        }
         if let Some(caller_id) = &self.caller_id {
             attributes.push(("callerId", caller_id.as_str()));
         }
@@ -308,7 +310,7 @@ mod tests {
     }
 
     fn dial(target: Target) -> Dial {
-        Dial { action: "https://h.example/done?t=1&n=2".to_owned(), timeout_s: 20, caller_id: None, target }
+        Dial { action: Some("https://h.example/done?t=1&n=2".to_owned()), timeout_s: 20, caller_id: None, target }
     }
 
     fn body(response: &Response) -> String {
@@ -408,7 +410,7 @@ mod tests {
                 .header("X-Value", value.clone());
             let response = Response::new()
                 .then(Say { text: text.clone(), language: Some(attribute.clone()) })
-                .then(Dial { action: attribute.clone(), ..dial(Target::Sip(sip)) })
+                .then(Dial { action: Some(attribute.clone()), ..dial(Target::Sip(sip)) })
                 .then(Verb::Redirect(text.clone()));
             let xml = response.render();
             let document = roxmltree::Document::parse(&xml).map_err(|e| TestCaseError::fail(format!("{e}: {xml}")))?;

@@ -1,0 +1,18 @@
+//! ElevenLabs says how its calls stand.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use shared::App;
+use shared::domain::agent::Platform;
+use shared::http::paths::ELEVENLABS;
+use shared::http::routes::webhook;
+use shared::http::{Routes, platform};
+
+/// POST /webhooks/elevenlabs
+pub fn routes() -> Routes {
+    webhook(ELEVENLABS, handle)
+}
+
+async fn handle(State(app): State<App>, request: Request) -> StatusCode {
+    platform::webhook(&app, Platform::ElevenLabs, request).await
+}

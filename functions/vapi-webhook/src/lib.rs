@@ -1,0 +1,18 @@
+//! Vapi says how its calls stand.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use shared::App;
+use shared::domain::agent::Platform;
+use shared::http::paths::VAPI;
+use shared::http::routes::webhook;
+use shared::http::{Routes, platform};
+
+/// POST /webhooks/vapi
+pub fn routes() -> Routes {
+    webhook(VAPI, handle)
+}
+
+async fn handle(State(app): State<App>, request: Request) -> StatusCode {
+    platform::webhook(&app, Platform::Vapi, request).await
+}
