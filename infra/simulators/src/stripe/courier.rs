@@ -1,47 +1,23 @@
-//! Sending events to our endpoint: signed with its secret, in their order, each outcome kept.
+//! How our endpoint is told of events: signed with its secret, each outcome kept.
 //!
-//! Only one delivery is under way at a time, so a story is the same every time it is told. Disorder
-//! has to be asked for, with [`Parcel`].
+//! What is sent is what happened. Disorder has to be asked for, with [`Parcel`].
 
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use reqwest::redirect::Policy;
-use reqwest::{Client, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::WEBHOOK_SECRET;
 use super::account::Account;
 use super::events::{Delivery, Event};
 use super::table::Object as _;
 use crate::book::locked;
-use crate::twilio::webhook::Routes;
+use crate::courier::{Courier, Mailbox, Message};
 
 /// How long Stripe waits is not published; longer than any endpoint ought to take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Events of a request follow its answer, which may still be on its way when they are due.
-const HEAD_START: Duration = Duration::from_millis(10);
-
-#[derive(Debug)]
-pub(crate) struct Courier {
-    routes: Routes,
-    endpoint: RwLock<Option<String>>,
-    /// Made when first needed: reading the system's root certificates takes longer than all the rest
-    /// of starting up.
-    client: OnceLock<Client>,
-    turn: tokio::sync::Mutex<()>,
-    wanted: Notify,
-}
-
-/// Delivers what requests cause, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Round(JoinHandle<Infallible>);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An event as it is to be sent, which need not be as it happened.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -72,98 +48,17 @@ enum Signature {
     OldScheme,
 }
 
-/// A request to the endpoint.
-#[derive(Clone, Debug)]
-pub(super) struct Message {
-    body: String,
-    signature: Option<String>,
+/// Sends one event, whether it waits or not. What the endpoint says to a genuine one is kept.
+pub(super) async fn deliver(courier: &Courier, account: &Mutex<Account>, seq: u64, parcel: &Parcel) -> u16 {
+    let Some(message) = locked(account).message(seq, parcel) else { return 0 };
+    let status = courier.post(message).await;
+    if parcel.is_genuine() && courier.has_endpoint() {
+        locked(account).was_sent(seq, status);
+    }
+    status
 }
 
-impl Courier {
-    pub(crate) fn new(routes: Routes) -> Self {
-        Self {
-            routes,
-            endpoint: RwLock::new(None),
-            client: OnceLock::new(),
-            turn: tokio::sync::Mutex::new(()),
-            wanted: Notify::new(),
-        }
-    }
-
-    pub(super) fn set_endpoint(&self, url: &str) {
-        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
-        self.wake();
-    }
-
-    /// There may be something to deliver.
-    pub(super) fn wake(&self) {
-        self.wanted.notify_one();
-    }
-
-    /// Everything that waits, in its order. Without an endpoint it goes on waiting.
-    pub(super) async fn deliver_pending(&self, account: &Mutex<Account>) {
-        let _turn = self.turn.lock().await;
-        while self.endpoint().is_some() {
-            let Some((seq, message)) = locked(account).next_message() else { return };
-            let status = self.post(message).await;
-            locked(account).was_sent(seq, status);
-        }
-    }
-
-    /// One event, whether it waits or not. What the endpoint says to a genuine one is kept.
-    pub(super) async fn deliver(&self, account: &Mutex<Account>, seq: u64, parcel: &Parcel) -> u16 {
-        let Some(message) = locked(account).message(seq, parcel) else { return 0 };
-        let status = self.post(message).await;
-        if parcel.is_genuine() && self.endpoint().is_some() {
-            locked(account).was_sent(seq, status);
-        }
-        status
-    }
-
-    /// While this is held nothing is delivered that nobody asked for.
-    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
-    }
-
-    fn endpoint(&self) -> Option<String> {
-        self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What the endpoint answered; 0 is nothing. A redirect is an answer, and not the right one.
-    async fn post(&self, message: Message) -> u16 {
-        let Some(url) = self.endpoint() else { return 0 };
-        let client = self.client.get_or_init(client);
-        let request = client
-            .post(self.routes.actual(&url))
-            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
-            .header(header::USER_AGENT, "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-            .header(header::ACCEPT, "*/*; q=0.5, application/xml")
-            .body(message.body);
-        let request =
-            message.signature.into_iter().fold(request, |it, signature| it.header("Stripe-Signature", signature));
-        request.send().await.map_or(0, |response| response.status().as_u16())
-    }
-}
-
-impl Round {
-    pub(crate) fn begin(account: Arc<Mutex<Account>>, courier: Arc<Courier>) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                courier.wanted.notified().await;
-                tokio::time::sleep(HEAD_START).await;
-                courier.deliver_pending(&account).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Round {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Account {
+impl Mailbox for Account {
     fn next_message(&mut self) -> Option<(u64, Message)> {
         let seq = *self.pending.first()?;
         // An event that is gone would be the first for ever.
@@ -172,11 +67,6 @@ impl Account {
             self.pending.remove(&seq);
         }
         Some((seq, message?))
-    }
-
-    fn message(&self, seq: u64, parcel: &Parcel) -> Option<Message> {
-        let now = self.book.now().as_second();
-        self.events.by_seq(seq).map(|event| parcel.message(event, now))
     }
 
     fn was_sent(&mut self, seq: u64, status: u16) {
@@ -191,6 +81,13 @@ impl Account {
         };
         self.keep_event(Event { delivery, status, ..event });
         self.book.commit();
+    }
+}
+
+impl Account {
+    fn message(&self, seq: u64, parcel: &Parcel) -> Option<Message> {
+        let now = self.book.now().as_second();
+        self.events.by_seq(seq).map(|event| parcel.message(event, now))
     }
 }
 
@@ -225,7 +122,12 @@ impl Parcel {
             Signature::OldScheme => Some(format!("t={at},v0={right}")),
         };
         let body = if self.signature == Signature::Tampered { format!("{body}\n") } else { body };
-        Message { body, signature }
+        let mut headers = vec![
+            ("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned()),
+            ("Accept", "*/*; q=0.5, application/xml".to_owned()),
+        ];
+        headers.extend(signature.map(|signature| ("Stripe-Signature", signature)));
+        Message { url: None, body, headers }
     }
 }
 
@@ -234,12 +136,6 @@ fn v1(secret: &str, at: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{at}.{body}").as_bytes());
     tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn client() -> Client {
-    // No idle connections: the next event may be sent from another runtime.
-    let builder = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0).no_proxy();
-    builder.timeout(PATIENCE).build().unwrap_or_default()
 }
 
 #[cfg(test)]
