@@ -6,15 +6,15 @@
 //! clock; every id and sample order derives from a seed.
 //!
 //! Reading order: [`start`], then `gate` (the way of a request), [`faults`], `book` (what survives a
-//! kill), [`stock`], `sip` (calls between them), `courier` (how we are told), and one module for each
+//! kill), [`stock`], `sip` (calls between them), `post` (how we are told), and one module for each
 //! third party.
 
 mod book;
 mod collection;
-mod courier;
 pub mod faults;
 mod gate;
 mod places;
+mod post;
 pub mod retell;
 mod server;
 mod sip;
@@ -34,8 +34,8 @@ pub use faults::{Fault, Faults, Fired, Kind};
 pub use stock::{AddressRequirement, NumberType, StockLine, default_stock};
 
 use book::{Book, Db};
-use courier::{Courier, Round};
 use gate::{Gate, ThirdParty};
+use post::Round;
 use server::{Listening, listen};
 use sip::Exchange;
 use twilio::webhook::Routes;
@@ -91,14 +91,14 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let vapi = open(config.bind, "api", &gate, &org)?;
 
     let routes = Routes::default();
-    let news = Arc::new(Courier::new(routes.clone(), retell::PATIENCE));
-    let workspace = retell::Workspace::open(book(retell::Workspace::NAME)?, news.clone())?;
-    let workspace = Arc::new(Mutex::new(workspace));
-    let retell = open(config.bind, "api", &gate, &workspace)?;
+    let retell_courier = Arc::new(retell::Courier::new(routes.clone()));
+    let retell_workspace = retell::Workspace::open(book(retell::Workspace::NAME)?, retell_courier.clone())?;
+    let retell_workspace = Arc::new(Mutex::new(retell_workspace));
+    let retell = open(config.bind, "api", &gate, &retell_workspace)?;
 
-    let exchange = Exchange::default().with(&org).with(&workspace);
+    let exchange = Exchange::default().with(&org).with(&retell_workspace);
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
-    let courier = Arc::new(Courier::new(routes.clone(), stripe::PATIENCE));
+    let courier = Arc::new(stripe::Courier::new(routes.clone()));
     let front = stripe::Front::new(gate, payments.clone(), courier.clone());
     let stripe = listen(config.bind, "api", move |call| front.clone().pass(call))?;
 
@@ -107,10 +107,10 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
         faults,
         twilio: twilio::Handle::new(urls, account, exchange, routes.clone()),
         vapi: vapi::Handle::new(&vapi.url, org),
-        retell: retell::Handle::new(&retell.url, workspace.clone(), news.clone()),
+        retell: retell::Handle::new(&retell.url, retell_workspace.clone(), retell_courier.clone()),
         stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
         routes,
-        _rounds: vec![Round::begin(payments, courier), Round::begin(workspace, news)],
+        _rounds: vec![courier.begin(payments), retell_courier.begin(retell_workspace)],
         _listening: vec![api, trunking, numbers, pricing, vapi, retell, stripe],
     })
 }

@@ -1,19 +1,15 @@
 //! What we are told of calls: `call_started` of one that was answered, `call_ended` and `call_analyzed` of every one.
 //!
-//! Sent to the endpoint of the account, or to that of the agent if it has one of its own.
-
-use std::time::Duration;
+//! An agent with an endpoint of its own has them sent there, and not to the account's. How they are sent is in `courier`.
 
 use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::courier::Message;
 use super::{WEBHOOK_KEY, Workspace};
-use crate::courier::{Mailbox, Message};
 
-/// How long Retell waits for an answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// It tries three times again.
+/// Retell tries three times again.
 const TRIES_MAX: u32 = 4;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,8 +45,8 @@ impl Event {
 
     /// Signed anew each time.
     fn message(&self, now_ms: i64) -> Message {
-        let headers = vec![("x-retell-signature", signature(WEBHOOK_KEY, now_ms, &self.body))];
-        Message { url: self.url.clone(), body: self.body.clone(), headers }
+        let signature = signature(WEBHOOK_KEY, now_ms, &self.body);
+        Message { url: self.url.clone(), body: self.body.clone(), signature }
     }
 }
 
@@ -76,15 +72,15 @@ impl Workspace {
         self.book.put("event", format!("{:020}", event.seq), &event);
         self.events.insert(event.seq, event);
     }
-}
 
-impl Mailbox for Workspace {
-    fn next_message(&mut self) -> Option<(u64, Message)> {
+    /// The first that waits, by its place, as it is to be sent now.
+    pub(super) fn next_message(&self) -> Option<(u64, Message)> {
         let event = self.events.values().find(|event| event.delivery == Delivery::Pending)?;
         Some((event.seq, event.message(self.book.now().as_millisecond())))
     }
 
-    fn was_sent(&mut self, place: u64, status: u16) {
+    /// What the endpoint answered; 0 is nothing.
+    pub(super) fn was_sent(&mut self, place: u64, status: u16) {
         let Some(mut event) = self.events.get(&place).cloned() else { return };
         event.tries += 1;
         event.status = status;

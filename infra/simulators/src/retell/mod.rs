@@ -1,10 +1,11 @@
 //! Retell: agents, the phone numbers they take and make calls with, and calls.
 //!
 //! Reading order: `routes` (which request is which), `shape` (how a body is read), `numbers`, `agents`, `calls` (those that
-//! arrive by SIP included), `pages`, `events` (what we are told of calls).
+//! arrive by SIP included), `pages`, `events` and `courier` (how we are told of calls).
 
 mod agents;
 mod calls;
+mod courier;
 mod events;
 mod numbers;
 mod pages;
@@ -12,17 +13,17 @@ mod refusal;
 mod routes;
 mod shape;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-pub(crate) use events::PATIENCE;
+pub(crate) use courier::Courier;
 
 use crate::book::{Book, locked};
 use crate::collection::{Collection, Resource};
-use crate::courier::Courier;
 use events::Event;
 
 /// Obvious fakes.
@@ -37,7 +38,7 @@ pub(crate) struct Workspace {
     agents: Collection,
     calls: Collection,
     /// By their order.
-    events: std::collections::BTreeMap<u64, Event>,
+    events: BTreeMap<u64, Event>,
     courier: Arc<Courier>,
 }
 
@@ -112,10 +113,9 @@ impl Handle {
     /// Sends an event of a call once more, with the same body and a new signature: what a retry looks like when the answer
     /// to the first try was lost. Answers the HTTP status it was met with, 0 for none.
     pub async fn repeat(&self, call_id: &str, event: &str) -> Result<u16, String> {
-        let _turn = self.courier.turn().await;
         let message = locked(&self.workspace).message_of(call_id, event);
         let message = message.ok_or_else(|| format!("no {event} of {call_id}"))?;
-        Ok(self.courier.post(message).await)
+        self.courier.deliver(message).await.ok_or_else(|| "there is no endpoint".to_owned())
     }
 }
 

@@ -8,11 +8,11 @@ use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 
 use super::account::Account;
+use super::courier::Courier;
 use super::idempotency;
 use super::refusal::Refusal;
 use super::routes::{is_authorized, with_headers};
 use crate::book::locked;
-use crate::courier::Courier;
 use crate::gate::{Gate, ThirdParty as _};
 use crate::server::{Answer, Call, Outcome};
 

@@ -35,12 +35,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 pub(crate) use account::Account;
-pub(crate) use courier::PATIENCE;
+pub(crate) use courier::Courier;
 pub(crate) use front::Front;
 
 use crate::book::locked;
-use crate::courier::Courier;
-use courier::{Parcel, deliver};
+use courier::Parcel;
 use events::Event;
 
 /// Obvious fakes, so that no scanner of leaked secrets takes them for real ones.
@@ -154,7 +153,7 @@ impl Handle {
         let _turn = self.courier.turn().await;
         let seqs = locked(&self.account).undelivered();
         for seq in &seqs {
-            deliver(&self.courier, &self.account, *seq, &Parcel::default()).await;
+            self.courier.deliver(&self.account, *seq, &Parcel::default()).await;
         }
         json!({ "events": locked(&self.account).sent(&seqs) })
     }
@@ -176,7 +175,7 @@ impl Handle {
         let mut sent = Vec::new();
         for seq in seqs.iter().cycle().take(seqs.len() * request.times).copied() {
             let (account, courier, how) = (self.account.clone(), self.courier.clone(), request.how.clone());
-            sending.spawn(async move { (seq, deliver(&courier, &account, seq, &how).await) });
+            sending.spawn(async move { (seq, courier.deliver(&account, seq, &how).await) });
             if !request.together {
                 sent.extend(sending.join_next().await.and_then(Result::ok));
             }
