@@ -6,13 +6,18 @@
 //! clock; every id and sample order derives from a seed.
 //!
 //! Reading order: [`start`], then `gate` (the way of a request), [`faults`], `book` (what survives a
-//! kill), [`stock`], and one module for each third party.
+//! kill), [`stock`], `sip` (calls between them), `post` (how we are told), and one module for each
+//! third party.
 
 mod book;
+mod collection;
 pub mod faults;
 mod gate;
 mod places;
+mod post;
+pub mod retell;
 mod server;
+mod sip;
 pub mod stock;
 pub mod stripe;
 mod time;
@@ -30,7 +35,9 @@ pub use stock::{AddressRequirement, NumberType, StockLine, default_stock};
 
 use book::{Book, Db};
 use gate::{Gate, ThirdParty};
+use post::Round;
 use server::{Listening, listen};
+use sip::Exchange;
 use twilio::webhook::Routes;
 
 /// Tells the time to everything that lives here.
@@ -58,9 +65,10 @@ pub struct Simulators {
     pub faults: Arc<Faults>,
     pub twilio: twilio::Handle,
     pub vapi: vapi::Handle,
+    pub retell: retell::Handle,
     pub stripe: stripe::Handle,
     routes: Routes,
-    _round: stripe::Round,
+    _rounds: Vec<Round>,
     _listening: Vec<Listening>,
 }
 
@@ -83,6 +91,12 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let vapi = open(config.bind, "api", &gate, &org)?;
 
     let routes = Routes::default();
+    let retell_courier = Arc::new(retell::Courier::new(routes.clone()));
+    let retell_workspace = retell::Workspace::open(book(retell::Workspace::NAME)?, retell_courier.clone())?;
+    let retell_workspace = Arc::new(Mutex::new(retell_workspace));
+    let retell = open(config.bind, "api", &gate, &retell_workspace)?;
+
+    let exchange = Exchange::default().with(&org).with(&retell_workspace);
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
     let courier = Arc::new(stripe::Courier::new(routes.clone()));
     let front = stripe::Front::new(gate, payments.clone(), courier.clone());
@@ -91,12 +105,13 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
     Ok(Simulators {
         faults,
-        twilio: twilio::Handle::new(urls, account, org.clone(), routes.clone()),
+        twilio: twilio::Handle::new(urls, account, exchange, routes.clone()),
         vapi: vapi::Handle::new(&vapi.url, org),
+        retell: retell::Handle::new(&retell.url, retell_workspace.clone(), retell_courier.clone()),
         stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
         routes,
-        _round: stripe::Round::begin(payments, courier),
-        _listening: vec![api, trunking, numbers, pricing, vapi, stripe],
+        _rounds: vec![courier.begin(payments), retell_courier.begin(retell_workspace)],
+        _listening: vec![api, trunking, numbers, pricing, vapi, retell, stripe],
     })
 }
 
@@ -128,8 +143,8 @@ impl fmt::Debug for Config {
 impl fmt::Debug for Simulators {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = formatter.debug_struct("Simulators");
-        fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("stripe", &self.stripe);
-        fields.field("faults", &self.faults);
+        fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("retell", &self.retell);
+        fields.field("stripe", &self.stripe).field("faults", &self.faults);
         fields.finish_non_exhaustive()
     }
 }

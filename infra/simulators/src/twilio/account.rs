@@ -13,6 +13,7 @@ use super::addresses::Address;
 use super::bundles::Bundle;
 use super::call::CallRecord;
 use super::number::Number;
+use super::trunks::Trunk;
 use crate::book::Book;
 use crate::stock::{Delivery, Offer, Range, Shelf, StockLine};
 
@@ -44,6 +45,7 @@ pub(crate) struct Account {
     withheld: HashMap<String, Option<Timestamp>>,
     pub(super) addresses: BTreeMap<String, Address>,
     pub(super) bundles: BTreeMap<String, Bundle>,
+    pub(super) trunks: BTreeMap<String, Trunk>,
     pub(super) calls: BTreeMap<String, CallRecord>,
     pub(super) trial: bool,
     /// Monthly prices that are not the usual ones, by country and type.
@@ -67,6 +69,7 @@ impl Account {
             withheld: book.rows("withheld")?.into_iter().collect(),
             addresses: book.rows("address")?.into_iter().collect(),
             bundles: book.rows("bundle")?.into_iter().collect(),
+            trunks: book.rows("trunk")?.into_iter().collect(),
             calls: book.rows("call")?.into_iter().collect(),
             trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
             prices: book.rows("price")?.into_iter().collect(),
@@ -224,6 +227,7 @@ impl Account {
             "numbers": self.numbers.values().map(Number::shown).collect::<Vec<_>>(),
             "addresses": self.addresses.values().map(Address::wire).collect::<Vec<_>>(),
             "bundles": self.bundles.values().map(Bundle::shown).collect::<Vec<_>>(),
+            "trunks": self.trunks.values().map(Trunk::shown).collect::<Vec<_>>(),
             "calls": self.calls.values().map(CallRecord::shown).collect::<Vec<_>>(),
             "requests": self.book.shown_requests(),
         })

@@ -18,14 +18,16 @@ use super::{ACCOUNT_SID, Handle};
 use crate::book::locked;
 use crate::places::{kind_of, place_of};
 use crate::server::{Answer, Call, json};
+use crate::sip::{Invite, Outcome};
 use crate::time::rfc2822;
-use crate::vapi::Invite;
 
 /// Twilio ends a call that is redirected in circles; so does this, sooner.
 const DOCUMENTS_MAX: usize = 10;
 /// How long two parties talk once one has answered.
 const TALK_SECONDS: u64 = 30;
 const STREAM_NOT_WSS: u32 = 31922;
+const NO_ORIGINATION: u32 = 32010;
+const ORIGINATION_UNREACHABLE: u32 = 32011;
 
 /// Somebody dials one of our numbers.
 #[derive(Clone, Debug, Deserialize)]
@@ -267,9 +269,12 @@ impl<'a> Course<'a> {
     }
 
     async fn run(&mut self) {
-        // On a trunk, under an application, or without a URL, there is no document to ask for.
-        let unasked = self.record.trunk_sid.is_some() || !self.number.voice.application_sid.is_empty();
-        if unasked || self.number.voice.url.is_empty() {
+        if let Some(trunk) = self.record.trunk_sid.clone() {
+            self.originate(&trunk);
+            return;
+        }
+        // Under an application, or without a URL, there is no document to ask for.
+        if !self.number.voice.application_sid.is_empty() || self.number.voice.url.is_empty() {
             self.broken = Some(0);
             return;
         }
@@ -382,18 +387,38 @@ impl<'a> Course<'a> {
         params
     }
 
+    /// On a trunk no document is asked for: the call goes to the first address that takes it.
+    fn originate(&mut self, trunk: &str) {
+        let wanted = self.answer.unwrap_or(DialResult::Completed);
+        if wanted != DialResult::Completed {
+            self.last_dial = Some(wanted);
+            return;
+        }
+        let addresses = locked(&self.handle.account).originations(trunk, &self.number.e164);
+        if addresses.is_empty() {
+            self.broken = Some(NO_ORIGINATION);
+        } else if addresses.iter().any(|uri| matches!(self.invite(uri, "", ""), Outcome::Answered(_))) {
+            self.hear(TALK_SECONDS);
+        } else {
+            self.broken = Some(ORIGINATION_UNREACHABLE);
+        }
+    }
+
     fn reaches(&mut self, target: &Target) -> bool {
         let Target::Sip { uri, username, password } = target else { return true };
+        match self.invite(uri, username, password) {
+            Outcome::Answered(_) | Outcome::Elsewhere => true,
+            Outcome::Refused => false,
+        }
+    }
+
+    fn invite(&mut self, uri: &str, username: &str, password: &str) -> Outcome {
         let invite = Invite { uri, username, password, caller: &self.record.from, call_sid: &self.record.sid };
-        if !invite.is_for_vapi() {
-            return true;
+        let outcome = self.handle.exchange.invite(&invite);
+        if let Outcome::Answered(agent) = &outcome {
+            self.record.answered_by = Some(agent.clone());
         }
-        let answered = locked(&self.handle.org).answer_invite(&invite);
-        let reached = answered.is_some();
-        if reached {
-            self.record.answered_by = answered;
-        }
-        reached
+        outcome
     }
 
     /// `None` ends the call.

@@ -18,6 +18,7 @@ mod refusal;
 mod routes;
 mod search;
 mod sms;
+mod trunks;
 mod twiml;
 pub(crate) mod webhook;
 
@@ -33,8 +34,8 @@ pub use sms::SmsRequest;
 
 use crate::book::locked;
 use crate::server::{self, Answer};
+use crate::sip::Exchange;
 use crate::stock::{Delivery, NumberType, StockLine};
-use crate::vapi::Org;
 use webhook::{Routes, Sender};
 
 /// Obvious fakes, so that no scanner of leaked secrets takes them for real ones.
@@ -54,12 +55,12 @@ pub struct Handle {
     pub account_sid: String,
     pub auth_token: String,
     account: Arc<Mutex<Account>>,
-    org: Arc<Mutex<Org>>,
+    exchange: Exchange,
     sender: Arc<Sender>,
 }
 
 impl Handle {
-    pub(crate) fn new(urls: [&String; 4], account: Arc<Mutex<Account>>, org: Arc<Mutex<Org>>, routes: Routes) -> Self {
+    pub(crate) fn new(urls: [&String; 4], account: Arc<Mutex<Account>>, exchange: Exchange, routes: Routes) -> Self {
         let [url, trunking_url, numbers_url, pricing_url] = urls.map(String::clone);
         Self {
             url,
@@ -69,7 +70,7 @@ impl Handle {
             account_sid: ACCOUNT_SID.to_owned(),
             auth_token: AUTH_TOKEN.to_owned(),
             account,
-            org,
+            exchange,
             sender: Arc::new(Sender::new(routes, AUTH_TOKEN)),
         }
     }

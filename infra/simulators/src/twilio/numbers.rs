@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ACCOUNT_SID;
 use super::account::Account;
-use super::bundles;
+use super::{bundles, trunks};
 use super::form::Form;
 use super::number::Number;
 use super::pages::{Page, page};
@@ -38,6 +38,7 @@ pub(super) fn create(account: &mut Account, call: &Call, kind: Option<NumberType
     }
     let mut number = account.draft(&offer);
     number.set(&form)?;
+    trunks::check(account, &number.trunk_sid)?;
     check_papers(account, &offer, &number)?;
     let wire = number.wire(ACCOUNT_SID);
     account.keep(number);
@@ -95,16 +96,25 @@ pub(super) fn list(account: &Account, call: &Call, kind: Option<NumberType>) -> 
     })
 }
 
-fn change(account: &mut Account, mut number: Number, form: &Form) -> Result<Value, Refusal> {
+/// Or takes it off, when `trunk` is empty.
+pub(super) fn put_on_trunk(account: &mut Account, number: Number, trunk: &str) -> Result<Number, Refusal> {
+    changed(account, number, &Form::of([("TrunkSid", trunk)]))
+}
+
+fn change(account: &mut Account, number: Number, form: &Form) -> Result<Value, Refusal> {
+    Ok(changed(account, number, form)?.wire(ACCOUNT_SID))
+}
+
+fn changed(account: &mut Account, mut number: Number, form: &Form) -> Result<Number, Refusal> {
     number.set(form)?;
     check_address(account, &number)?;
+    trunks::check(account, &number.trunk_sid)?;
     if form.filled("BundleSid").is_some() {
         bundles::exists(account, &number.bundle_sid)?.check(&number.country, number.number_type)?;
     }
     number.updated = account.book.now();
-    let wire = number.wire(ACCOUNT_SID);
-    account.keep(number);
-    Ok(wire)
+    account.keep(number.clone());
+    Ok(number)
 }
 
 /// A plus sign that was not escaped has become a space by now, and is no E.164.

@@ -1,5 +1,4 @@
-//! Pagination in the manner of v2010: relative links, and a token that is the truth about where the
-//! next page begins.
+//! Pagination, with a token that is the truth about where the next page begins.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -28,19 +27,7 @@ pub(super) fn page<R: Iterator<Item = (u64, Value)>>(
     names: Page,
     rows: impl FnOnce(Option<u64>) -> R,
 ) -> Result<Answer, Refusal> {
-    let size = page_size(form)?;
-    let number: usize = form.filled("Page").map_or(Ok(0), str::parse).map_err(|_| bad("Page"))?;
-    let token = form.filled("PageToken").map(|token| parse(names.token, token)).transpose()?;
-    // Without a token a page number can only count.
-    let skipped = if token.is_some() { 0 } else { number * size };
-    let mut rest = rows(token).skip(skipped).peekable();
-    let mut last = 0;
-    let mut shown = Vec::new();
-    while let Some((place, row)) = rest.next_if(|_| shown.len() < size) {
-        last = place;
-        shown.push(row);
-    }
-    let next = rest.peek().is_some().then(|| link(call, form, size, number + 1, Some(token_of(names.token, last))));
+    let Cut { size, number, shown, next } = cut(call, form, names, rows)?;
     let previous = number.checked_sub(1).map(|number| link(call, form, size, number, None));
     let start = number * size;
     let mut body = Map::new();
@@ -54,6 +41,61 @@ pub(super) fn page<R: Iterator<Item = (u64, Value)>>(
     body.insert("next_page_uri".to_owned(), json!(next));
     body.insert(names.key.to_owned(), Value::Array(shown));
     Ok(json(StatusCode::OK, &Value::Object(body)))
+}
+
+/// The same in the manner of the trunking host: its links are absolute and stand apart.
+pub(super) fn page_by_meta<R: Iterator<Item = (u64, Value)>>(
+    call: &Call,
+    names: Page,
+    rows: impl FnOnce(Option<u64>) -> R,
+) -> Result<Answer, Refusal> {
+    let form = Form::of_query(call);
+    let Cut { size, number, shown, next } = cut(call, &form, names, rows)?;
+    let absolute = |link: String| format!("https://trunking.twilio.com{link}");
+    let previous = number.checked_sub(1).map(|number| absolute(link(call, &form, size, number, None)));
+    let body = json!({
+        names.key: shown,
+        "meta": {
+            "key": names.key,
+            "page": number,
+            "page_size": size,
+            "url": absolute(own_link(call)),
+            "first_page_url": absolute(link(call, &form, size, 0, None)),
+            "previous_page_url": previous,
+            "next_page_url": next.map(absolute),
+        },
+    });
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// A page before it is written.
+struct Cut {
+    size: usize,
+    number: usize,
+    shown: Vec<Value>,
+    next: Option<String>,
+}
+
+fn cut<R: Iterator<Item = (u64, Value)>>(
+    call: &Call,
+    form: &Form,
+    names: Page,
+    rows: impl FnOnce(Option<u64>) -> R,
+) -> Result<Cut, Refusal> {
+    let size = page_size(form)?;
+    let number: usize = form.filled("Page").map_or(Ok(0), str::parse).map_err(|_| bad("Page"))?;
+    let token = form.filled("PageToken").map(|token| parse(names.token, token)).transpose()?;
+    // Without a token a page number can only count.
+    let skipped = if token.is_some() { 0 } else { number * size };
+    let mut rest = rows(token).skip(skipped).peekable();
+    let mut last = 0;
+    let mut shown = Vec::new();
+    while let Some((place, row)) = rest.next_if(|_| shown.len() < size) {
+        last = place;
+        shown.push(row);
+    }
+    let next = rest.peek().is_some().then(|| link(call, form, size, number + 1, Some(token_of(names.token, last))));
+    Ok(Cut { size, number, shown, next })
 }
 
 pub(super) fn page_size(form: &Form) -> Result<usize, Refusal> {

@@ -1,16 +1,16 @@
 //! Which request is which: paths and methods of Twilio's four hosts, and who may ask.
 //!
-//! The trunking host exists, checks credentials and has nothing behind it yet; the numbers host has bundles, the
-//! pricing host what numbers cost.
+//! The trunking host has trunks, the numbers host bundles, the pricing host what numbers cost.
 
 use http::{Method, StatusCode};
 
 use super::account::Account;
+use super::form::Form;
 use super::refusal::Refusal;
 use super::search::SUBRESOURCES;
 use super::{
     ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, bundles, call, magic, numbers, prices,
-    search,
+    search, trunks,
 };
 use crate::book::Book;
 use crate::gate::ThirdParty;
@@ -37,8 +37,14 @@ enum Route {
     CallGet(String),
     AccountGet,
     Prices(String),
-    TrunkAttach,
-    TrunkDetach,
+    TrunkList,
+    TrunkCreate,
+    TrunkGet(String),
+    UrlList(String),
+    UrlAdd(String),
+    TrunkNumbers(String),
+    TrunkAttach(String),
+    TrunkDetach(String, String),
     WrongMethod,
     Unknown,
 }
@@ -52,7 +58,7 @@ impl ThirdParty for Account {
             Route::List(_) => "numbers.list",
             Route::Create(_) => "numbers.create",
             Route::Get(_) => "numbers.get",
-            Route::Update(_) => "numbers.update",
+            Route::Update(_) => updated(call),
             Route::Delete(_) => "numbers.delete",
             Route::AddressList => "addresses.list",
             Route::AddressCreate => "addresses.create",
@@ -63,8 +69,13 @@ impl ThirdParty for Account {
             Route::CallGet(_) => "calls.get",
             Route::AccountGet => "accounts.get",
             Route::Prices(_) => "prices.get",
-            Route::TrunkAttach => "trunks.attach",
-            Route::TrunkDetach => "trunks.detach",
+            Route::TrunkList => "trunks.list",
+            Route::TrunkCreate => "trunks.create",
+            Route::TrunkGet(_) => "trunks.get",
+            Route::UrlList(_) | Route::UrlAdd(_) => "trunks.urls",
+            Route::TrunkNumbers(_) => "trunks.numbers",
+            Route::TrunkAttach(_) => "trunks.attach",
+            Route::TrunkDetach(..) => "trunks.detach",
             Route::WrongMethod | Route::Unknown => "unknown",
         }
     }
@@ -119,9 +130,26 @@ impl Account {
             Route::CallGet(sid) => call::get(self, call, &sid),
             Route::AccountGet => Ok(self.wire()),
             Route::Prices(code) => prices::country(self, call, &code),
+            Route::TrunkList => trunks::list(self, call),
+            Route::TrunkCreate => trunks::create(self, call),
+            Route::TrunkGet(sid) => trunks::get(self, call, &sid),
+            Route::UrlList(sid) => trunks::list_urls(self, call, &sid),
+            Route::UrlAdd(sid) => trunks::add_url(self, call, &sid),
+            Route::TrunkNumbers(sid) => trunks::list_numbers(self, call, &sid),
+            Route::TrunkAttach(sid) => trunks::attach(self, call, &sid),
+            Route::TrunkDetach(sid, number) => trunks::detach(self, call, &sid, &number),
             Route::WrongMethod => Err(Refusal::new(20004, "Method not allowed")),
-            Route::TrunkAttach | Route::TrunkDetach | Route::Unknown => Err(Refusal::not_found(&call.path)),
+            Route::Unknown => Err(Refusal::not_found(&call.path)),
         }
+    }
+}
+
+/// A change of a number is one of its trunk when it says anything about the trunk.
+fn updated(call: &Call) -> &'static str {
+    match Form::of_body(call).ok().as_ref().and_then(|form| form.get("TrunkSid")) {
+        None => "numbers.update",
+        Some("") => "trunks.detach",
+        Some(_) => "trunks.attach",
     }
 }
 
@@ -147,10 +175,7 @@ fn route(call: &Call) -> (Option<String>, Route) {
         ("api", ["2010-04-01", "Accounts", account, rest @ ..]) => {
             (Some((*account).to_owned()), below_account(&call.method, rest))
         }
-        ("trunking", ["v1", "Trunks", _, "PhoneNumbers"]) if call.method == Method::POST => (None, Route::TrunkAttach),
-        ("trunking", ["v1", "Trunks", _, "PhoneNumbers", _]) if call.method == Method::DELETE => {
-            (None, Route::TrunkDetach)
-        }
+        ("trunking", ["v1", "Trunks", rest @ ..]) => (None, below_trunks(&call.method, rest)),
         ("numbers", ["v2", "RegulatoryCompliance", "Bundles"]) => {
             (None, only(&call.method, &Method::POST, Route::BundleCreate))
         }
@@ -162,6 +187,23 @@ fn route(call: &Call) -> (Option<String>, Route) {
             (None, only(&call.method, &Method::GET, Route::Prices((*code).to_owned())))
         }
         _ => (None, Route::Unknown),
+    }
+}
+
+fn below_trunks(method: &Method, path: &[&str]) -> Route {
+    match path {
+        [] => list_or_create(method, Route::TrunkList, Route::TrunkCreate),
+        [sid] => only(method, &Method::GET, Route::TrunkGet((*sid).to_owned())),
+        [sid, "OriginationUrls"] => {
+            list_or_create(method, Route::UrlList((*sid).to_owned()), Route::UrlAdd((*sid).to_owned()))
+        }
+        [sid, "PhoneNumbers"] => {
+            list_or_create(method, Route::TrunkNumbers((*sid).to_owned()), Route::TrunkAttach((*sid).to_owned()))
+        }
+        [sid, "PhoneNumbers", number] => {
+            only(method, &Method::DELETE, Route::TrunkDetach((*sid).to_owned(), (*number).to_owned()))
+        }
+        _ => Route::Unknown,
     }
 }
 

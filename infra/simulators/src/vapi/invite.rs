@@ -1,47 +1,16 @@
 //! A SIP call to one of the organization's addresses, placed by whoever dialled it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Org;
-use super::collection::Resource;
+use crate::collection::Resource;
+use crate::sip::{Invite, Platform};
 
-/// The hosts this organization's addresses may be under.
-const HOSTS: [&str; 2] = ["sip.vapi.ai", "sip.eu.vapi.ai"];
+impl Platform for Org {
+    const HOSTS: &'static [&'static str] = &["sip.vapi.ai", "sip.eu.vapi.ai"];
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Invite<'a> {
-    /// With parameters and headers, as in a document.
-    pub(crate) uri: &'a str,
-    pub(crate) username: &'a str,
-    pub(crate) password: &'a str,
-    pub(crate) caller: &'a str,
-    pub(crate) call_sid: &'a str,
-}
-
-impl Invite<'_> {
-    pub(crate) fn is_for_vapi(&self) -> bool {
-        let address = self.address().to_ascii_lowercase();
-        address.rsplit('@').next().is_some_and(|host| HOSTS.contains(&host.split(':').next().unwrap_or_default()))
-    }
-
-    /// Without transport parameters and headers.
-    fn address(&self) -> &str {
-        let uri = self.uri.trim();
-        uri.split(['?', ';']).next().unwrap_or(uri)
-    }
-
-    /// The headers given behind the question mark, decoded.
-    fn headers(&self) -> Map<String, Value> {
-        let query = self.uri.split_once('?').map_or("", |(_, query)| query);
-        // In a SIP URI a plus sign is itself.
-        let query = query.replace('+', "%2B");
-        form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), json!(value))).collect()
-    }
-}
-
-impl Org {
-    /// Who answers, if anyone: the address must be known, the credentials right, an assistant there.
-    pub(crate) fn answer_invite(&mut self, invite: &Invite<'_>) -> Option<Value> {
+    /// The address must be known, the credentials right, an assistant there.
+    fn invited(&mut self, invite: &Invite<'_>) -> Option<Value> {
         let address = invite.address().to_owned();
         let mut numbers = self.numbers.iter();
         let number =

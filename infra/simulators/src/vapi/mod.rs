@@ -1,13 +1,13 @@
 //! Vapi: assistants, and the phone numbers and SIP addresses they answer.
 //!
 //! Reading order: `routes` (which request is which), `numbers`, `others` (assistants, credentials,
-//! calls), `collection` and `pool` (what is kept), `invite` (a SIP call arrives).
+//! calls), `query` (what a list asks for), `pool` (what is sold), `invite` (a SIP call arrives).
 
-mod collection;
 mod invite;
 mod numbers;
 mod others;
 mod pool;
+mod query;
 mod refusal;
 mod routes;
 mod shape;
@@ -18,12 +18,11 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-pub(crate) use invite::Invite;
-
 use crate::book::{Book, locked};
+use crate::collection::{Collection, Resource};
 use crate::stock::{Delivery, StockLine};
+use crate::time::iso_ms;
 use crate::twilio::Account;
-use collection::{Collection, Resource};
 use pool::Pool;
 
 /// An obvious fake.
@@ -32,6 +31,7 @@ pub const API_KEY: &str = "vapi-local-fake-key";
 /// One organization and all it has.
 pub(crate) struct Org {
     pub(crate) book: Book,
+    id: String,
     numbers: Collection,
     assistants: Collection,
     credentials: Collection,
@@ -56,14 +56,24 @@ impl Org {
         let pool = Pool::open(&mut book, stock)?;
         book.commit();
         Ok(Self {
-            numbers: Collection::open(&book, "number", &id)?,
-            assistants: Collection::open(&book, "assistant", &id)?,
-            credentials: Collection::open(&book, "credential", &id)?,
-            calls: Collection::open(&book, "call", &id)?,
+            id,
+            numbers: Collection::open(&book, "number")?,
+            assistants: Collection::open(&book, "assistant")?,
+            credentials: Collection::open(&book, "credential")?,
+            calls: Collection::open(&book, "call")?,
             pool,
             twilio,
             book,
         })
+    }
+
+    fn wire(&self, resource: &Resource) -> Value {
+        let mut wire = resource.fields.clone();
+        wire.insert("id".to_owned(), json!(resource.id));
+        wire.insert("orgId".to_owned(), json!(self.id));
+        wire.insert("createdAt".to_owned(), json!(iso_ms(resource.created)));
+        wire.insert("updatedAt".to_owned(), json!(iso_ms(resource.updated)));
+        Value::Object(wire)
     }
 
     fn shown(&self) -> Value {

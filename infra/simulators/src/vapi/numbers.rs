@@ -7,10 +7,11 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::Org;
-use super::collection::{Query, Resource};
+use super::query::Query;
 use super::refusal::Refusal;
 use super::shape::{self, Is, Property, TEXT, check, complaints, without_nulls};
 use crate::book::locked;
+use crate::collection::Resource;
 use crate::server::{Answer, Call, json};
 use crate::stock::is_e164;
 use crate::twilio::{ACCOUNT_SID, AUTH_TOKEN};
@@ -161,7 +162,7 @@ pub(super) fn search(org: &Org, call: &Call) -> Result<Answer, Refusal> {
 impl Org {
     /// As it is now: a number of Vapi's own becomes active by itself.
     fn number_wire(&self, number: &Resource) -> Value {
-        let mut wire = self.numbers.wire(number);
+        let mut wire = self.wire(number);
         if is_native(number) {
             let active = self.book.now() >= number.created + ACTIVATION;
             wire["status"] = json!(if active { "active" } else { "activating" });

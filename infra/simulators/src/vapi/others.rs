@@ -6,9 +6,10 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Org;
-use super::collection::{Query, Resource};
+use super::query::Query;
 use super::refusal::Refusal;
 use super::shape::{self, Is, Property, TEXT, check, complaints, without_nulls};
+use crate::collection::Resource;
 use crate::server::{Answer, Call, json};
 use crate::stock::is_e164;
 
@@ -96,7 +97,7 @@ pub(super) fn create_assistant(org: &mut Org, call: &Call) -> Result<Answer, Ref
     let body = shape::body(call)?;
     check(&body, ASSISTANT, &[])?;
     let created = org.assistants.create(&mut org.book, without_nulls(body)).clone();
-    Ok(json(StatusCode::CREATED, &org.assistants.wire(&created)))
+    Ok(json(StatusCode::CREATED, &org.wire(&created)))
 }
 
 pub(super) fn update_assistant(org: &mut Org, call: &Call, id: &str) -> Result<Answer, Refusal> {
@@ -104,24 +105,24 @@ pub(super) fn update_assistant(org: &mut Org, call: &Call, id: &str) -> Result<A
     check(&body, ASSISTANT, &[])?;
     let changed = org.assistants.update(&mut org.book, id, body).cloned();
     let changed = changed.ok_or_else(|| Refusal::not_found("assistant", id))?;
-    Ok(json(StatusCode::OK, &org.assistants.wire(&changed)))
+    Ok(json(StatusCode::OK, &org.wire(&changed)))
 }
 
 pub(super) fn get_assistant(org: &Org, id: &str) -> Result<Answer, Refusal> {
     let assistant = org.assistants.get(id).ok_or_else(|| Refusal::not_found("assistant", id))?;
-    Ok(json(StatusCode::OK, &org.assistants.wire(assistant)))
+    Ok(json(StatusCode::OK, &org.wire(assistant)))
 }
 
 /// Numbers that refer to it keep referring to nothing.
 pub(super) fn delete_assistant(org: &mut Org, id: &str) -> Result<Answer, Refusal> {
     let gone = org.assistants.delete(&mut org.book, id).ok_or_else(|| Refusal::not_found("assistant", id))?;
-    Ok(json(StatusCode::OK, &org.assistants.wire(&gone)))
+    Ok(json(StatusCode::OK, &org.wire(&gone)))
 }
 
 pub(super) fn list_assistants(org: &Org, call: &Call) -> Result<Answer, Refusal> {
     let query = Query::parse(&call.query_pairs())?;
     let admitted = org.assistants.iter().rev().filter(|it| query.admits(it)).take(query.limit);
-    Ok(json(StatusCode::OK, &admitted.map(|it| org.assistants.wire(it)).collect()))
+    Ok(json(StatusCode::OK, &admitted.map(|it| org.wire(it)).collect()))
 }
 
 pub(super) fn create_credential(org: &mut Org, call: &Call) -> Result<Answer, Refusal> {
@@ -159,7 +160,7 @@ pub(super) fn list_credentials(org: &Org, call: &Call) -> Result<Answer, Refusal
 
 /// The only secret that is not shown.
 fn credential_wire(org: &Org, credential: &Resource) -> Value {
-    let mut wire = org.credentials.wire(credential);
+    let mut wire = org.wire(credential);
     if let Some(Value::Object(plan)) = wire.get_mut("outboundAuthenticationPlan") {
         plan.remove("authPassword");
     }
@@ -220,7 +221,7 @@ pub(super) fn create_call(org: &mut Org, call: &Call) -> Result<Answer, Refusal>
     fields.insert("status".to_owned(), json!("queued"));
     fields.insert("type".to_owned(), json!(if bypassed { "inboundPhoneCall" } else { "outboundPhoneCall" }));
     let created = org.calls.create(&mut org.book, fields).clone();
-    let mut wire = org.calls.wire(&created);
+    let mut wire = org.wire(&created);
     if bypassed {
         wire["phoneCallProviderDetails"] = json!({ "twiml": twiml(&created.id) });
     }
@@ -229,7 +230,7 @@ pub(super) fn create_call(org: &mut Org, call: &Call) -> Result<Answer, Refusal>
 
 pub(super) fn get_call(org: &Org, id: &str) -> Result<Answer, Refusal> {
     let call = org.calls.get(id).ok_or_else(|| Refusal::not_found("call", id))?;
-    Ok(json(StatusCode::OK, &org.calls.wire(call)))
+    Ok(json(StatusCode::OK, &org.wire(call)))
 }
 
 pub(super) fn list_calls(org: &Org, call: &Call) -> Result<Answer, Refusal> {
@@ -240,7 +241,7 @@ pub(super) fn list_calls(org: &Org, call: &Call) -> Result<Answer, Refusal> {
     };
     let admitted =
         org.calls.iter().rev().filter(|it| query.admits(it) && of(it, "assistantId") && of(it, "phoneNumberId"));
-    Ok(json(StatusCode::OK, &admitted.take(query.limit).map(|it| org.calls.wire(it)).collect()))
+    Ok(json(StatusCode::OK, &admitted.take(query.limit).map(|it| org.wire(it)).collect()))
 }
 
 fn twiml(call_id: &str) -> String {
