@@ -226,6 +226,7 @@ fn operations(provider: &str) -> Option<&'static [&'static str]> {
             "numbers.delete",
             "agents.create",
             "agents.get",
+            "agents.list",
             "agents.delete",
             "calls.create",
             "calls.register",

@@ -9,9 +9,11 @@
 //! kill), [`stock`], and one module for each third party.
 
 mod book;
+pub mod elevenlabs;
 pub mod faults;
 mod gate;
 mod places;
+mod post;
 mod server;
 pub mod stock;
 pub mod stripe;
@@ -30,6 +32,7 @@ pub use stock::{AddressRequirement, NumberType, StockLine, default_stock};
 
 use book::{Book, Db};
 use gate::{Gate, ThirdParty};
+use post::Round;
 use server::{Listening, listen};
 use twilio::webhook::Routes;
 
@@ -58,9 +61,10 @@ pub struct Simulators {
     pub faults: Arc<Faults>,
     pub twilio: twilio::Handle,
     pub vapi: vapi::Handle,
+    pub elevenlabs: elevenlabs::Handle,
     pub stripe: stripe::Handle,
     routes: Routes,
-    _round: stripe::Round,
+    _rounds: Vec<Round>,
     _listening: Vec<Listening>,
 }
 
@@ -76,13 +80,22 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let org = vapi::Org::open(book(vapi::Org::NAME)?, &config.stock, account.clone())?;
     let org = Arc::new(Mutex::new(org));
 
+    let routes = Routes::default();
+    let eleven_courier = Arc::new(elevenlabs::Courier::new(routes.clone()));
+    let workspace = book(elevenlabs::Workspace::NAME)?;
+    let workspace = elevenlabs::Workspace::open(workspace, eleven_courier.clone(), account.clone())?;
+    let workspace = Arc::new(Mutex::new(workspace));
+
     let api = open(config.bind, "api", &gate, &account)?;
     let trunking = open(config.bind, "trunking", &gate, &account)?;
     let numbers = open(config.bind, "numbers", &gate, &account)?;
     let pricing = open(config.bind, "pricing", &gate, &account)?;
     let vapi = open(config.bind, "api", &gate, &org)?;
 
-    let routes = Routes::default();
+    let elevenlabs = open(config.bind, "api", &gate, &workspace)?;
+    // Where Twilio is told to bring the calls of imported numbers.
+    routes.add(elevenlabs::PUBLIC_BASE, &elevenlabs.url);
+
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
     let courier = Arc::new(stripe::Courier::new(routes.clone()));
     let front = stripe::Front::new(gate, payments.clone(), courier.clone());
@@ -91,12 +104,13 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
     Ok(Simulators {
         faults,
-        twilio: twilio::Handle::new(urls, account, org.clone(), routes.clone()),
+        twilio: twilio::Handle::new(urls, account, org.clone(), workspace.clone(), routes.clone()),
         vapi: vapi::Handle::new(&vapi.url, org),
+        elevenlabs: elevenlabs::Handle::new(&elevenlabs.url, workspace.clone(), eleven_courier.clone()),
         stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
         routes,
-        _round: stripe::Round::begin(payments, courier),
-        _listening: vec![api, trunking, numbers, pricing, vapi, stripe],
+        _rounds: vec![courier.begin(payments), eleven_courier.begin(workspace)],
+        _listening: vec![api, trunking, numbers, pricing, vapi, elevenlabs, stripe],
     })
 }
 
@@ -129,6 +143,7 @@ impl fmt::Debug for Simulators {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = formatter.debug_struct("Simulators");
         fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("stripe", &self.stripe);
+        fields.field("elevenlabs", &self.elevenlabs);
         fields.field("faults", &self.faults);
         fields.finish_non_exhaustive()
     }

@@ -3,45 +3,24 @@
 //! Only one delivery is under way at a time, so a story is the same every time it is told. Disorder
 //! has to be asked for, with [`Parcel`].
 
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aws_lc_rs::hmac;
-use reqwest::redirect::Policy;
-use reqwest::{Client, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::WEBHOOK_SECRET;
 use super::account::Account;
 use super::events::{Delivery, Event};
 use super::table::Object as _;
 use crate::book::locked;
+use crate::post::{Post, Round, tag};
 use crate::twilio::webhook::Routes;
-
-/// How long Stripe waits is not published; longer than any endpoint ought to take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Events of a request follow its answer, which may still be on its way when they are due.
-const HEAD_START: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(crate) struct Courier {
-    routes: Routes,
+    post: Arc<Post>,
     endpoint: RwLock<Option<String>>,
-    /// Made when first needed: reading the system's root certificates takes longer than all the rest
-    /// of starting up.
-    client: OnceLock<Client>,
-    turn: tokio::sync::Mutex<()>,
-    wanted: Notify,
 }
-
-/// Delivers what requests cause, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Round(JoinHandle<Infallible>);
 
 /// An event as it is to be sent, which need not be as it happened.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -81,13 +60,16 @@ pub(super) struct Message {
 
 impl Courier {
     pub(crate) fn new(routes: Routes) -> Self {
-        Self {
-            routes,
-            endpoint: RwLock::new(None),
-            client: OnceLock::new(),
-            turn: tokio::sync::Mutex::new(()),
-            wanted: Notify::new(),
-        }
+        Self { post: Arc::new(Post::new(routes)), endpoint: RwLock::new(None) }
+    }
+
+    /// Delivers what requests cause, for as long as the answer is kept.
+    pub(crate) fn begin(self: &Arc<Self>, account: Arc<Mutex<Account>>) -> Round {
+        let courier = self.clone();
+        Round::begin(self.post.clone(), move || {
+            let (courier, account) = (courier.clone(), account.clone());
+            async move { courier.deliver_pending(&account).await }
+        })
     }
 
     pub(super) fn set_endpoint(&self, url: &str) {
@@ -97,12 +79,12 @@ impl Courier {
 
     /// There may be something to deliver.
     pub(super) fn wake(&self) {
-        self.wanted.notify_one();
+        self.post.wake();
     }
 
     /// Everything that waits, in its order. Without an endpoint it goes on waiting.
     pub(super) async fn deliver_pending(&self, account: &Mutex<Account>) {
-        let _turn = self.turn.lock().await;
+        let _turn = self.post.turn().await;
         while self.endpoint().is_some() {
             let Some((seq, message)) = locked(account).next_message() else { return };
             let status = self.post(message).await;
@@ -122,44 +104,22 @@ impl Courier {
 
     /// While this is held nothing is delivered that nobody asked for.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+        self.post.turn().await
     }
 
     fn endpoint(&self) -> Option<String> {
         self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the endpoint answered; 0 is nothing. A redirect is an answer, and not the right one.
+    /// What the endpoint answered; 0 is nothing.
     async fn post(&self, message: Message) -> u16 {
         let Some(url) = self.endpoint() else { return 0 };
-        let client = self.client.get_or_init(client);
-        let request = client
-            .post(self.routes.actual(&url))
-            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
-            .header(header::USER_AGENT, "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-            .header(header::ACCEPT, "*/*; q=0.5, application/xml")
-            .body(message.body);
-        let request =
-            message.signature.into_iter().fold(request, |it, signature| it.header("Stripe-Signature", signature));
-        request.send().await.map_or(0, |response| response.status().as_u16())
-    }
-}
-
-impl Round {
-    pub(crate) fn begin(account: Arc<Mutex<Account>>, courier: Arc<Courier>) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                courier.wanted.notified().await;
-                tokio::time::sleep(HEAD_START).await;
-                courier.deliver_pending(&account).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Round {
-    fn drop(&mut self) {
-        self.0.abort();
+        let mut headers = vec![
+            ("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned()),
+            ("Accept", "*/*; q=0.5, application/xml".to_owned()),
+        ];
+        headers.extend(message.signature.map(|signature| ("Stripe-Signature", signature)));
+        self.post.send(&url, headers, message.body).await
     }
 }
 
@@ -215,8 +175,8 @@ impl Parcel {
         // Stripe breaks lines in what it sends, so a body parsed and written again is another body.
         let body = format!("{wire:#}");
         let at = now - self.signed_s_ago;
-        let right = v1(WEBHOOK_SECRET, at, &body);
-        let wrong = v1("another secret", at, &body);
+        let right = tag(WEBHOOK_SECRET, at, &body);
+        let wrong = tag("another secret", at, &body);
         let signature = match self.signature {
             Signature::Valid | Signature::Tampered => Some(format!("t={at},v1={right}")),
             Signature::Forged => Some(format!("t={at},v1={wrong}")),
@@ -227,19 +187,6 @@ impl Parcel {
         let body = if self.signature == Signature::Tampered { format!("{body}\n") } else { body };
         Message { body, signature }
     }
-}
-
-/// HMAC-SHA256 over the time and the raw body, keyed with the whole secret, its prefix included.
-fn v1(secret: &str, at: i64, body: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = hmac::sign(&key, format!("{at}.{body}").as_bytes());
-    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn client() -> Client {
-    // No idle connections: the next event may be sent from another runtime.
-    let builder = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0).no_proxy();
-    builder.timeout(PATIENCE).build().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -268,7 +215,7 @@ mod tests {
         for (secret, at, body, expected) in cases {
             // Put together here, so that no scanner takes it for somebody's.
             let secret = format!("{}_shared_vector_secret_{secret}", "whsec");
-            assert_eq!(v1(&secret, at, body), expected);
+            assert_eq!(tag(&secret, at, body), expected);
         }
     }
 }

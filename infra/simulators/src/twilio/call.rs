@@ -16,6 +16,7 @@ use super::twiml::{self, Dial, Link, Stream, Target, Verb};
 use super::webhook::{Reply, Webhook, joined};
 use super::{ACCOUNT_SID, Handle};
 use crate::book::locked;
+use crate::elevenlabs::is_at_elevenlabs;
 use crate::places::{kind_of, place_of};
 use crate::server::{Answer, Call, json};
 use crate::time::rfc2822;
@@ -26,6 +27,8 @@ const DOCUMENTS_MAX: usize = 10;
 /// How long two parties talk once one has answered.
 const TALK_SECONDS: u64 = 30;
 const STREAM_NOT_WSS: u32 = 31922;
+/// Nobody at the other end took the stream.
+const STREAM_REFUSED: u32 = 31920;
 
 /// Somebody dials one of our numbers.
 #[derive(Clone, Debug, Deserialize)]
@@ -385,10 +388,13 @@ impl<'a> Course<'a> {
     fn reaches(&mut self, target: &Target) -> bool {
         let Target::Sip { uri, username, password } = target else { return true };
         let invite = Invite { uri, username, password, caller: &self.record.from, call_sid: &self.record.sid };
-        if !invite.is_for_vapi() {
+        let answered = if invite.is_for_vapi() {
+            locked(&self.handle.org).answer_invite(&invite)
+        } else if invite.is_for_elevenlabs() {
+            locked(&self.handle.elevenlabs).answer_invite(&invite)
+        } else {
             return true;
-        }
-        let answered = locked(&self.handle.org).answer_invite(&invite);
+        };
         let reached = answered.is_some();
         if reached {
             self.record.answered_by = answered;
@@ -403,6 +409,16 @@ impl<'a> Course<'a> {
         if !stream.url.starts_with("wss://") {
             self.broken = Some(STREAM_NOT_WSS);
             return None;
+        }
+        if is_at_elevenlabs(&stream.url) {
+            let conversation = stream.parameter("conversation_id").unwrap_or_default();
+            let answered = locked(&self.handle.elevenlabs).answer_stream(conversation, &self.record.sid);
+            if answered.is_none() {
+                self.broken = Some(STREAM_REFUSED);
+                self.rejected = Some("failed");
+                return None;
+            }
+            self.record.answered_by = answered;
         }
         self.stream = Some(stream);
         self.hear(TALK_SECONDS);

@@ -20,12 +20,17 @@ pub(crate) struct Invite<'a> {
 
 impl Invite<'_> {
     pub(crate) fn is_for_vapi(&self) -> bool {
+        self.is_under(&HOSTS)
+    }
+
+    /// Whether the address is under one of these hosts.
+    pub(crate) fn is_under(&self, hosts: &[&str]) -> bool {
         let address = self.address().to_ascii_lowercase();
-        address.rsplit('@').next().is_some_and(|host| HOSTS.contains(&host.split(':').next().unwrap_or_default()))
+        address.rsplit('@').next().is_some_and(|host| hosts.contains(&host.split(':').next().unwrap_or_default()))
     }
 
     /// Without transport parameters and headers.
-    fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         let uri = self.uri.trim();
         uri.split(['?', ';']).next().unwrap_or(uri)
     }
