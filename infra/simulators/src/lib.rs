@@ -11,6 +11,7 @@
 
 mod book;
 mod collection;
+pub mod elevenlabs;
 pub mod faults;
 mod gate;
 mod places;
@@ -66,6 +67,7 @@ pub struct Simulators {
     pub twilio: twilio::Handle,
     pub vapi: vapi::Handle,
     pub retell: retell::Handle,
+    pub elevenlabs: elevenlabs::Handle,
     pub stripe: stripe::Handle,
     routes: Routes,
     _rounds: Vec<Round>,
@@ -84,19 +86,28 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let org = vapi::Org::open(book(vapi::Org::NAME)?, &config.stock, account.clone())?;
     let org = Arc::new(Mutex::new(org));
 
+    let routes = Routes::default();
+    let eleven_courier = Arc::new(elevenlabs::Courier::new(routes.clone()));
+    let workspace = book(elevenlabs::Workspace::NAME)?;
+    let workspace = elevenlabs::Workspace::open(workspace, eleven_courier.clone(), account.clone())?;
+    let workspace = Arc::new(Mutex::new(workspace));
+
     let api = open(config.bind, "api", &gate, &account)?;
     let trunking = open(config.bind, "trunking", &gate, &account)?;
     let numbers = open(config.bind, "numbers", &gate, &account)?;
     let pricing = open(config.bind, "pricing", &gate, &account)?;
     let vapi = open(config.bind, "api", &gate, &org)?;
 
-    let routes = Routes::default();
     let retell_courier = Arc::new(retell::Courier::new(routes.clone()));
     let retell_workspace = retell::Workspace::open(book(retell::Workspace::NAME)?, retell_courier.clone())?;
     let retell_workspace = Arc::new(Mutex::new(retell_workspace));
     let retell = open(config.bind, "api", &gate, &retell_workspace)?;
 
-    let exchange = Exchange::default().with(&org).with(&retell_workspace);
+    let elevenlabs = open(config.bind, "api", &gate, &workspace)?;
+    // Where Twilio is told to bring the calls of imported numbers.
+    routes.add(elevenlabs::PUBLIC_BASE, &elevenlabs.url);
+
+    let exchange = Exchange::default().with(&org).with(&retell_workspace).with(&workspace);
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
     let courier = Arc::new(stripe::Courier::new(routes.clone()));
     let front = stripe::Front::new(gate, payments.clone(), courier.clone());
@@ -105,13 +116,18 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
     Ok(Simulators {
         faults,
-        twilio: twilio::Handle::new(urls, account, exchange, routes.clone()),
+        twilio: twilio::Handle::new(urls, account, exchange, workspace.clone(), routes.clone()),
         vapi: vapi::Handle::new(&vapi.url, org),
         retell: retell::Handle::new(&retell.url, retell_workspace.clone(), retell_courier.clone()),
+        elevenlabs: elevenlabs::Handle::new(&elevenlabs.url, workspace.clone(), eleven_courier.clone()),
         stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
         routes,
-        _rounds: vec![courier.begin(payments), retell_courier.begin(retell_workspace)],
-        _listening: vec![api, trunking, numbers, pricing, vapi, retell, stripe],
+        _rounds: vec![
+            courier.begin(payments),
+            retell_courier.begin(retell_workspace),
+            eleven_courier.begin(workspace),
+        ],
+        _listening: vec![api, trunking, numbers, pricing, vapi, retell, elevenlabs, stripe],
     })
 }
 
@@ -144,7 +160,7 @@ impl fmt::Debug for Simulators {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = formatter.debug_struct("Simulators");
         fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("retell", &self.retell);
-        fields.field("stripe", &self.stripe).field("faults", &self.faults);
+        fields.field("elevenlabs", &self.elevenlabs).field("stripe", &self.stripe).field("faults", &self.faults);
         fields.finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ use super::twiml::{self, Dial, Link, Stream, Target, Verb};
 use super::webhook::{Reply, Webhook, joined};
 use super::{ACCOUNT_SID, Handle};
 use crate::book::locked;
+use crate::elevenlabs::is_at_elevenlabs;
 use crate::places::{kind_of, place_of};
 use crate::server::{Answer, Call, json};
 use crate::sip::{Invite, Outcome};
@@ -28,6 +29,8 @@ const TALK_SECONDS: u64 = 30;
 const STREAM_NOT_WSS: u32 = 31922;
 const NO_ORIGINATION: u32 = 32010;
 const ORIGINATION_UNREACHABLE: u32 = 32011;
+/// Nobody at the other end took the stream.
+const STREAM_REFUSED: u32 = 31920;
 
 /// Somebody dials one of our numbers.
 #[derive(Clone, Debug, Deserialize)]
@@ -428,6 +431,16 @@ impl<'a> Course<'a> {
         if !stream.url.starts_with("wss://") {
             self.broken = Some(STREAM_NOT_WSS);
             return None;
+        }
+        if is_at_elevenlabs(&stream.url) {
+            let conversation = stream.parameter("conversation_id").unwrap_or_default();
+            let answered = locked(&self.handle.elevenlabs).answer_stream(conversation, &self.record.sid);
+            if answered.is_none() {
+                self.broken = Some(STREAM_REFUSED);
+                self.rejected = Some("failed");
+                return None;
+            }
+            self.record.answered_by = answered;
         }
         self.stream = Some(stream);
         self.hear(TALK_SECONDS);

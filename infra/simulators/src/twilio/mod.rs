@@ -33,6 +33,7 @@ pub use call::{CallRequest, DialResult};
 pub use sms::SmsRequest;
 
 use crate::book::locked;
+use crate::elevenlabs::Workspace;
 use crate::server::{self, Answer};
 use crate::sip::Exchange;
 use crate::stock::{Delivery, NumberType, StockLine};
@@ -56,11 +57,18 @@ pub struct Handle {
     pub auth_token: String,
     account: Arc<Mutex<Account>>,
     exchange: Exchange,
+    elevenlabs: Arc<Mutex<Workspace>>,
     sender: Arc<Sender>,
 }
 
 impl Handle {
-    pub(crate) fn new(urls: [&String; 4], account: Arc<Mutex<Account>>, exchange: Exchange, routes: Routes) -> Self {
+    pub(crate) fn new(
+        urls: [&String; 4],
+        account: Arc<Mutex<Account>>,
+        exchange: Exchange,
+        elevenlabs: Arc<Mutex<Workspace>>,
+        routes: Routes,
+    ) -> Self {
         let [url, trunking_url, numbers_url, pricing_url] = urls.map(String::clone);
         Self {
             url,
@@ -71,6 +79,7 @@ impl Handle {
             auth_token: AUTH_TOKEN.to_owned(),
             account,
             exchange,
+            elevenlabs,
             sender: Arc::new(Sender::new(routes, AUTH_TOKEN)),
         }
     }
@@ -119,14 +128,28 @@ impl Handle {
     }
 }
 
+/// The webhooks a platform sets on a number imported there; what it names none for stays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hooks<'a> {
+    pub(crate) voice: &'a str,
+    pub(crate) status: Option<&'a str>,
+    pub(crate) sms: Option<&'a str>,
+}
+
 impl Account {
-    /// What Vapi does to a number imported there. False when the account has no such number.
-    pub(crate) fn hand_over_to_vapi(&mut self, e164: &str, sms_too: bool) -> bool {
+    pub(crate) fn has(&self, e164: &str) -> bool {
+        self.by_e164(e164).is_some()
+    }
+
+    /// What a platform does to a number imported there. False when the account has no such number.
+    pub(crate) fn hand_over(&mut self, e164: &str, hooks: Hooks<'_>) -> bool {
         let Some(mut number) = self.by_e164(e164).cloned() else { return false };
-        "https://api.vapi.ai/twilio/inbound_call".clone_into(&mut number.voice.url);
-        "https://api.vapi.ai/twilio/call_status".clone_into(&mut number.status_callback);
-        if sms_too && number.capabilities().sms {
-            "https://api.vapi.ai/twilio/sms".clone_into(&mut number.sms.url);
+        hooks.voice.clone_into(&mut number.voice.url);
+        if let Some(status) = hooks.status {
+            status.clone_into(&mut number.status_callback);
+        }
+        if let Some(sms) = hooks.sms.filter(|_| number.capabilities().sms) {
+            sms.clone_into(&mut number.sms.url);
         }
         number.updated = self.book.now();
         self.keep(number);

@@ -63,6 +63,12 @@ pub(super) struct Stream {
     pub(super) parameters: Vec<(String, String)>,
 }
 
+impl Stream {
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
 /// The verbs of a reply, or the number of what is wrong with it.
 pub(super) fn parse(reply: &Reply) -> Result<Vec<Verb>, u32> {
     // 204, or 200 with nothing in it, is a document that says nothing.

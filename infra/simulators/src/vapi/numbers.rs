@@ -14,7 +14,7 @@ use crate::book::locked;
 use crate::collection::Resource;
 use crate::server::{Answer, Call, json};
 use crate::stock::is_e164;
-use crate::twilio::{ACCOUNT_SID, AUTH_TOKEN};
+use crate::twilio::{ACCOUNT_SID, AUTH_TOKEN, Hooks};
 
 /// Numbers of Vapi's own an organization may hold.
 const NATIVE_MAX: usize = 5;
@@ -277,7 +277,12 @@ fn import_from_twilio(org: &mut Org, fields: &mut Map<String, Value>) -> Result<
         return Err(Refusal::bad_text(&format!("Phone number {e164} has already been imported.")));
     }
     let genuine = text("twilioAccountSid") == Some(ACCOUNT_SID) && token.is_none_or(|token| token == AUTH_TOKEN);
-    let taken_over = genuine && locked(&org.twilio).hand_over_to_vapi(e164, fields["smsEnabled"] == json!(true));
+    let hooks = Hooks {
+        voice: "https://api.vapi.ai/twilio/inbound_call",
+        status: Some("https://api.vapi.ai/twilio/call_status"),
+        sms: (fields["smsEnabled"] == json!(true)).then_some("https://api.vapi.ai/twilio/sms"),
+    };
+    let taken_over = genuine && locked(&org.twilio).hand_over(e164, hooks);
     if !taken_over {
         return Err(Refusal::bad_text(&format!("Phone number {e164} was not found in the Twilio account.")));
     }
