@@ -9,6 +9,7 @@
 //! kill), [`stock`], and one module for each third party.
 
 mod book;
+mod delivery;
 pub mod faults;
 mod gate;
 mod places;
@@ -29,6 +30,7 @@ pub use faults::{Fault, Faults, Fired, Kind};
 pub use stock::{AddressRequirement, NumberType, StockLine, default_stock};
 
 use book::{Book, Db};
+use delivery::Round;
 use gate::{Gate, ThirdParty};
 use server::{Listening, listen};
 use twilio::webhook::Routes;
@@ -60,7 +62,7 @@ pub struct Simulators {
     pub vapi: vapi::Handle,
     pub stripe: stripe::Handle,
     routes: Routes,
-    _round: stripe::Round,
+    _rounds: Vec<Round>,
     _listening: Vec<Listening>,
 }
 
@@ -89,13 +91,16 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let stripe = listen(config.bind, "api", move |call| front.clone().pass(call))?;
 
     let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
+    let teller = Arc::new(vapi::Courier::new(routes.clone(), &org));
+    let twilio = twilio::Handle::new(urls, account, org.clone(), routes.clone());
+    let rounds = vec![twilio.begin(), teller.clone().begin(org.clone()), courier.clone().begin(payments.clone())];
     Ok(Simulators {
         faults,
-        twilio: twilio::Handle::new(urls, account, org.clone(), routes.clone()),
-        vapi: vapi::Handle::new(&vapi.url, org),
-        stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
+        twilio,
+        vapi: vapi::Handle::new(&vapi.url, org, teller),
+        stripe: stripe::Handle::new(&stripe.url, payments, courier),
         routes,
-        _round: stripe::Round::begin(payments, courier),
+        _rounds: rounds,
         _listening: vec![api, trunking, numbers, pricing, vapi, stripe],
     })
 }

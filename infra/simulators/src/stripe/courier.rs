@@ -3,45 +3,27 @@
 //! Only one delivery is under way at a time, so a story is the same every time it is told. Disorder
 //! has to be asked for, with [`Parcel`].
 
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::hmac;
-use reqwest::redirect::Policy;
-use reqwest::{Client, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::WEBHOOK_SECRET;
 use super::account::Account;
 use super::events::{Delivery, Event};
 use super::table::Object as _;
 use crate::book::locked;
+use crate::delivery::{Endpoint, Round};
 use crate::twilio::webhook::Routes;
-
-/// How long Stripe waits is not published; longer than any endpoint ought to take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Events of a request follow its answer, which may still be on its way when they are due.
-const HEAD_START: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(crate) struct Courier {
-    routes: Routes,
-    endpoint: RwLock<Option<String>>,
-    /// Made when first needed: reading the system's root certificates takes longer than all the rest
-    /// of starting up.
-    client: OnceLock<Client>,
+    endpoint: Endpoint,
     turn: tokio::sync::Mutex<()>,
-    wanted: Notify,
+    wanted: Arc<Notify>,
 }
-
-/// Delivers what requests cause, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Round(JoinHandle<Infallible>);
 
 /// An event as it is to be sent, which need not be as it happened.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -81,17 +63,19 @@ pub(super) struct Message {
 
 impl Courier {
     pub(crate) fn new(routes: Routes) -> Self {
-        Self {
-            routes,
-            endpoint: RwLock::new(None),
-            client: OnceLock::new(),
-            turn: tokio::sync::Mutex::new(()),
-            wanted: Notify::new(),
-        }
+        Self { endpoint: Endpoint::new(routes), turn: tokio::sync::Mutex::new(()), wanted: Arc::default() }
+    }
+
+    /// Delivers what requests cause.
+    pub(crate) fn begin(self: Arc<Self>, account: Arc<Mutex<Account>>) -> Round {
+        Round::begin(self.wanted.clone(), move || {
+            let (courier, account) = (self.clone(), account.clone());
+            async move { courier.deliver_pending(&account).await }
+        })
     }
 
     pub(super) fn set_endpoint(&self, url: &str) {
-        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+        self.endpoint.set(url);
         self.wake();
     }
 
@@ -103,7 +87,7 @@ impl Courier {
     /// Everything that waits, in its order. Without an endpoint it goes on waiting.
     pub(super) async fn deliver_pending(&self, account: &Mutex<Account>) {
         let _turn = self.turn.lock().await;
-        while self.endpoint().is_some() {
+        while self.endpoint.is_set() {
             let Some((seq, message)) = locked(account).next_message() else { return };
             let status = self.post(message).await;
             locked(account).was_sent(seq, status);
@@ -114,7 +98,7 @@ impl Courier {
     pub(super) async fn deliver(&self, account: &Mutex<Account>, seq: u64, parcel: &Parcel) -> u16 {
         let Some(message) = locked(account).message(seq, parcel) else { return 0 };
         let status = self.post(message).await;
-        if parcel.is_genuine() && self.endpoint().is_some() {
+        if parcel.is_genuine() && self.endpoint.is_set() {
             locked(account).was_sent(seq, status);
         }
         status
@@ -125,41 +109,13 @@ impl Courier {
         self.turn.lock().await
     }
 
-    fn endpoint(&self) -> Option<String> {
-        self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What the endpoint answered; 0 is nothing. A redirect is an answer, and not the right one.
     async fn post(&self, message: Message) -> u16 {
-        let Some(url) = self.endpoint() else { return 0 };
-        let client = self.client.get_or_init(client);
-        let request = client
-            .post(self.routes.actual(&url))
-            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
-            .header(header::USER_AGENT, "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-            .header(header::ACCEPT, "*/*; q=0.5, application/xml")
-            .body(message.body);
-        let request =
-            message.signature.into_iter().fold(request, |it, signature| it.header("Stripe-Signature", signature));
-        request.send().await.map_or(0, |response| response.status().as_u16())
-    }
-}
-
-impl Round {
-    pub(crate) fn begin(account: Arc<Mutex<Account>>, courier: Arc<Courier>) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                courier.wanted.notified().await;
-                tokio::time::sleep(HEAD_START).await;
-                courier.deliver_pending(&account).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Round {
-    fn drop(&mut self) {
-        self.0.abort();
+        let mut headers = vec![
+            ("content-type", "application/json; charset=utf-8".to_owned()),
+            ("accept", "*/*; q=0.5, application/xml".to_owned()),
+        ];
+        headers.extend(message.signature.map(|signature| ("stripe-signature", signature)));
+        self.endpoint.post(&headers, message.body).await
     }
 }
 
@@ -234,12 +190,6 @@ fn v1(secret: &str, at: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{at}.{body}").as_bytes());
     tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn client() -> Client {
-    // No idle connections: the next event may be sent from another runtime.
-    let builder = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0).no_proxy();
-    builder.timeout(PATIENCE).build().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 pub(crate) use account::Account;
-pub(crate) use courier::{Courier, Round};
+pub(crate) use courier::Courier;
 pub(crate) use front::Front;
 
 use crate::book::locked;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Org;
 use super::collection::Resource;
+use super::courier::Callee;
 
 /// The hosts this organization's addresses may be under.
 const HOSTS: [&str; 2] = ["sip.vapi.ai", "sip.eu.vapi.ai"];
@@ -43,17 +44,15 @@ impl Org {
     /// Who answers, if anyone: the address must be known, the credentials right, an assistant there.
     pub(crate) fn answer_invite(&mut self, invite: &Invite<'_>) -> Option<Value> {
         let address = invite.address().to_owned();
-        let mut numbers = self.numbers.iter();
-        let number =
-            numbers.find(|number| number.text("sipUri").is_some_and(|uri| uri.eq_ignore_ascii_case(&address)))?;
+        let called = |number: &&Resource| number.text("sipUri").is_some_and(|uri| uri.eq_ignore_ascii_case(&address));
+        let number = self.numbers.iter().find(called)?;
         let assistant = number.text("assistantId").filter(|_| admits(number, invite))?;
         self.assistants.get(assistant)?;
         let answered = json!({ "sip_uri": number.text("sipUri"), "assistant_id": assistant });
         let headers = invite.headers();
         let fields = json!({
             "type": "inboundPhoneCall",
-            "status": "ended",
-            "endedReason": "customer-ended-call",
+            "status": "ringing",
             "assistantId": assistant,
             "phoneNumberId": number.id,
             "phoneCallProvider": "vapi",
@@ -62,7 +61,8 @@ impl Org {
             "assistantOverrides": { "variableValues": headers },
         });
         if let Value::Object(fields) = fields {
-            self.calls.create(&mut self.book, fields);
+            let call = self.calls.create(&mut self.book, fields).clone();
+            self.play(&call, Callee::Answers);
             self.book.commit();
         }
         Some(answered)
