@@ -214,6 +214,7 @@ fn operations(provider: &str) -> Option<&'static [&'static str]> {
             "numbers.update",
             "numbers.delete",
             "prices.get",
+            "calls.create",
             "trunks.attach",
             "trunks.detach",
         ],

@@ -114,19 +114,24 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let stripe = listen(config.bind, "api", move |call| front.clone().pass(call))?;
 
     let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
+    let teller = Arc::new(vapi::Courier::new(routes.clone(), &org));
+    let twilio = twilio::Handle::new(urls, account, exchange, workspace.clone(), routes.clone());
+    let rounds = vec![
+        twilio.begin(),
+        teller.begin(org.clone()),
+        retell_courier.begin(retell_workspace.clone()),
+        eleven_courier.begin(workspace.clone()),
+        courier.begin(payments.clone()),
+    ];
     Ok(Simulators {
         faults,
-        twilio: twilio::Handle::new(urls, account, exchange, workspace.clone(), routes.clone()),
-        vapi: vapi::Handle::new(&vapi.url, org),
-        retell: retell::Handle::new(&retell.url, retell_workspace.clone(), retell_courier.clone()),
-        elevenlabs: elevenlabs::Handle::new(&elevenlabs.url, workspace.clone(), eleven_courier.clone()),
-        stripe: stripe::Handle::new(&stripe.url, payments.clone(), courier.clone()),
+        twilio,
+        vapi: vapi::Handle::new(&vapi.url, org, teller),
+        retell: retell::Handle::new(&retell.url, retell_workspace, retell_courier),
+        elevenlabs: elevenlabs::Handle::new(&elevenlabs.url, workspace, eleven_courier),
+        stripe: stripe::Handle::new(&stripe.url, payments, courier),
         routes,
-        _rounds: vec![
-            courier.begin(payments),
-            retell_courier.begin(retell_workspace),
-            eleven_courier.begin(workspace),
-        ],
+        _rounds: rounds,
         _listening: vec![api, trunking, numbers, pricing, vapi, retell, elevenlabs, stripe],
     })
 }

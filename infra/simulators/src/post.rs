@@ -3,7 +3,7 @@
 //! What is sent, and what becomes of an answer, is decided beside each of them.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -29,7 +29,9 @@ pub(crate) struct Post {
     /// of starting up.
     client: OnceLock<Client>,
     turn: Mutex<()>,
-    wanted: Notify,
+    wanted: Arc<Notify>,
+    /// Of the account, where it has one.
+    endpoint: RwLock<Option<String>>,
 }
 
 /// Delivers what requests cause, until it is dropped.
@@ -38,7 +40,25 @@ pub(crate) struct Round(JoinHandle<Infallible>);
 
 impl Post {
     pub(crate) fn new(routes: Routes) -> Self {
-        Self { routes, client: OnceLock::new(), turn: Mutex::new(()), wanted: Notify::new() }
+        Self::woken_by(routes, Arc::default())
+    }
+
+    /// One that is told elsewhere that there may be something to deliver.
+    pub(crate) fn woken_by(routes: Routes, wanted: Arc<Notify>) -> Self {
+        Self { routes, client: OnceLock::new(), turn: Mutex::new(()), wanted, endpoint: RwLock::new(None) }
+    }
+
+    pub(crate) fn set_endpoint(&self, url: &str) {
+        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+        self.wake();
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn wanted(&self) -> Arc<Notify> {
+        self.wanted.clone()
     }
 
     /// There may be something to deliver.
@@ -64,12 +84,12 @@ impl Post {
 impl Round {
     /// `deliver` is called each time there may be something, a moment later.
     pub(crate) fn begin<F: Future<Output = ()> + Send>(
-        post: Arc<Post>,
+        wanted: Arc<Notify>,
         deliver: impl Fn() -> F + Send + 'static,
     ) -> Self {
         Self(tokio::spawn(async move {
             loop {
-                post.wanted.notified().await;
+                wanted.notified().await;
                 tokio::time::sleep(HEAD_START).await;
                 deliver().await;
             }

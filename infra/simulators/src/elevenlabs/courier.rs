@@ -70,7 +70,7 @@ impl Courier {
     /// Delivers what calls cause, for as long as the answer is kept.
     pub(crate) fn begin(self: &Arc<Self>, workspace: Arc<Mutex<Workspace>>) -> Round {
         let courier = self.clone();
-        Round::begin(self.0.clone(), move || {
+        Round::begin(self.0.wanted(), move || {
             let (courier, workspace) = (courier.clone(), workspace.clone());
             async move { courier.deliver_pending(&workspace).await }
         })

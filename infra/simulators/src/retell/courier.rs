@@ -1,6 +1,6 @@
 //! Sending events: signed anew on every try, to the endpoint of the account or that of the agent.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
 use crate::book::locked;
 use crate::post::{Post, Round};
@@ -10,8 +10,7 @@ use super::Workspace;
 
 #[derive(Debug)]
 pub(crate) struct Courier {
-    post: Arc<Post>,
-    endpoint: RwLock<Option<String>>,
+    post: Post,
 }
 
 /// A request to an endpoint.
@@ -25,21 +24,20 @@ pub(super) struct Message {
 
 impl Courier {
     pub(crate) fn new(routes: Routes) -> Self {
-        Self { post: Arc::new(Post::new(routes)), endpoint: RwLock::new(None) }
+        Self { post: Post::new(routes) }
     }
 
     /// Delivers what is told, for as long as the answer is kept.
     pub(crate) fn begin(self: &Arc<Self>, workspace: Arc<Mutex<Workspace>>) -> Round {
         let courier = self.clone();
-        Round::begin(self.post.clone(), move || {
+        Round::begin(self.post.wanted(), move || {
             let (courier, workspace) = (courier.clone(), workspace.clone());
             async move { courier.deliver_pending(&workspace).await }
         })
     }
 
     pub(super) fn set_endpoint(&self, url: &str) {
-        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
-        self.wake();
+        self.post.set_endpoint(url);
     }
 
     pub(super) fn wake(&self) {
@@ -64,8 +62,7 @@ impl Courier {
     }
 
     async fn send(&self, message: Message) -> Option<u16> {
-        let account = || self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let url = message.url.or_else(account)?;
+        let url = message.url.or_else(|| self.post.endpoint())?;
         Some(self.post.send(&url, vec![("x-retell-signature", message.signature)], message.body).await)
     }
 }

@@ -3,7 +3,7 @@
 //! Only one delivery is under way at a time, so a story is the same every time it is told. Disorder
 //! has to be asked for, with [`Parcel`].
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,8 +18,7 @@ use crate::twilio::webhook::Routes;
 
 #[derive(Debug)]
 pub(crate) struct Courier {
-    post: Arc<Post>,
-    endpoint: RwLock<Option<String>>,
+    post: Post,
 }
 
 /// An event as it is to be sent, which need not be as it happened.
@@ -60,21 +59,20 @@ pub(super) struct Message {
 
 impl Courier {
     pub(crate) fn new(routes: Routes) -> Self {
-        Self { post: Arc::new(Post::new(routes)), endpoint: RwLock::new(None) }
+        Self { post: Post::new(routes) }
     }
 
     /// Delivers what requests cause, for as long as the answer is kept.
     pub(crate) fn begin(self: &Arc<Self>, account: Arc<Mutex<Account>>) -> Round {
         let courier = self.clone();
-        Round::begin(self.post.clone(), move || {
+        Round::begin(self.post.wanted(), move || {
             let (courier, account) = (courier.clone(), account.clone());
             async move { courier.deliver_pending(&account).await }
         })
     }
 
     pub(super) fn set_endpoint(&self, url: &str) {
-        *self.endpoint.write().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
-        self.wake();
+        self.post.set_endpoint(url);
     }
 
     /// There may be something to deliver.
@@ -85,7 +83,7 @@ impl Courier {
     /// Everything that waits, in its order. Without an endpoint it goes on waiting.
     pub(super) async fn deliver_pending(&self, account: &Mutex<Account>) {
         let _turn = self.post.turn().await;
-        while self.endpoint().is_some() {
+        while self.post.endpoint().is_some() {
             let Some((seq, message)) = locked(account).next_message() else { return };
             let status = self.post(message).await;
             locked(account).was_sent(seq, status);
@@ -96,7 +94,7 @@ impl Courier {
     pub(super) async fn deliver(&self, account: &Mutex<Account>, seq: u64, parcel: &Parcel) -> u16 {
         let Some(message) = locked(account).message(seq, parcel) else { return 0 };
         let status = self.post(message).await;
-        if parcel.is_genuine() && self.endpoint().is_some() {
+        if parcel.is_genuine() && self.post.endpoint().is_some() {
             locked(account).was_sent(seq, status);
         }
         status
@@ -107,13 +105,9 @@ impl Courier {
         self.post.turn().await
     }
 
-    fn endpoint(&self) -> Option<String> {
-        self.endpoint.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// What the endpoint answered; 0 is nothing.
     async fn post(&self, message: Message) -> u16 {
-        let Some(url) = self.endpoint() else { return 0 };
+        let Some(url) = self.post.endpoint() else { return 0 };
         let mut headers = vec![
             ("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned()),
             ("Accept", "*/*; q=0.5, application/xml".to_owned()),

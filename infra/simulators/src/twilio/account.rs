@@ -5,15 +5,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::addresses::Address;
 use super::bundles::Bundle;
-use super::call::CallRecord;
+use super::call::{CallRecord, DialResult};
 use super::number::Number;
 use super::trunks::Trunk;
+use super::outgoing::{self, Placed};
 use crate::book::Book;
 use crate::stock::{Delivery, Offer, Range, Shelf, StockLine};
 
@@ -47,6 +50,11 @@ pub(crate) struct Account {
     pub(super) bundles: BTreeMap<String, Bundle>,
     pub(super) trunks: BTreeMap<String, Trunk>,
     pub(super) calls: BTreeMap<String, CallRecord>,
+    /// Calls that were asked for and wait, by their order.
+    pub(super) placed: BTreeMap<u64, Placed>,
+    pub(super) call_placed: Arc<Notify>,
+    /// What somebody does who is called from here.
+    pub(super) answer: DialResult,
     pub(super) trial: bool,
     /// Monthly prices that are not the usual ones, by country and type.
     pub(super) prices: BTreeMap<String, String>,
@@ -71,6 +79,9 @@ impl Account {
             bundles: book.rows("bundle")?.into_iter().collect(),
             trunks: book.rows("trunk")?.into_iter().collect(),
             calls: book.rows("call")?.into_iter().collect(),
+            placed: outgoing::waiting(&book)?,
+            call_placed: Arc::default(),
+            answer: book.rows("answer")?.into_iter().map(|(_, answer)| answer).next().unwrap_or(DialResult::Completed),
             trial: book.rows::<bool>("trial")?.into_iter().any(|(_, trial)| trial),
             prices: book.rows("price")?.into_iter().collect(),
             estate: None,

@@ -53,7 +53,7 @@ pub enum DialResult {
 }
 
 impl DialResult {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Completed => "completed",
             Self::NoAnswer => "no-answer",
@@ -67,9 +67,12 @@ impl DialResult {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CallRecord {
     pub(crate) sid: String,
-    from: String,
-    to: String,
+    pub(super) from: String,
+    pub(super) to: String,
     number_sid: String,
+    /// In Twilio's words: `inbound` or `outbound-api`.
+    #[serde(default = "inbound")]
+    direction: String,
     status: String,
     duration_s: u64,
     started: Timestamp,
@@ -81,12 +84,41 @@ pub(crate) struct CallRecord {
     idempotency_token: String,
 }
 
+fn inbound() -> String {
+    "inbound".to_owned()
+}
+
 impl CallRecord {
+    /// One that begins now.
+    pub(super) fn new(sid: String, [from, to]: [&str; 2], number: &Number, now: Timestamp, token: String) -> Self {
+        Self {
+            sid,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            number_sid: number.sid.clone(),
+            direction: inbound(),
+            status: "ringing".to_owned(),
+            duration_s: 0,
+            started: now,
+            ended: None,
+            documents: 0,
+            answered_by: None,
+            trunk_sid: Some(number.trunk_sid.clone()).filter(|sid| !sid.is_empty()),
+            idempotency_token: token,
+        }
+    }
+
+    /// One that a request asked for: it waits, and no trunk of the number is in its way.
+    pub(super) fn placed(self) -> Self {
+        Self { direction: "outbound-api".to_owned(), status: "queued".to_owned(), trunk_sid: None, ..self }
+    }
+
     pub(crate) fn shown(&self) -> Value {
         json!({
             "id": self.sid,
             "from": self.from,
             "to": self.to,
+            "direction": self.direction,
             "status": self.status,
             "duration_s": self.duration_s,
             "started_at": self.started.to_string(),
@@ -96,7 +128,7 @@ impl CallRecord {
         })
     }
 
-    fn wire(&self) -> Value {
+    pub(super) fn wire(&self) -> Value {
         let uri = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Calls/{}", self.sid);
         json!({
             "sid": self.sid,
@@ -109,7 +141,7 @@ impl CallRecord {
             "to": self.to,
             "to_formatted": formatted(&self.to),
             "status": self.status,
-            "direction": "inbound",
+            "direction": self.direction,
             "date_created": rfc2822(self.started),
             "date_updated": rfc2822(self.ended.unwrap_or(self.started)),
             "start_time": rfc2822(self.started),
@@ -161,7 +193,7 @@ impl Handle {
         if number.status_callback.is_empty() {
             return Err(format!("{} has no status callback", number.e164));
         }
-        let params = status_params(&record, &number, status, sequence, self.now());
+        let params = status_params(&record, status, sequence, self.now());
         let sent = self.deliver(&number.status_callback, &number.status_callback_method, params).await;
         match sent {
             Ok(reply) => Ok(reply.status),
@@ -173,14 +205,14 @@ impl Handle {
     /// like when the answer to the first try was lost. Answers the document it was met with.
     pub async fn repeat_voice(&self, call_sid: &str) -> Result<String, String> {
         let (number, record) = self.called(call_sid)?;
-        let params = call_params(&record, &number, "ringing");
+        let params = call_params(&record, "ringing");
         let (url, method) = (number.voice.url.clone(), number.voice.method.clone());
         let webhook = Webhook { url, method, params, idempotency_token: record.idempotency_token };
         let sent = self.sender.send(&webhook).await;
         sent.map(|reply| reply.body).map_err(|failure| format!("no document, error {}", failure.code))
     }
 
-    fn called(&self, call_sid: &str) -> Result<(Number, CallRecord), String> {
+    pub(super) fn called(&self, call_sid: &str) -> Result<(Number, CallRecord), String> {
         let account = locked(&self.account);
         let record = account.calls.get(call_sid).ok_or_else(|| format!("no call {call_sid}"))?;
         let number = account.by_sid(&record.number_sid);
@@ -196,7 +228,7 @@ impl Handle {
     }
 
     /// The lock is let go on return, so that it may be asked for in the middle of anything.
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         locked(&self.account).book.now()
     }
 
@@ -226,41 +258,35 @@ struct Fetch {
 }
 
 /// A call while it lasts.
-struct Course<'a> {
+pub(super) struct Course<'a> {
     handle: &'a Handle,
-    number: Number,
+    pub(super) number: Number,
     record: CallRecord,
     answer: Option<DialResult>,
     dials: u32,
-    picked_up: bool,
-    rejected: Option<&'static str>,
+    pub(super) picked_up: bool,
+    pub(super) rejected: Option<&'static str>,
     last_dial: Option<DialResult>,
     broken: Option<u32>,
     documents: Vec<String>,
     stream: Option<Stream>,
+    /// Status callbacks sent so far.
+    told: u64,
 }
 
 impl<'a> Course<'a> {
     fn new(handle: &'a Handle, sid: String, number: Number, request: CallRequest) -> Self {
-        let record = CallRecord {
-            sid,
-            from: request.from,
-            to: request.to,
-            number_sid: number.sid.clone(),
-            status: "ringing".to_owned(),
-            duration_s: 0,
-            started: handle.now(),
-            ended: None,
-            documents: 0,
-            answered_by: None,
-            trunk_sid: Some(number.trunk_sid.clone()).filter(|sid| !sid.is_empty()),
-            idempotency_token: handle.new_token(),
-        };
+        let parties = [request.from.as_str(), &request.to];
+        let record = CallRecord::new(sid, parties, &number, handle.now(), handle.new_token());
+        Self { answer: request.answer, ..Self::of(handle, number, record) }
+    }
+
+    pub(super) fn of(handle: &'a Handle, number: Number, record: CallRecord) -> Self {
         Self {
             handle,
             number,
             record,
-            answer: request.answer,
+            answer: None,
             dials: 0,
             picked_up: false,
             rejected: None,
@@ -268,6 +294,7 @@ impl<'a> Course<'a> {
             broken: None,
             documents: Vec::new(),
             stream: None,
+            told: 0,
         }
     }
 
@@ -282,7 +309,29 @@ impl<'a> Course<'a> {
             return;
         }
         let link = Link { url: self.number.voice.url.clone(), method: self.number.voice.method.clone() };
-        let mut next = Some(Fetch { link, params: Vec::new() });
+        self.begin(link).await;
+    }
+
+    /// Follows a document, and those that take over from it, to the end.
+    pub(super) async fn begin(&mut self, link: Link) {
+        self.obey(Some(Fetch { link, params: Vec::new() })).await;
+    }
+
+    /// The same with a document that need not be asked for.
+    pub(super) async fn begin_with(&mut self, document: String) {
+        let url = String::new();
+        let reply = Reply { status: 200, content_type: "text/xml".to_owned(), body: document, url };
+        match twiml::parse(&reply) {
+            Ok(verbs) => {
+                self.documents.push(reply.body);
+                let next = self.follow(verbs, &reply.url);
+                self.obey(next).await;
+            }
+            Err(code) => self.broken = Some(code),
+        }
+    }
+
+    async fn obey(&mut self, mut next: Option<Fetch>) {
         while let Some(fetch) = next {
             if self.documents.len() >= DOCUMENTS_MAX {
                 return;
@@ -316,7 +365,7 @@ impl<'a> Course<'a> {
 
     async fn ask(&mut self, link: &Link, extra: Vec<(String, String)>) -> Result<(Vec<Verb>, String), u32> {
         let status = if self.picked_up { "in-progress" } else { "ringing" };
-        let mut params = call_params(&self.record, &self.number, status);
+        let mut params = call_params(&self.record, status);
         params.extend(extra);
         let first = link.url == self.number.voice.url && self.documents.is_empty();
         let idempotency_token = if first { self.record.idempotency_token.clone() } else { self.handle.new_token() };
@@ -458,7 +507,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn end(mut self) -> Value {
+    pub(super) async fn end(mut self) -> Value {
         let status = self.outcome();
         let now = self.handle.now();
         if status != "completed" {
@@ -489,11 +538,12 @@ impl<'a> Course<'a> {
     }
 
     /// The number's status callback, which hears of the end only. A call on a trunk causes none.
-    async fn report(&self, status: &str, now: Timestamp) -> Option<u16> {
+    pub(super) async fn report(&mut self, status: &str, now: Timestamp) -> Option<u16> {
         if self.number.status_callback.is_empty() || self.record.trunk_sid.is_some() {
             return None;
         }
-        let params = status_params(&self.record, &self.number, status, 0, now);
+        let params = status_params(&self.record, status, self.told, now);
+        self.told += 1;
         let callback = (&self.number.status_callback, &self.number.status_callback_method);
         match self.handle.deliver(callback.0, callback.1, params).await {
             Ok(reply) => Some(reply.status),
@@ -501,7 +551,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn keep(&mut self, status: &str, ended: Option<Timestamp>) {
+    pub(super) fn keep(&mut self, status: &str, ended: Option<Timestamp>) {
         self.record.status = status.to_owned();
         self.record.ended = ended;
         self.record.documents = self.documents.len();
@@ -511,7 +561,7 @@ impl<'a> Course<'a> {
     }
 }
 
-fn call_params(record: &CallRecord, number: &Number, status: &str) -> Vec<(String, String)> {
+fn call_params(record: &CallRecord, status: &str) -> Vec<(String, String)> {
     let mut params = vec![
         pair("CallSid", &record.sid),
         pair("AccountSid", ACCOUNT_SID),
@@ -521,10 +571,13 @@ fn call_params(record: &CallRecord, number: &Number, status: &str) -> Vec<(Strin
         pair("Called", &record.to),
         pair("CallStatus", status),
         pair("ApiVersion", "2010-04-01"),
-        pair("Direction", "inbound"),
+        pair("Direction", &record.direction),
     ];
     params.extend(places(&record.from, &["From", "Caller"]));
-    params.extend(places(&number.e164, &["To", "Called"]));
+    params.extend(places(&record.to, &["To", "Called"]));
+    if record.direction != "inbound" {
+        return params;
+    }
     if record.from.starts_with("+1") {
         params.push(pair("StirVerstat", "TN-Validation-Passed-A"));
     }
@@ -532,14 +585,8 @@ fn call_params(record: &CallRecord, number: &Number, status: &str) -> Vec<(Strin
     params
 }
 
-fn status_params(
-    record: &CallRecord,
-    number: &Number,
-    status: &str,
-    sequence: u64,
-    now: Timestamp,
-) -> Vec<(String, String)> {
-    let mut params = call_params(record, number, status);
+fn status_params(record: &CallRecord, status: &str, sequence: u64, now: Timestamp) -> Vec<(String, String)> {
+    let mut params = call_params(record, status);
     params.push(pair("Timestamp", rfc2822(now)));
     params.push(pair("CallbackSource", "call-progress-events"));
     params.push(pair("SequenceNumber", sequence));

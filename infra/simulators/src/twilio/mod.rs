@@ -2,7 +2,7 @@
 //!
 //! Two accounts exist: one that remembers, and the one of the test credentials, which does not.
 //! Reading order: `routes` (which request is which), `numbers`, `search`, `account` (what is owned),
-//! `call` and `webhook` (what Twilio sends of its own accord).
+//! `call`, `outgoing` and `webhook` (what Twilio sends of its own accord).
 
 mod account;
 mod addresses;
@@ -12,6 +12,7 @@ mod form;
 mod magic;
 mod number;
 mod numbers;
+mod outgoing;
 mod pages;
 mod prices;
 mod refusal;
@@ -59,6 +60,8 @@ pub struct Handle {
     exchange: Exchange,
     elevenlabs: Arc<Mutex<Workspace>>,
     sender: Arc<Sender>,
+    /// Of the calls that were asked for, one is played at a time.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Handle {
@@ -81,6 +84,7 @@ impl Handle {
             exchange,
             elevenlabs,
             sender: Arc::new(Sender::new(routes, AUTH_TOKEN)),
+            turn: Arc::default(),
         }
     }
 

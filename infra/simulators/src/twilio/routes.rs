@@ -9,8 +9,8 @@ use super::form::Form;
 use super::refusal::Refusal;
 use super::search::SUBRESOURCES;
 use super::{
-    ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, bundles, call, magic, numbers, prices,
-    search, trunks,
+    ACCOUNT_SID, AUTH_TOKEN, TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, addresses, bundles, call, magic, numbers, outgoing,
+    prices, search, trunks,
 };
 use crate::book::Book;
 use crate::gate::ThirdParty;
@@ -34,6 +34,7 @@ enum Route {
     BundleCreate,
     BundleGet(String),
     BundleUpdate(String),
+    CallCreate,
     CallGet(String),
     AccountGet,
     Prices(String),
@@ -66,6 +67,7 @@ impl ThirdParty for Account {
             Route::BundleCreate => "bundles.create",
             Route::BundleGet(_) => "bundles.get",
             Route::BundleUpdate(_) => "bundles.update",
+            Route::CallCreate => "calls.create",
             Route::CallGet(_) => "calls.get",
             Route::AccountGet => "accounts.get",
             Route::Prices(_) => "prices.get",
@@ -127,6 +129,7 @@ impl Account {
             Route::BundleCreate => bundles::create(self, call),
             Route::BundleGet(sid) => bundles::get(self, call, &sid),
             Route::BundleUpdate(sid) => bundles::update(self, call, &sid),
+            Route::CallCreate => outgoing::create(self, call),
             Route::CallGet(sid) => call::get(self, call, &sid),
             Route::AccountGet => Ok(self.wire()),
             Route::Prices(code) => prices::country(self, call, &code),
@@ -224,6 +227,7 @@ fn below_account(method: &Method, path: &[&str]) -> Route {
         },
         ([], "Addresses") => list_or_create(method, Route::AddressList, Route::AddressCreate),
         (["Addresses"], sid) => only(method, &Method::GET, Route::AddressGet(sid.to_owned())),
+        ([], "Calls") => only(method, &Method::POST, Route::CallCreate),
         (["Calls"], sid) => only(method, &Method::GET, Route::CallGet(sid.to_owned())),
         _ => Route::Unknown,
     }

@@ -2,6 +2,7 @@
 //! that are unknown are passed over.
 
 use roxmltree::{Document, Node};
+use serde::{Deserialize, Serialize};
 
 use super::webhook::Reply;
 
@@ -32,7 +33,7 @@ pub(super) enum Verb {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) url: String,
     pub(super) method: String,

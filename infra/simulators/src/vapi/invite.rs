@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Org;
+use super::courier::Callee;
 use crate::collection::Resource;
 use crate::sip::{Invite, Platform};
 
@@ -12,17 +13,15 @@ impl Platform for Org {
     /// The address must be known, the credentials right, an assistant there.
     fn invited(&mut self, invite: &Invite<'_>) -> Option<Value> {
         let address = invite.address().to_owned();
-        let mut numbers = self.numbers.iter();
-        let number =
-            numbers.find(|number| number.text("sipUri").is_some_and(|uri| uri.eq_ignore_ascii_case(&address)))?;
+        let called = |number: &&Resource| number.text("sipUri").is_some_and(|uri| uri.eq_ignore_ascii_case(&address));
+        let number = self.numbers.iter().find(called)?;
         let assistant = number.text("assistantId").filter(|_| admits(number, invite))?;
         self.assistants.get(assistant)?;
         let answered = json!({ "sip_uri": number.text("sipUri"), "assistant_id": assistant });
         let headers = invite.headers();
         let fields = json!({
             "type": "inboundPhoneCall",
-            "status": "ended",
-            "endedReason": "customer-ended-call",
+            "status": "ringing",
             "assistantId": assistant,
             "phoneNumberId": number.id,
             "phoneCallProvider": "vapi",
@@ -31,7 +30,8 @@ impl Platform for Org {
             "assistantOverrides": { "variableValues": headers },
         });
         if let Value::Object(fields) = fields {
-            self.calls.create(&mut self.book, fields);
+            let call = self.calls.create(&mut self.book, fields).clone();
+            self.play(&call, Callee::Answers);
             self.book.commit();
         }
         Some(answered)

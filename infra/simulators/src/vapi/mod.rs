@@ -1,8 +1,10 @@
 //! Vapi: assistants, and the phone numbers and SIP addresses they answer.
 //!
 //! Reading order: `routes` (which request is which), `numbers`, `others` (assistants, credentials,
-//! calls), `query` (what a list asks for), `pool` (what is sold), `invite` (a SIP call arrives).
+//! calls), `query` (what a list asks for), `pool` (what is sold), `invite` (a SIP call arrives), `courier` (what a
+//! server is told).
 
+mod courier;
 mod invite;
 mod numbers;
 mod others;
@@ -12,21 +14,29 @@ mod refusal;
 mod routes;
 mod shape;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+pub use courier::Callee;
+pub(crate) use courier::Courier;
 
 use crate::book::{Book, locked};
 use crate::collection::{Collection, Resource};
 use crate::stock::{Delivery, StockLine};
 use crate::time::iso_ms;
 use crate::twilio::Account;
+use courier::{Deliver, Message};
 use pool::Pool;
 
 /// An obvious fake.
 pub const API_KEY: &str = "vapi-local-fake-key";
+pub const WEBHOOK_SECRET: &str = "vapi-local-fake-secret";
 
 /// One organization and all it has.
 pub(crate) struct Org {
@@ -37,6 +47,13 @@ pub(crate) struct Org {
     credentials: Collection,
     calls: Collection,
     pool: Pool,
+    /// What the server is to be told, by its order, and the sign that there is more of it.
+    messages: BTreeMap<u64, Message>,
+    told: Arc<Notify>,
+    /// Messages that happen now are kept back.
+    hold: bool,
+    /// What somebody does who is called by an assistant.
+    callee: Callee,
     /// Importing a number reaches over and rewrites its webhooks. Locked after the organization,
     /// never before it.
     twilio: Arc<Mutex<Account>>,
@@ -47,7 +64,10 @@ pub(crate) struct Org {
 pub struct Handle {
     pub url: String,
     pub api_key: String,
+    /// Of the HMAC plan, and of the older header.
+    pub webhook_secret: String,
     org: Arc<Mutex<Org>>,
+    courier: Arc<Courier>,
 }
 
 impl Org {
@@ -62,6 +82,10 @@ impl Org {
             credentials: Collection::open(&book, "credential")?,
             calls: Collection::open(&book, "call")?,
             pool,
+            messages: Self::messages_of(&book)?,
+            told: Arc::default(),
+            hold: false,
+            callee: book.rows("callee")?.into_iter().map(|(_, callee)| callee).next().unwrap_or_default(),
             twilio,
             book,
         })
@@ -95,14 +119,41 @@ impl Org {
             "assistants": self.assistants.iter().map(named).collect::<Vec<_>>(),
             "credentials": self.credentials.iter().map(named).collect::<Vec<_>>(),
             "calls": self.calls.iter().map(call).collect::<Vec<_>>(),
+            "messages": self.shown_messages(),
             "requests": self.book.shown_requests(),
         })
     }
 }
 
 impl Handle {
-    pub(crate) fn new(url: &str, org: Arc<Mutex<Org>>) -> Self {
-        Self { url: url.to_owned(), api_key: API_KEY.to_owned(), org }
+    pub(crate) fn new(url: &str, org: Arc<Mutex<Org>>, courier: Arc<Courier>) -> Self {
+        let (api_key, webhook_secret) = (API_KEY.to_owned(), WEBHOOK_SECRET.to_owned());
+        Self { url: url.to_owned(), api_key, webhook_secret, org, courier }
+    }
+
+    /// Where messages about calls are sent from now on, those that wait included.
+    pub fn set_endpoint(&self, url: impl AsRef<str>) {
+        self.courier.set_endpoint(url.as_ref());
+    }
+
+    /// From now on whoever is called by an assistant does this.
+    pub fn set_callee(&self, callee: Callee) {
+        let mut org = locked(&self.org);
+        org.callee = callee;
+        org.book.put("callee", String::new(), &callee);
+        org.book.commit();
+    }
+
+    /// Everything that waits is delivered.
+    pub async fn tick(&self) {
+        self.courier.deliver_pending(&self.org).await;
+    }
+
+    /// Sends messages as asked: `{messages?:[seq…],signature?:"valid"|"milliseconds"|"secret"|"forged"|"tampered"|
+    /// "missing",signed_s_ago?,hold?}`. `hold` keeps messages to come back, until this sends them.
+    pub async fn deliver(&self, request: &Value) -> Result<Value, String> {
+        let request = Deliver::deserialize(request).map_err(|error| error.to_string())?;
+        self.courier.deliver(&self.org, &request).await
     }
 
     /// How often a number came, changed or went since the start.

@@ -193,7 +193,8 @@ fn check_gateways(body: &Map<String, Value>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A call is accepted and nothing more: nobody is rung.
+/// A call is queued, and takes its course while the answer is on its way. One that is handed back as a document waits for
+/// whoever plays that.
 pub(super) fn create_call(org: &mut Org, call: &Call) -> Result<Answer, Refusal> {
     let body = shape::body(call)?;
     check(&body, CALL, &[])?;
@@ -224,6 +225,8 @@ pub(super) fn create_call(org: &mut Org, call: &Call) -> Result<Answer, Refusal>
     let mut wire = org.wire(&created);
     if bypassed {
         wire["phoneCallProviderDetails"] = json!({ "twiml": twiml(&created.id) });
+    } else {
+        org.play(&created, org.callee);
     }
     Ok(json(StatusCode::CREATED, &wire))
 }

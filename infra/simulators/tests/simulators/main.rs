@@ -3,6 +3,7 @@
 mod faults;
 mod kept;
 mod kit;
+mod placed_calls;
 mod stripe;
 mod stripe_events;
 mod stripe_keys;
@@ -10,4 +11,5 @@ mod stripe_kit;
 mod stripe_subscriptions;
 mod twilio;
 mod vapi;
+mod vapi_messages;
 mod webhooks;

@@ -17,37 +17,38 @@ use crate::kit::World;
 
 const TO: &str = "+12125550100";
 const FROM: &str = "+14155550123";
-const PUBLIC: &str = "https://trunk.example";
+pub(crate) const PUBLIC: &str = "https://trunk.example";
 
 #[derive(Clone, Debug)]
-struct Hit {
-    method: Method,
+pub(crate) struct Hit {
+    pub(crate) method: Method,
     /// Path and query.
-    target: String,
-    headers: HeaderMap,
-    params: Vec<(String, String)>,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) body: Bytes,
 }
 
 impl Hit {
-    fn param(&self, name: &str) -> Option<&str> {
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
-type Script = fn(&str) -> Response;
+pub(crate) type Script = fn(&str) -> Response;
 
 /// Whoever is called: answers by a script and remembers what it was asked.
-struct Callee {
-    url: String,
+pub(crate) struct Callee {
+    pub(crate) url: String,
     hits: Arc<Mutex<Vec<Hit>>>,
 }
 
 impl Callee {
-    async fn start(script: Script) -> Self {
+    pub(crate) async fn start(script: Script) -> Self {
         let hits = Arc::new(Mutex::new(Vec::new()));
         let app = Router::new().fallback(receive).with_state((hits.clone(), script));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -56,11 +57,11 @@ impl Callee {
         Self { url, hits }
     }
 
-    fn hits(&self) -> Vec<Hit> {
+    pub(crate) fn hits(&self) -> Vec<Hit> {
         self.hits.lock().expect("the hits").clone()
     }
 
-    fn targets(&self) -> Vec<String> {
+    pub(crate) fn targets(&self) -> Vec<String> {
         self.hits().into_iter().map(|hit| hit.target).collect()
     }
 }
@@ -74,16 +75,16 @@ async fn receive(
 ) -> Response {
     let params = form_urlencoded::parse(&body).into_owned().collect();
     let target = uri.to_string();
-    hits.lock().expect("the hits").push(Hit { method, target, headers, params });
+    hits.lock().expect("the hits").push(Hit { method, target, headers, params, body });
     script(uri.path())
 }
 
-fn xml(document: &str) -> Response {
+pub(crate) fn xml(document: &str) -> Response {
     ([(header::CONTENT_TYPE, "text/xml")], format!("<Response>{document}</Response>")).into_response()
 }
 
 /// The rule once more, from the published description and not from the sender.
-fn signed(url: &str, params: &[(String, String)]) -> String {
+pub(crate) fn signed(url: &str, params: &[(String, String)]) -> String {
     let mut params = params.to_vec();
     params.sort();
     let data = params.iter().fold(url.to_owned(), |data, (name, value)| data + name + value);
