@@ -4,12 +4,10 @@
 //! The body must be the very bytes that came. Nothing is logged here: neither secret nor expected signature may ever be seen.
 //! Which names, and how old is too old, is known beside each third party.
 
-use aws_lc_rs::{constant_time, hmac};
 use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-/// Bytes of an HMAC-SHA256.
-const TAG_BYTES: usize = 32;
+use crate::webhook::{is_signed, unhex, whole_number};
 
 /// How one third party signs.
 #[derive(Debug, Clone, Copy)]
@@ -28,18 +26,11 @@ impl Scheme {
         let Some(signed_at) = items(header, "t").next() else {
             return false;
         };
-        if !seconds(signed_at).is_some_and(|signed_at| self.is_timely(signed_at, now.as_second())) {
+        if !whole_number(signed_at).is_some_and(|signed_at| self.is_timely(signed_at, now.as_second())) {
             return false;
         }
         let given: Vec<_> = items(header, self.name).filter_map(unhex).collect();
-        secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()).any(|secret| {
-            let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
-            context.update(signed_at.as_bytes());
-            context.update(b".");
-            context.update(body);
-            let expected = context.sign();
-            given.iter().any(|given| constant_time::verify_slices_are_equal(given, expected.as_ref()).is_ok())
-        })
+        is_signed(secrets, &[signed_at.as_bytes(), b".", body], &given)
     }
 
     fn is_timely(&self, signed_at: i64, now: i64) -> bool {
@@ -55,34 +46,11 @@ fn items<'a>(header: &'a str, wanted: &'a str) -> impl Iterator<Item = &'a str> 
     pairs.filter(move |(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
-/// Digits only: what is signed is their text, so it must have one spelling.
-fn seconds(text: &str) -> Option<i64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
-/// Small letters only, as they are written by all of them.
-fn unhex(text: &str) -> Option<[u8; TAG_BYTES]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != TAG_BYTES || !rest.is_empty() {
-        return None;
-    }
-    let mut tag = [0; TAG_BYTES];
-    for (byte, [high, low]) in tag.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(tag)
-}
-
 /// What the tests of every third party's signatures have in common: vectors, and requests nobody signed.
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use aws_lc_rs::hmac;
     use serde::Deserialize;
 
     /// A webhook, and whether the third party's own library takes it.

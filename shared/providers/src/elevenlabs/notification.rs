@@ -14,17 +14,14 @@ use domain::call::{CallStatus, PlatformReport};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// The body of a webhook is of no use, for want of this field. It is ElevenLabs' by its signature, so a person should know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a notification without a usable `{0}`")]
-pub struct Unreadable(pub &'static str);
+pub use crate::webhook::Unreadable;
 
 /// Understands the body of a webhook; none is one that says nothing of how a call stands.
 ///
 /// # Errors
 /// [`Unreadable`] when it tells of a call and does not say which, or is no notification at all.
 pub fn read(body: &[u8]) -> Result<Option<PlatformReport>, Unreadable> {
-    let Kind { kind } = serde_json::from_slice(body).map_err(|_| Unreadable("type"))?;
+    let Kind { kind } = serde_json::from_slice(body).map_err(|_| Unreadable::Field("type"))?;
     match &*kind {
         "post_call_transcription" => data(body).and_then(Talked::report).map(Some),
         "call_initiation_failure" => data(body).and_then(NeverBegan::report).map(Some),
@@ -33,7 +30,7 @@ pub fn read(body: &[u8]) -> Result<Option<PlatformReport>, Unreadable> {
 }
 
 fn data<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
-    let Told { data } = serde_json::from_slice(body).map_err(|_| Unreadable("data"))?;
+    let Told { data } = serde_json::from_slice(body).map_err(|_| Unreadable::Field("data"))?;
     Ok(data)
 }
 
@@ -78,7 +75,7 @@ impl Talked {
         let metadata = self.metadata.unwrap_or_default();
         let phone_call = metadata.phone_call.unwrap_or_default();
         Ok(PlatformReport {
-            call_id: filled(self.conversation_id).ok_or(Unreadable("data.conversation_id"))?,
+            call_id: filled(self.conversation_id).ok_or(Unreadable::Field("data.conversation_id"))?,
             platform_agent_id: filled(self.agent_id),
             platform_number_id: filled(phone_call.phone_number_id),
             number: number(phone_call.agent_number),
@@ -125,7 +122,7 @@ impl NeverBegan {
         let (from, to) = (words.from_number.or(words.from), words.to_number.or(words.to));
         let (ours, other) = if outgoing { (from, to) } else { (to, from) };
         Ok(PlatformReport {
-            call_id: filled(self.conversation_id).ok_or(Unreadable("data.conversation_id"))?,
+            call_id: filled(self.conversation_id).ok_or(Unreadable::Field("data.conversation_id"))?,
             platform_agent_id: filled(self.agent_id),
             platform_number_id: None,
             number: number(ours),

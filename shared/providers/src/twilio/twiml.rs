@@ -405,7 +405,7 @@ mod tests {
         fn any_strings_give_well_formed_xml_that_reads_back(
             text in hostile(), attribute in hostile(), name in hostile(), value in hostile(),
         ) {
-            let sip = Sip::new(text.clone(), attribute.clone(), SecretString::from(value.clone()))
+            let sip = Sip::new(text.clone(), Some((attribute.clone(), SecretString::from(value.clone()))))
                 .header(name, value.clone())
                 .header("X-Value", value.clone());
             let response = Response::new()

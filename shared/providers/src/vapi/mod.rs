@@ -4,36 +4,34 @@
 //! taken over; either is bound to one assistant. Knows nothing of tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
 //! in name and address is what they find it by.
 //!
-//! `wire` has the JSON.
+//! `connect` has the ways to make a number known, `wire` the JSON; `signature` and `notification` are for what Vapi tells of its own accord.
 
+mod connect;
+pub mod notification;
+pub mod signature;
 mod wire;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
     Reason, VoicePlatform,
 };
-use domain::limits;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::http::{self, Answer, Deadline, Http};
-use wire::{
-    Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewAuthentication, NewCall, NewNumber, Number, NumberPage,
-    Refusal, TakenOver,
-};
+use wire::{Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewCall, Number, NumberPage, Refusal};
 
 /// The variant of Vapi's union of numbers that is a SIP address.
 const SIP: &str = "vapi";
 /// The variant of Vapi's union of numbers that is one at Twilio.
 const AT_TWILIO: &str = "twilio";
-/// Where a call's metadata keeps our reference.
-const CALL_REFERENCE: &str = "trunkline_call";
 /// Numbers asked for at once; a search for a whole tag finds one or two.
 const NUMBERS_PAGE_SIZE: u16 = 100;
 /// Numbers asked for at once, to see them all: as many as Vapi gives.
@@ -104,6 +102,38 @@ impl Vapi {
         ProviderError::new(kind, http::detail(&format!("Vapi {}: {said}", answer.status.as_u16()), &secrets))
     }
 
+    /// The numbers that are meant, oldest first. Vapi searches name, number and address alike, for parts of them.
+    async fn search(
+        &self,
+        sought: &str,
+        meant: impl Fn(&Number) -> bool,
+        until: Deadline,
+    ) -> Result<Vec<PlatformNumber>, ProviderError> {
+        let (mut found, mut seen) = (Vec::new(), 0);
+        for page in 1..=NUMBERS_PAGES_MAX {
+            // Oldest first, so that new numbers do not shift the pages.
+            let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
+                ("search", sought),
+                ("page", &page.to_string()),
+                ("limit", &NUMBERS_PAGE_SIZE.to_string()),
+                ("sortBy", "createdAt"),
+                ("sortOrder", "ASC"),
+            ]);
+            let answer = self.answer(request, until).await.map_err(collection_not_found)?;
+            let page: NumberPage = read(&answer)?;
+            seen += page.results.len();
+            let more = page.has_more(seen);
+            for wanted in page.results.into_iter().filter(&meant) {
+                found.push(number(wanted, answer.doubt)?);
+            }
+            if !more {
+                found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+                return Ok(found);
+            }
+        }
+        Err(too_many("numbers"))
+    }
+
     fn sip_uri(&self, tag: &str) -> String {
         format!("sip:{tag}@{}", self.config.sip_domain)
     }
@@ -126,6 +156,18 @@ fn number(found: Number, doubt: ProviderErrorKind) -> Result<PlatformNumber, Pro
 fn collection_not_found(error: ProviderError) -> ProviderError {
     match error.kind {
         ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Misconfigured, ..error },
+        ProviderErrorKind::Rejected(_)
+        | ProviderErrorKind::RateLimited
+        | ProviderErrorKind::Unavailable
+        | ProviderErrorKind::Unknown
+        | ProviderErrorKind::Misconfigured => error,
+    }
+}
+
+/// What a creation does not find is what it names: an agent or a number that is gone. It did not happen.
+fn named_nothing(error: ProviderError) -> ProviderError {
+    match error.kind {
+        ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Rejected(Reason::Other), ..error },
         ProviderErrorKind::Rejected(_)
         | ProviderErrorKind::RateLimited
         | ProviderErrorKind::Unavailable
@@ -215,31 +257,8 @@ impl VoicePlatform for Vapi {
 
     /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number.
     async fn number_find(&self, _: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
-        let until = self.http.deadline();
         let sip_uri = self.sip_uri(tag);
-        let (mut found, mut seen) = (Vec::new(), 0);
-        for page in 1..=NUMBERS_PAGES_MAX {
-            // Searches name and address alike, for parts; oldest first, so that new numbers do not shift the pages.
-            let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
-                ("search", tag),
-                ("page", &page.to_string()),
-                ("limit", &NUMBERS_PAGE_SIZE.to_string()),
-                ("sortBy", "createdAt"),
-                ("sortOrder", "ASC"),
-            ]);
-            let answer = self.answer(request, until).await.map_err(collection_not_found)?;
-            let page: NumberPage = read(&answer)?;
-            seen += page.results.len();
-            let more = page.has_more(seen);
-            for ours in page.results.into_iter().filter(|number| number.is(tag, &sip_uri)) {
-                found.push(number(ours, answer.doubt)?);
-            }
-            if !more {
-                found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-                return Ok(found);
-            }
-        }
-        Err(too_many("numbers"))
+        self.search(tag, |number| number.is(tag, &sip_uri), self.http.deadline()).await
     }
 
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
@@ -268,55 +287,11 @@ impl VoicePlatform for Vapi {
     }
 
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {
-        let request = self.request(Method::POST, "/phone-number")?;
-        let sip_uri = self.sip_uri(&order.tag);
-        let (request, secret) = match &order.access {
-            Access::Dial(password) => {
-                let body = NewNumber {
-                    provider: SIP,
-                    sip_uri: &sip_uri,
-                    name: &order.tag,
-                    assistant_id: &order.platform_agent_id,
-                    authentication: NewAuthentication { username: &order.tag, password: password.expose_secret() },
-                };
-                (request.json(&body), password)
-            }
-            Access::Carrier { account_sid, auth_token } => {
-                let body = TakenOver {
-                    provider: AT_TWILIO,
-                    number: order.e164.as_str(),
-                    twilio_account_sid: account_sid,
-                    twilio_auth_token: auth_token.expose_secret(),
-                    name: &order.tag,
-                    assistant_id: &order.platform_agent_id,
-                    sms_enabled: false,
-                };
-                (request.json(&body), auth_token)
-            }
-            Access::Trunk(_) => return Err(no_way("a trunk")),
-        };
-        let answer = self.exchange(request, self.http.deadline()).await?;
-        if answer.status.is_success() {
-            let made = read::<Number>(&answer)?;
-            let made = if let Access::Dial(_) = order.access { made.or_sip_uri(&sip_uri) } else { made };
-            return number(made, answer.doubt);
+        match &order.access {
+            Access::Dial(password) => self.make_address(order, password).await,
+            Access::Carrier { account_sid, auth_token } => self.take_over(order, account_sid, auth_token).await,
+            Access::Trunk(_) => Err(no_way("a trunk")),
         }
-        let refused = self.refused(&answer, &[secret]);
-        let taken = Refusal::read(&answer.body).is_some_and(|refusal| refusal.says_taken());
-        Err(match refused.kind {
-            // Nobody else uses our tag, or has our number, so what is taken was most likely made by an earlier attempt whose
-            // answer was lost. In doubt the caller looks for it and adopts it; "rejected" would leave it behind.
-            ProviderErrorKind::Rejected(_) if taken => ProviderError { kind: answer.doubt, ..refused },
-            // The only thing named in the request is the assistant.
-            ProviderErrorKind::NotFound => {
-                ProviderError { kind: ProviderErrorKind::Rejected(Reason::Other), ..refused }
-            }
-            ProviderErrorKind::Rejected(_)
-            | ProviderErrorKind::RateLimited
-            | ProviderErrorKind::Unavailable
-            | ProviderErrorKind::Unknown
-            | ProviderErrorKind::Misconfigured => refused,
-        })
     }
 
     async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
@@ -344,9 +319,9 @@ impl VoicePlatform for Vapi {
             assistant_id: &order.platform_agent_id,
             phone_number_id: number,
             customer: Customer { number: &order.to },
-            metadata: [(CALL_REFERENCE, order.reference.as_str())].into(),
+            name: wire::name(&order.reference),
         });
-        let answer = self.answer(request, self.http.deadline()).await?;
+        let answer = self.answer(request, self.http.deadline()).await.map_err(named_nothing)?;
         let made: CallMade = read(&answer)?;
         let status = made.status();
         Ok(PlatformCall { id: made.id, status })

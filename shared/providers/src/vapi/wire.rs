@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::call::CallStatus;
+use domain::numbering::E164;
 use domain::ports::{PlatformNumber, ProviderErrorKind, Reason};
 use jiff::Timestamp;
 use reqwest::StatusCode;
@@ -50,7 +51,8 @@ pub(super) struct NewCall<'a> {
     pub(super) assistant_id: &'a str,
     pub(super) phone_number_id: &'a str,
     pub(super) customer: Customer<'a>,
-    pub(super) metadata: BTreeMap<&'static str, &'a str>,
+    /// Our reference: of what may be sent with a call, the only place for one.
+    pub(super) name: String,
 }
 
 /// Whom it calls.
@@ -67,15 +69,21 @@ pub(super) struct CallMade {
 }
 
 impl CallMade {
-    /// Vapi's words for how a call stands; any other is of one that has only begun.
+    /// One with an unknown word has only begun.
     pub(super) fn status(&self) -> CallStatus {
-        match self.status.as_deref() {
-            Some("ringing") => CallStatus::Ringing,
-            Some("in-progress" | "forwarding") => CallStatus::InProgress,
-            Some("ended") => CallStatus::Completed,
-            Some("not-found" | "deletion-failed") => CallStatus::Failed,
-            Some(_) | None => CallStatus::Queued,
-        }
+        self.status.as_deref().and_then(call_status).unwrap_or(CallStatus::Queued)
+    }
+}
+
+/// Vapi's words for how a call stands; none for any other.
+pub(super) fn call_status(word: &str) -> Option<CallStatus> {
+    match word {
+        "scheduled" | "queued" => Some(CallStatus::Queued),
+        "ringing" => Some(CallStatus::Ringing),
+        "in-progress" | "forwarding" => Some(CallStatus::InProgress),
+        "ended" => Some(CallStatus::Completed),
+        "not-found" | "deletion-failed" => Some(CallStatus::Failed),
+        _ => None,
     }
 }
 
@@ -107,8 +115,13 @@ impl<'a> NewAssistant<'a> {
         // An assistant has no language of its own; its transcriber and voice have, each with a list that depends on the
         // vendor. Guessing one would turn a wish into a refusal.
         metadata.extend(language.map(|language| (LANGUAGE, language)));
-        Self { name: name.chars().take(NAME_CHARS_MAX).collect(), metadata }
+        Self { name: self::name(name), metadata }
     }
+}
+
+/// As much of a name as Vapi keeps.
+pub(super) fn name(text: &str) -> String {
+    text.chars().take(NAME_CHARS_MAX).collect()
 }
 
 /// A number of any provider, as far as we read it.
@@ -153,6 +166,11 @@ impl Number {
     pub(super) fn is(&self, tag: &str, sip_uri: &str) -> bool {
         let same_address = |uri: &String| uri.eq_ignore_ascii_case(sip_uri);
         self.sip_uri.as_ref().is_some_and(same_address) || self.name.as_deref() == Some(tag)
+    }
+
+    /// Whether it has exactly these digits.
+    pub(super) fn has(&self, e164: &E164) -> bool {
+        self.number.as_deref() == Some(e164.as_str())
     }
 
     /// Which variant of the union of numbers it is.
@@ -223,7 +241,9 @@ impl Refusal {
     /// Whether it says that the SIP address or the number is in use. Vapi has no code for it, so its words must do.
     pub(super) fn says_taken(&self) -> bool {
         let said = self.message.to_lowercase();
-        (said.contains("sip") || said.contains("number"))
+        let missing = ["not exist", "n't exist", "not found"].iter().any(|w| said.contains(w));
+        !missing
+            && (said.contains("sip") || said.contains("number"))
             && ["already", "taken", "exist", "in use", "duplicate", "unique"].iter().any(|w| said.contains(w))
     }
 }
@@ -297,6 +317,9 @@ mod tests {
         check("sipUri must be unique", true);
         check("Phone number with this sip uri exists", true);
         check("sipUri must be a valid SIP URI", false);
+        check("Phone number +12025550123 has already been imported.", true);
+        check("Phone number does not exist in the Twilio account", false);
+        check("Couldn't find the number: it doesn't exist", false);
         check("Name already taken", false);
         check("", false);
     }

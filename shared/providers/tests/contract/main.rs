@@ -123,6 +123,8 @@ async fn twilio_would_understand_every_request() {
     twilio.number_list(None).await.unwrap();
     // The stand-in answers as ever, so the change is not confirmed.
     twilio.number_configure(NUMBER, TAG, &settings).await.unwrap_err();
+    let theirs = "+12025550199".parse().unwrap();
+    twilio.call_create(&known(), &theirs, "<Response/>", "https://h.example/status?tenant=t1").await.unwrap();
     twilio.number_release(NUMBER).await.unwrap();
 
     check(
@@ -140,6 +142,7 @@ async fn twilio_would_understand_every_request() {
             "ListIncomingPhoneNumber",
             "FetchIncomingPhoneNumber",
             "UpdateIncomingPhoneNumber",
+            "CreateCall",
             "DeleteIncomingPhoneNumber",
         ],
     );
@@ -217,6 +220,18 @@ async fn vapi_would_understand_every_request() {
     vapi.number_find(&known(), TAG).await.unwrap();
     vapi.number_get(UUID).await.unwrap();
     vapi.number_bind(UUID, UUID).await.unwrap();
+    let auth_token = SecretString::from("0123456789abcdef");
+    let access = domain::ports::Access::Carrier { account_sid: ACCOUNT.to_owned(), auth_token };
+    vapi.number_connect(&ConnectOrder { access, ..order }).await.unwrap();
+    let call = domain::ports::CallOrder {
+        platform_agent_id: UUID.to_owned(),
+        platform_number_id: Some(UUID.to_owned()),
+        outgoing: true,
+        from: known().to_string(),
+        to: "+12025550199".to_owned(),
+        reference: "call_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".to_owned(),
+    };
+    vapi.call_create(&call).await.unwrap();
     vapi.number_remove(UUID).await.unwrap();
 
     check(
@@ -230,11 +245,39 @@ async fn vapi_would_understand_every_request() {
             "PhoneNumberController_create",
             "PhoneNumberController_findAllPaginated",
             "PhoneNumberController_findOne",
+            "PhoneNumberController_findOne",
             "PhoneNumberController_update",
+            "PhoneNumberController_create",
+            "CallController_create",
             "PhoneNumberController_remove",
         ],
     );
     assert!(recorder.requests().iter().all(|request| request.authorization == "Bearer key"));
+}
+
+#[tokio::test]
+async fn vapi_would_understand_a_binding_of_every_kind_of_number() {
+    let Some(document) = document("vapi/openapi.json") else { return };
+    const KINDS: [&str; 3] = ["vapi", "twilio", "byo-phone-number"];
+    for (place, provider) in KINDS.into_iter().enumerate() {
+        // The end of a number's id is its kind here.
+        let recorder = Recorder::start(|method, path| {
+            let (status, mut number) = vapi_answer(method, path);
+            number["provider"] = json!(KINDS[path[path.len() - 1..].parse::<usize>().unwrap()]);
+            (status, number)
+        })
+        .await;
+        let id = format!("{}{place}", &UUID[..35]);
+        let vapi = Vapi::new(VapiConfig {
+            api_key: SecretString::from("key"),
+            base_url: recorder.url.clone(),
+            sip_domain: "sip.vapi.ai".to_owned(),
+        });
+        vapi.number_bind(&id, UUID).await.unwrap();
+        check(&document, &recorder, &["PhoneNumberController_findOne", "PhoneNumberController_update"]);
+        let sent: Value = serde_json::from_slice(&recorder.requests()[1].body).unwrap();
+        assert_eq!(sent, json!({"provider": provider, "assistantId": UUID}));
+    }
 }
 
 #[tokio::test]

@@ -304,7 +304,11 @@ fn has_format(text: &str, name: &str) -> bool {
     match name {
         "uri" => reqwest::Url::parse(text).is_ok(),
         "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
-        "phone-number" => text.parse::<E164>().is_ok(),
+        // An endpoint may be other things than a number; those we send are numbers.
+        "phone-number" | "endpoint" => text.parse::<E164>().is_ok(),
+        "twiml" => {
+            roxmltree::Document::parse(text).is_ok_and(|document| document.root_element().has_tag_name("Response"))
+        }
         "http-method" => matches!(text, "GET" | "POST"),
         "iso-country-code" => text.len() == 2,
         "uuid" => text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()),
