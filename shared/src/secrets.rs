@@ -13,19 +13,22 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::agent::Platform;
 use domain::number::Carrier;
+use domain::limits;
 use domain::ports::{self, Access, ProviderError, ProviderErrorKind, SipTrunk};
+use http::HeaderMap;
 use jiff::Timestamp;
 use providers::twilio::{Credentials, signature};
 use providers::retell::AgentTemplate;
 use providers::{
-    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, stripe,
+    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, elevenlabs, retell,
+    stripe, vapi,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::app::{Providers, Trunk};
+use crate::app::{Providers, Told, Trunk};
 
 /// How long a secret is believed without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -335,6 +338,32 @@ impl Providers for SecretProviders {
         Ok((key_id.to_owned(), derive(key, tag)))
     }
 
+    async fn told(
+        &self,
+        platform: Platform,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Told, ProviderError> {
+        if !is_signed(platform, &self.keys(platform).await?.webhook_secrets, headers, body, now) {
+            // The secret may have been rotated since it was read.
+            self.slot_of(platform).0.forget(REREAD_EVERY).await;
+            if !is_signed(platform, &self.keys(platform).await?.webhook_secrets, headers, body, now) {
+                return Ok(Told::Forged);
+            }
+        }
+        let read = match platform {
+            Platform::Vapi => vapi::notification::read(body),
+            Platform::Retell => retell::notification::read(body),
+            Platform::ElevenLabs => elevenlabs::notification::read(body),
+        };
+        Ok(match read {
+            Ok(Some(report)) => Told::Call(Box::new(report)),
+            Ok(None) => Told::Nothing,
+            Err(error) => Told::Unreadable(error.to_string()),
+        })
+    }
+
     async fn payments(&self) -> Result<Arc<dyn ports::Payments>, ProviderError> {
         Ok(self.stripe().await?.client.clone())
     }
@@ -365,6 +394,29 @@ impl Providers for SecretProviders {
         if let Ok(mut slot) = self.stripe.0.try_lock() {
             *slot = None;
         }
+    }
+}
+
+/// Whether a platform signed this body, each in its own way.
+fn is_signed(
+    platform: Platform,
+    secrets: &[SecretString],
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> bool {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match platform {
+        Platform::Vapi => {
+            use vapi::signature::{SECRET_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, is_secret, verify};
+            let (signature, signed_at) = (header(SIGNATURE_HEADER), header(TIMESTAMP_HEADER));
+            match signature {
+                "" => is_secret(secrets, header(SECRET_HEADER)),
+                signature => verify(secrets, signature, signed_at, body, now, limits::NOTIFICATION_AGE_MAX),
+            }
+        }
+        Platform::Retell => retell::signature::verify(secrets, header("x-retell-signature"), body, now),
+        Platform::ElevenLabs => elevenlabs::signature::verify(secrets, header("elevenlabs-signature"), body, now),
     }
 }
 

@@ -173,6 +173,9 @@ pub async fn start(config: Config) -> io::Result<System> {
         simulators.route_public(former, &url);
     }
     simulators.stripe.set_endpoint(format!("{url}/webhooks/stripe"));
+    simulators.vapi.set_endpoint(format!("{url}/webhooks/vapi"));
+    simulators.retell.set_endpoint(format!("{url}/webhooks/retell"));
+    simulators.elevenlabs.set_endpoint(format!("{url}/webhooks/elevenlabs"));
 
     let clients = Clients::of(&aws);
     seed_secrets(&aws, &simulators);
@@ -442,19 +445,19 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     let (twilio, vapi) = (&simulators.twilio, &simulators.vapi);
     let secret = json!({ "account_sid": twilio.account_sid, "auth_token": twilio.auth_token });
     aws.secrets.put(TWILIO_SECRET, &secret.to_string());
-    aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key }).to_string());
+    aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key, "webhook_secret": vapi.webhook_secret }).to_string());
     let (retell, elevenlabs) = (&simulators.retell, &simulators.elevenlabs);
     let secret = json!({
         "api_key": retell.api_key,
         "webhook_secret": retell.webhook_key,
-        "trunk": trunk(simulators, "sip:sip.retellai.com;transport=tcp"),
+        "trunk": trunk(simulators, "retell", "sip:sip.retellai.com;transport=tcp"),
         "agent": { "llm_id": "llm_local", "voice_id": "11labs-Adrian" },
     });
     aws.secrets.put(RETELL_SECRET, &secret.to_string());
     let secret = json!({
         "api_key": elevenlabs.api_key,
         "webhook_secret": elevenlabs.webhook_secret,
-        "trunk": trunk(simulators, "sip:sip.rtc.elevenlabs.io;transport=tcp"),
+        "trunk": trunk(simulators, "elevenlabs", "sip:sip.rtc.elevenlabs.io;transport=tcp"),
     });
     aws.secrets.put(ELEVENLABS_SECRET, &secret.to_string());
     let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
@@ -464,8 +467,9 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
 }
 
 /// The operator's SIP trunk to a platform, at the simulated carrier.
-fn trunk(simulators: &Simulators, origination: &str) -> serde_json::Value {
-    let (sid, host) = simulators.twilio.trunk(origination);
+fn trunk(simulators: &Simulators, name: &str, origination: &str) -> serde_json::Value {
+    let sid = simulators.twilio.trunk(name, origination);
+    let host = format!("{name}.pstn.twilio.com");
     json!({ "sid": sid, "host": host, "username": "trunkline", "password": "a fake password for one machine" })
 }
 

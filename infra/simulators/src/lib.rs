@@ -137,6 +137,12 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
 }
 
 impl Simulators {
+    /// How often a number came, changed or went at any of them since the start.
+    pub fn numbers_changed(&self) -> u64 {
+        let Self { twilio, vapi, retell, elevenlabs, .. } = self;
+        twilio.numbers_changed() + vapi.numbers_changed() + retell.numbers_changed() + elevenlabs.numbers_changed()
+    }
+
     /// From now on a webhook whose configured URL begins with `public_base` is sent to `actual_base`
     /// instead, and still signed as configured: what a tunnel or a load balancer does.
     pub fn route_public(&self, public_base: &str, actual_base: &str) {
