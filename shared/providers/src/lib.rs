@@ -4,14 +4,18 @@
 //! and know no tenant, price or operation; they turn one port method into requests and one answer into a typed result that
 //! says whether the thing happened. What is done about a failure is decided in `shared::saga`.
 //!
-//! Start with [`twilio`]; `http` holds what all clients have in common.
+//! Start with [`twilio`]; `http` holds what all clients have in common, `webhook` what all webhooks have.
 
 mod http;
+mod webhook;
 
+pub mod retell;
 pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 
+pub use retell::{Retell, RetellConfig};
 pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
 pub use vapi::{Vapi, VapiConfig};
+pub use webhook::Unreadable;

@@ -9,8 +9,8 @@ use domain::E164;
 use domain::number::Capabilities;
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    Access, AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind, Reason,
-    SearchFilter, VoicePlatform, Webhooks,
+    Access, AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind,
+    Reason, SearchFilter, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
 use jiff::Timestamp;

@@ -11,12 +11,12 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
     Reason, VoicePlatform,
 };
-use domain::limits;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -24,8 +24,8 @@ use serde::de::DeserializeOwned;
 
 use crate::http::{self, Answer, Deadline, Http};
 use wire::{
-    Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewAuthentication, NewCall, NewNumber, Number, NumberPage,
-    Refusal, TakenOver,
+    Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewAuthentication, NewCall, NewNumber, Number,
+    NumberPage, Refusal, TakenOver,
 };
 
 /// The variant of Vapi's union of numbers that is a SIP address.
