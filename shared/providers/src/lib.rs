@@ -12,11 +12,13 @@ mod signed;
 mod webhook;
 
 pub mod elevenlabs;
+pub mod retell;
 pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 
 pub use elevenlabs::{ElevenLabs, ElevenLabsConfig};
+pub use retell::{Retell, RetellConfig};
 pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
 pub use vapi::{Vapi, VapiConfig};

@@ -65,9 +65,8 @@ impl Workspace {
     }
 
     fn shown(&self) -> Value {
-        let agent = |it: &Resource| {
-            json!({ "id": it.id, "name": it.text("agent_name"), "created_at": it.created.to_string() })
-        };
+        let agent =
+            |it: &Resource| json!({ "id": it.id, "name": it.text("agent_name"), "created_at": it.created.to_string() });
         json!({
             "numbers": self.numbers.iter().map(numbers::shown).collect::<Vec<_>>(),
             "agents": self.agents.iter().map(agent).collect::<Vec<_>>(),

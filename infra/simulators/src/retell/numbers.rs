@@ -65,7 +65,8 @@ pub(super) fn import(workspace: &mut Workspace, call: &Call) -> Result<Answer, R
     }
     // No status is listed for an agent that is not there; this one is.
     workspace.check_agents(&body).map_err(|_| Refusal::usual(StatusCode::BAD_REQUEST))?;
-    for (imported, kept) in [("sip_trunk_auth_username", "auth_username"), ("sip_trunk_auth_password", "auth_password")] {
+    for (imported, kept) in [("sip_trunk_auth_username", "auth_username"), ("sip_trunk_auth_password", "auth_password")]
+    {
         if let Some(value) = body.remove(imported) {
             body.insert(kept.to_owned(), value);
         }

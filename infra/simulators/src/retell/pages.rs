@@ -20,10 +20,13 @@ pub(super) fn page(call: &Call, kept: &Collection, wire: impl Fn(&Resource) -> V
         Some(_) => return Err(Refusal::bad("limit is not valid")),
     };
     // The key names the last row shown: rows that go or come meanwhile neither hide one nor show one twice.
-    let after: Option<u64> = given("pagination_key").map(str::parse).transpose().map_err(|_| Refusal::bad("pagination_key is not valid"))?;
+    let after: Option<u64> =
+        given("pagination_key").map(str::parse).transpose().map_err(|_| Refusal::bad("pagination_key is not valid"))?;
     let mut rows: Vec<&Resource> = match given("sort_order") {
         Some("ascending") => kept.iter().filter(|row| after.is_none_or(|after| row.seq > after)).collect(),
-        None | Some("descending") => kept.iter().rev().filter(|row| after.is_none_or(|after| row.seq < after)).collect(),
+        None | Some("descending") => {
+            kept.iter().rev().filter(|row| after.is_none_or(|after| row.seq < after)).collect()
+        }
         Some(_) => return Err(Refusal::bad("sort_order is not valid")),
     };
     let more = rows.len() > limit;

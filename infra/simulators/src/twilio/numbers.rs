@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::ACCOUNT_SID;
 use super::account::Account;
-use super::{bundles, trunks};
 use super::form::Form;
 use super::number::Number;
 use super::pages::{Page, page};
 use super::refusal::Refusal;
+use super::{bundles, trunks};
 use crate::server::{Answer, Call, json, no_content};
 use crate::stock::{AddressRequirement, NumberType, Offer, Pattern, Wanted, is_e164};
 

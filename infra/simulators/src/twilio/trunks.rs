@@ -157,7 +157,8 @@ fn number_wire(number: &Number) -> Value {
     wire["date_created"] = json!(number.created.to_string());
     wire["date_updated"] = json!(number.updated.to_string());
     wire["url"] = json!(format!("{BASE}/{}/PhoneNumbers/{}", number.trunk_sid, number.sid));
-    wire["links"] = json!({ "phone_number": format!("https://api.twilio.com{}", wire["uri"].as_str().unwrap_or_default()) });
+    wire["links"] =
+        json!({ "phone_number": format!("https://api.twilio.com{}", wire["uri"].as_str().unwrap_or_default()) });
     if let Value::Object(wire) = &mut wire {
         wire.retain(|name, _| !matches!(name.as_str(), "uri" | "status" | "type" | "origin"));
     }
@@ -167,9 +168,7 @@ fn number_wire(number: &Number) -> Value {
 fn newest_first(call: &Call, names: Page, rows: impl Iterator<Item = (u64, Value)>) -> Result<Answer, Refusal> {
     let mut rows: Vec<(u64, Value)> = rows.collect();
     rows.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
-    page_by_meta(call, names, |place| {
-        rows.into_iter().filter(move |(seq, _)| place.is_none_or(|place| *seq < place))
-    })
+    page_by_meta(call, names, |place| rows.into_iter().filter(move |(seq, _)| place.is_none_or(|place| *seq < place)))
 }
 
 impl Account {

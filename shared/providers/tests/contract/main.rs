@@ -13,14 +13,15 @@ use std::path::{Path, PathBuf};
 
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    BuyOrder, Carrier, CheckoutOrder, ConnectOrder, NumberSettings, PaymentOrder, Payments, SearchFilter,
-    VoicePlatform, Webhooks,
+    Access, BuyOrder, CallOrder, Carrier, CheckoutOrder, ConnectOrder, NumberSettings, PaymentOrder, Payments,
+    SearchFilter, SipTrunk, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
+use providers::retell::AgentTemplate;
 use providers::twilio::Credentials;
-use providers::{Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig};
+use providers::{Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig};
 use recorder::Recorder;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -214,7 +215,7 @@ async fn vapi_would_understand_every_request() {
         tag: TAG.to_owned(),
         platform_agent_id: UUID.to_owned(),
         e164: known(),
-        access: domain::ports::Access::Dial(SecretString::from("0123456789abcdefghijABCDEFGHIJ")),
+        access: Access::Dial(SecretString::from("0123456789abcdefghijABCDEFGHIJ")),
     };
     vapi.number_connect(&order).await.unwrap();
     vapi.number_find(&known(), TAG).await.unwrap();
@@ -297,6 +298,110 @@ async fn vapi_would_understand_a_second_page() {
     vapi.agent_find("agt-1").await.unwrap_err();
     check(&document, &recorder, &["AssistantController_findAll"; 20]);
     assert!(recorder.requests()[19].query.contains("createdAtLt=2026-01-02T03%3A04%3A05.679Z"));
+}
+
+const RETELL_NUMBER: &str = "/get-phone-number/%2B12025550123";
+
+fn retell_answer(method: &str, path: &str) -> (u16, Value) {
+    let agent = json!({"agent_id": "agent_1", "agent_name": "A [agt-1]"});
+    let number = json!({
+        "phone_number": known(), "phone_number_type": "custom", "last_modification_timestamp": 1_790_000_000_000_i64,
+        "nickname": TAG, "inbound_agents": [{"agent_id": "agent_1", "weight": 1}]
+    });
+    let call = json!({"call_id": "call_1", "call_status": "registered"});
+    match (method, path) {
+        // Looked for before it is imported.
+        ("GET", RETELL_NUMBER) => (422, json!({"message": "Cannot find requested asset under given api key."})),
+        ("DELETE", _) => (204, Value::Null),
+        ("POST", "/v2/list-agents") => (200, json!({"items": [agent], "has_more": false})),
+        ("GET", "/v2/list-phone-numbers") => {
+            (200, json!({"items": [number], "has_more": true, "pagination_key": "k&1"}))
+        }
+        (_, path) if path.starts_with("/v2/") => (201, call),
+        (_, path) if path.contains("phone-number") => (201, number),
+        _ => (201, agent),
+    }
+}
+
+#[tokio::test]
+async fn retell_would_understand_every_request() {
+    let Some(document) = document("retell/openapi.json") else { return };
+    let recorder = Recorder::start(retell_answer).await;
+    let retell = Retell::new(RetellConfig {
+        api_key: SecretString::from("key"),
+        base_url: recorder.url.clone(),
+        agent: Some(AgentTemplate { llm_id: "llm_1".to_owned(), voice_id: "11labs-Adrian".to_owned() }),
+    });
+    for language in ["tr-TR", "uk", "tlh"] {
+        retell.agent_create(&"Ayşe ".repeat(12), Some(language), "agt-1").await.unwrap();
+    }
+    assert_eq!(retell.agent_find("agt-1").await, Ok(Some("agent_1".to_owned())));
+    assert!(retell.agent_exists("agent_1").await.unwrap());
+    retell.agent_delete("agent_1").await.unwrap();
+    let credentials = Some(("trunkline".to_owned(), SecretString::from("a-Password-of-12")));
+    for credentials in [credentials, None] {
+        let order = ConnectOrder {
+            tag: TAG.to_owned(),
+            platform_agent_id: "agent_1".to_owned(),
+            e164: known(),
+            access: Access::Trunk(SipTrunk { host: "t.pstn.twilio.com".to_owned(), credentials }),
+        };
+        retell.number_connect(&order).await.unwrap();
+    }
+    let page = retell.number_list(None).await.unwrap();
+    retell.number_list(page.next.as_deref()).await.unwrap();
+    retell.number_bind(known().as_str(), "agent_1").await.unwrap();
+    retell.number_remove(known().as_str()).await.unwrap();
+    let order = |outgoing: bool, from: &str| CallOrder {
+        platform_agent_id: "agent_1".to_owned(),
+        platform_number_id: Some(known().to_string()),
+        outgoing,
+        from: from.to_owned(),
+        to: known().to_string(),
+        reference: "call-1".to_owned(),
+    };
+    retell.call_register(&order(false, "+905321112233")).await.unwrap();
+    retell.call_register(&order(true, "anonymous")).await.unwrap();
+    retell.call_create(&order(true, known().as_str())).await.unwrap();
+
+    check(
+        &document,
+        &recorder,
+        &[
+            "createAgent",
+            "createAgent",
+            "createAgent",
+            "listAgentsV2",
+            "getAgent",
+            "deleteAgent",
+            "getPhoneNumber",
+            "importPhoneNumber",
+            "getPhoneNumber",
+            "importPhoneNumber",
+            "listPhoneNumbersV2",
+            "listPhoneNumbersV2",
+            "updatePhoneNumber",
+            "deletePhoneNumber",
+            "registerPhoneCall",
+            "registerPhoneCall",
+            "createPhoneCall",
+        ],
+    );
+    let requests = recorder.requests();
+    assert!(requests.iter().all(|request| request.authorization == "Bearer key"));
+    assert_eq!(requests[6].path, RETELL_NUMBER);
+    let body = |n: usize| serde_json::from_slice::<Value>(&requests[n].body).unwrap();
+    let only = json!([{"agent_id": "agent_1", "weight": 1.0}]);
+    let import = json!({
+        "phone_number": known(), "termination_uri": "t.pstn.twilio.com", "nickname": TAG,
+        "sip_trunk_auth_username": "trunkline", "sip_trunk_auth_password": "a-Password-of-12",
+        "inbound_agents": only, "outbound_agents": only
+    });
+    assert_eq!(body(7), import);
+    assert_eq!(body(9).as_object().map(|import| import.len()), Some(5), "{}", body(9));
+    assert_eq!(body(12), json!({"inbound_agents": only, "outbound_agents": only}));
+    assert!(requests[11].query.contains("pagination_key=k%261"), "{}", requests[11].query);
+    assert!(body(15).get("from_number").is_none());
 }
 
 fn stripe_answer(method: &str, path: &str) -> (u16, Value) {
