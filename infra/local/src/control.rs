@@ -103,7 +103,7 @@ async fn page(State(surface): State<Surface>) -> Html<String> {
 }
 
 async fn health(State(surface): State<Surface>) -> Json<Value> {
-    let Simulators { twilio, vapi, stripe, .. } = &*surface.simulators;
+    let Simulators { twilio, vapi, retell, elevenlabs, stripe, .. } = &*surface.simulators;
     let aws = &surface.aws;
     Json(json!({
         "ready": true,
@@ -115,7 +115,11 @@ async fn health(State(surface): State<Surface>) -> Json<Value> {
                 "pricing_url": twilio.pricing_url,
                 "account_sid": twilio.account_sid, "auth_token": twilio.auth_token,
             },
-            "vapi": { "url": vapi.url, "api_key": vapi.api_key },
+            "vapi": { "url": vapi.url, "api_key": vapi.api_key, "webhook_secret": vapi.webhook_secret },
+            "retell": { "url": retell.url, "api_key": retell.api_key, "webhook_key": retell.webhook_key },
+            "elevenlabs": {
+                "url": elevenlabs.url, "api_key": elevenlabs.api_key, "webhook_secret": elevenlabs.webhook_secret,
+            },
             "stripe": { "url": stripe.url, "api_key": stripe.api_key, "webhook_secret": stripe.webhook_secret },
         },
         "aws": { "dynamodb": aws.dynamodb.url(), "sqs": aws.sqs.url(), "secretsmanager": aws.secrets.url() },

@@ -21,6 +21,7 @@ use domain::tenant::{Role, Tenant};
 use domain::{Clock, Currency, TenantId};
 use serde_json::json;
 use shared::http::auth::Caller;
+use shared::use_cases::purchase::Mode;
 use shared::use_cases::agents;
 use shared::use_cases::operator::{self, AdjustmentRequest};
 
@@ -112,7 +113,7 @@ pub async fn seed(system: &System) -> Result<String, Box<dyn Error>> {
     let caller = Caller { tenant, role: Role::Owner, project: None };
     if agents::list(app, &caller, &agents::ListRequest::default()).await?.items.is_empty() {
         let wish = json!({ "name": "Demo agent", "platform": Platform::Vapi.as_str() });
-        if let Err(error) = agents::create(app, &caller, None, &serde_json::from_value(wish)?).await {
+        if let Err(error) = agents::create(app, &caller, None, &serde_json::from_value(wish)?, Mode::default()).await {
             // Elsewhere than on the simulators it may well be refused; all the rest works without it.
             tracing::warn!(%error, "the demo tenant has no agent");
         }

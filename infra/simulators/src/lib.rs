@@ -106,6 +106,7 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let elevenlabs = open(config.bind, "api", &gate, &workspace)?;
     // Where Twilio is told to bring the calls of imported numbers.
     routes.add(elevenlabs::PUBLIC_BASE, &elevenlabs.url);
+    routes.add(vapi::PUBLIC_BASE, &vapi.url);
 
     let exchange = Exchange::default().with(&org).with(&retell_workspace).with(&workspace);
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));

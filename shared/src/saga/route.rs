@@ -88,11 +88,14 @@ async fn read_back(app: &App, op: &Operation, ours: &NumberSettings) -> Result<L
     if found.tag != known.tag {
         return Err(renamed(known));
     }
-    if found.settings == *ours {
+    if found.settings.webhooks == ours.webhooks {
         let why = "The platform has not taken the number's calls over yet.";
         return Err(ProviderError::new(ProviderErrorKind::Unavailable, why));
     }
-    Ok(Learned::Routed(Box::new(found.settings)))
+    // A trunk of the link before would take the calls past the platform's webhooks as it did past ours.
+    let by_platform = NumberSettings::by_webhooks(found.settings.webhooks);
+    set(app, op, &by_platform).await?;
+    Ok(Learned::Routed(Box::new(by_platform)))
 }
 
 /// The carrier's handle of the number: learned on the way, or as the books have it.

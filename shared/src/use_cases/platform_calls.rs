@@ -46,8 +46,14 @@ async fn linked(
     platform: Platform,
     report: &PlatformReport,
 ) -> Result<Option<(Claim, Route, PlatformRef)>, StoreError> {
-    let Some(number) = &report.number else { return Ok(None) };
-    let claim = app.store.claim_get(number).await?.filter(|claim| claim.state == ClaimState::Held);
+    // A SIP address has no number; of a call that an agent made from it, our own record says which it is.
+    let number = match &report.number {
+        Some(number) => Some(number.clone()),
+        None if report.outgoing => app.store.call_get(&report.call_id).await?.map(|call| call.e164),
+        None => None,
+    };
+    let Some(number) = number else { return Ok(None) };
+    let claim = app.store.claim_get(&number).await?.filter(|claim| claim.state == ClaimState::Held);
     let Some(claim) = claim else { return Ok(None) };
     let Some(route) = claim.route.clone() else { return Ok(None) };
     let Some(known) = route.platform_ref.clone().filter(|known| known.platform == platform) else { return Ok(None) };

@@ -110,16 +110,21 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
     call.duration_s = webhook.parameter("CallDuration").and_then(|text| text.parse().ok());
     let lookup = app.store.call_lookup(&webhook.tenant, &called).await?;
     // A hand-over reports itself; what ends without one was answered by us, as the books say now.
-    let routed = match call::route(&webhook.tenant, lookup.tenant.as_ref(), lookup.claim.as_ref()) {
+    let (routed, past_us) = match call::route(&webhook.tenant, lookup.tenant.as_ref(), lookup.claim.as_ref()) {
         Routing::Reject => return Ok(()),
-        Routing::Say { why, .. } => Some(routed(NOBODY, why)),
-        Routing::Agent { .. } | Routing::Forward { .. } => None,
+        Routing::Say { why, .. } => (Some(routed(NOBODY, why)), false),
+        Routing::Agent { target, .. } => (None, target.reach.method().past_us()),
+        Routing::Forward { .. } => (None, false),
     };
     // A sentence of ours is no service: whoever was not put through costs the tenant nothing, be it that nobody is to answer
     // or that nobody did, which the hand-over noted.
     let noted = app.store.call_get(&call.call_sid).await?;
-    let nobody = noted.is_some_and(|noted| noted.routed_to.as_deref() == Some(NOBODY));
-    let served = routed.is_none() && !nobody;
+    let nobody = noted.as_ref().is_some_and(|noted| noted.routed_to.as_deref() == Some(NOBODY));
+    // What goes past us is told by the platform, under an id of its own; the carrier may tell of it all the same.
+    if past_us && noted.is_none() {
+        return Ok(());
+    }
+    let served = routed.is_none() && !nobody && !past_us;
     if status == CallStatus::Completed && served {
         call.cost = usage::price(app, &call);
     }

@@ -13,6 +13,7 @@ mod importing;
 mod linking;
 mod money;
 mod parking;
+mod platforms;
 mod projects;
 mod releasing;
 mod requirements;

@@ -19,7 +19,7 @@ use crate::time::iso_ms;
 use crate::twilio::webhook::Routes;
 
 /// How long an assistant talks to whoever is there.
-const TALK: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const TALK: SignedDuration = SignedDuration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Courier(Post);

@@ -1,10 +1,14 @@
-//! A SIP call to one of the organization's addresses, placed by whoever dialled it.
+//! Calls that arrive: by SIP at one of the organization's addresses, placed by whoever dialled it, and at a number taken
+//! over at Twilio.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Org;
-use super::courier::Callee;
+use super::courier::{Callee, TALK};
+use super::refusal::Refusal;
 use crate::collection::Resource;
+use crate::server::{Answer, Call, answer, pairs};
 use crate::sip::{Invite, Platform};
 
 impl Platform for Org {
@@ -17,25 +21,56 @@ impl Platform for Org {
         let number = self.numbers.iter().find(called)?;
         let assistant = number.text("assistantId").filter(|_| admits(number, invite))?;
         self.assistants.get(assistant)?;
+        let (id, assistant) = (number.id.clone(), assistant.to_owned());
         let answered = json!({ "sip_uri": number.text("sipUri"), "assistant_id": assistant });
-        let headers = invite.headers();
-        let fields = json!({
-            "type": "inboundPhoneCall",
-            "status": "ringing",
-            "assistantId": assistant,
-            "phoneNumberId": number.id,
+        let arrival = json!({
             "phoneCallProvider": "vapi",
             "phoneCallProviderId": invite.call_sid,
             "customer": { "number": invite.caller },
-            "assistantOverrides": { "variableValues": headers },
+            "assistantOverrides": { "variableValues": invite.headers() },
         });
+        self.take_call(&id, &assistant, arrival);
+        Some(answered)
+    }
+}
+
+impl Org {
+    fn take_call(&mut self, number: &str, assistant: &str, arrival: Value) {
+        let mut fields = arrival;
+        fields["type"] = json!("inboundPhoneCall");
+        fields["status"] = json!("ringing");
+        fields["assistantId"] = json!(assistant);
+        fields["phoneNumberId"] = json!(number);
         if let Value::Object(fields) = fields {
             let call = self.calls.create(&mut self.book, fields).clone();
             self.play(&call, Callee::Answers);
             self.book.commit();
         }
-        Some(answered)
     }
+}
+
+/// Twilio asks what to do with a call to a number that was taken over.
+pub(super) fn from_twilio(org: &mut Org, call: &Call) -> Result<Answer, Refusal> {
+    let form = pairs(&call.body);
+    let given = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    let called = |number: &&Resource| {
+        number.text("provider") == Some("twilio") && number.text("number") == Some(given("To"))
+    };
+    let answers = org.numbers.iter().find(called).and_then(|number| Some((number.id.clone(), number.text("assistantId")?.to_owned())));
+    let known = answers.filter(|(_, assistant)| org.assistants.get(assistant).is_some());
+    let document = match known {
+        None => "<Response><Reject/></Response>".to_owned(),
+        Some((number, assistant)) => {
+            let arrival = json!({
+                "phoneCallProvider": "twilio",
+                "phoneCallProviderId": given("CallSid"),
+                "customer": { "number": given("From") },
+            });
+            org.take_call(&number, &assistant, arrival);
+            format!("<Response><Pause length=\"{}\"/></Response>", TALK.as_secs())
+        }
+    };
+    Ok(answer(StatusCode::OK, "text/xml; charset=utf-8", document))
 }
 
 /// Without `authentication` any credentials will do, as documented.

@@ -34,6 +34,8 @@ use crate::twilio::Account;
 use courier::{Deliver, Message};
 use pool::Pool;
 
+/// Where Twilio is told to bring the calls of numbers that are taken over.
+pub(crate) const PUBLIC_BASE: &str = "https://api.vapi.ai";
 /// An obvious fake.
 pub const API_KEY: &str = "vapi-local-fake-key";
 pub const WEBHOOK_SECRET: &str = "vapi-local-fake-secret";

@@ -17,6 +17,7 @@ use crate::stock::is_e164;
 use crate::twilio::{ACCOUNT_SID, AUTH_TOKEN, Hooks};
 
 /// Numbers of Vapi's own an organization may hold.
+const INBOUND_CALL: &str = "https://api.vapi.ai/twilio/inbound_call";
 const NATIVE_MAX: usize = 5;
 /// A new one of them takes minutes to be usable.
 const ACTIVATION: SignedDuration = SignedDuration::from_mins(2);
@@ -278,7 +279,7 @@ fn import_from_twilio(org: &mut Org, fields: &mut Map<String, Value>) -> Result<
     }
     let genuine = text("twilioAccountSid") == Some(ACCOUNT_SID) && token.is_none_or(|token| token == AUTH_TOKEN);
     let hooks = Hooks {
-        voice: "https://api.vapi.ai/twilio/inbound_call",
+        voice: INBOUND_CALL,
         status: Some("https://api.vapi.ai/twilio/call_status"),
         sms: (fields["smsEnabled"] == json!(true)).then_some("https://api.vapi.ai/twilio/sms"),
     };

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::refusal::Refusal;
-use super::{API_KEY, Org, numbers, others};
+use super::{API_KEY, Org, invite, numbers, others};
 use crate::book::Book;
 use crate::gate::ThirdParty;
 use crate::server::{Answer, Call};
@@ -28,6 +28,7 @@ enum Route {
     CallCreate,
     CallList,
     CallGet(String),
+    CallFromTwilio,
     Unknown,
 }
 
@@ -53,6 +54,7 @@ impl ThirdParty for Org {
             Route::CallCreate => "calls.create",
             Route::CallList => "calls.list",
             Route::CallGet(_) => "calls.get",
+            Route::CallFromTwilio => "calls.arrive",
             Route::Unknown => "unknown",
         }
     }
@@ -72,10 +74,11 @@ impl ThirdParty for Org {
 
 impl Org {
     fn dispatch(&mut self, call: &Call) -> Result<Answer, Refusal> {
-        if call.bearer() != Some(API_KEY) {
+        let route = route(call);
+        if route != Route::CallFromTwilio && call.bearer() != Some(API_KEY) {
             return Err(Refusal::unauthenticated());
         }
-        match route(call) {
+        match route {
             Route::NumberCreate => numbers::create(self, call),
             Route::NumberList => numbers::list(self, call),
             Route::NumberSearch => numbers::search(self, call),
@@ -94,6 +97,7 @@ impl Org {
             Route::CallCreate => others::create_call(self, call),
             Route::CallList => others::list_calls(self, call),
             Route::CallGet(id) => others::get_call(self, &id),
+            Route::CallFromTwilio => invite::from_twilio(self, call),
             Route::Unknown => {
                 let message = format!("Cannot {} {}", call.method, call.path);
                 Err(Refusal::new(StatusCode::NOT_FOUND, &message))
@@ -124,6 +128,7 @@ fn route(call: &Call) -> Route {
         (&Method::POST, ["call"]) => Route::CallCreate,
         (&Method::GET, ["call"]) => Route::CallList,
         (&Method::GET, ["call", id]) => Route::CallGet((*id).to_owned()),
+        (&Method::POST, ["twilio", "inbound_call"]) => Route::CallFromTwilio,
         _ => Route::Unknown,
     }
 }
