@@ -3,11 +3,14 @@
 mod faults;
 mod kept;
 mod kit;
+mod retell;
+mod retell_calls;
 mod stripe;
 mod stripe_events;
 mod stripe_keys;
 mod stripe_kit;
 mod stripe_subscriptions;
+mod trunks;
 mod twilio;
 mod vapi;
 mod webhooks;
