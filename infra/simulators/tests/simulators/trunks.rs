@@ -62,7 +62,7 @@ async fn a_trunk_is_made_given_urls_and_numbers_and_they_go_again() {
     let own = format!("/IncomingPhoneNumbers/{number}.json");
     let (_, shown) = world.twilio_get(&own).await;
     assert_eq!((&shown["trunk_sid"], &shown["voice_url"]), (&json!(trunk), &json!("https://h.example/v")));
-    assert_eq!(each(&world.trunking_get(&numbers).await.1["phone_numbers"], "sid"), [number.clone()]);
+    assert_eq!(each(&world.trunking_get(&numbers).await.1["phone_numbers"], "sid"), [number.as_str()]);
 
     let one = format!("{numbers}/{number}");
     assert_eq!(answer(world.trunking(Method::DELETE, &one)).await, (204, Value::Null));
