@@ -236,7 +236,7 @@ mod twilio {
         let e164 = world.offered(CountryCode::US, NumberKind::Local).await;
         let bought = world.twilio.number_buy(&order(&e164, TAG)).await.unwrap();
         let past = NumberSettings {
-            trunk: Some("TK0123456789abcdef0123456789abcdef".to_owned()),
+            trunk: Some(world.simulators.twilio.trunk("theirs", "sip:x.example")),
             webhooks: Webhooks { voice: "GET https://x.example/".to_owned(), ..order(&e164, TAG).webhooks },
             application: None,
         };

@@ -440,3 +440,85 @@ mod told {
         assert!(state["events"].as_array().unwrap().iter().all(|event| event["delivery"] == "delivered"), "{state}");
     }
 }
+
+/// Calls that come in at the carrier.
+mod caller {
+    use axum::Router;
+    use axum::http::header;
+    use domain::ports::{BuyOrder, Carrier, NumberSettings, Webhooks};
+    use domain::requirement::Papers;
+    use providers::twilio::Credentials;
+    use providers::{Twilio, TwilioConfig};
+    use simulators::twilio::CallRequest;
+
+    use super::*;
+
+    const CALLER: &str = "+14155550100";
+
+    fn carrier(simulators: &Simulators) -> Twilio {
+        let handle = &simulators.twilio;
+        handle.stock(&json!({ "e164": [known().as_str()] })).unwrap();
+        Twilio::new(TwilioConfig {
+            account_sid: handle.account_sid.clone(),
+            credentials: Credentials::AuthToken(SecretString::from(handle.auth_token.clone())),
+            api_base_url: handle.url.clone(),
+            pricing_base_url: handle.pricing_url.clone(),
+        })
+    }
+
+    fn webhooks(voice: &str) -> Webhooks {
+        Webhooks { voice: voice.to_owned(), voice_fallback: String::new(), status: String::new() }
+    }
+
+    async fn bought(carrier: &Twilio, voice: &str) -> String {
+        let webhooks = webhooks(voice);
+        let order = BuyOrder { e164: known(), tag: TAG.to_owned(), webhooks, sms: false, papers: Papers::default() };
+        carrier.number_buy(&order).await.unwrap().id
+    }
+
+    async fn calls(world: &World) -> Value {
+        let request = CallRequest { to: known().to_string(), from: CALLER.to_owned(), answer: None };
+        world.simulators.twilio.call(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn on_the_trunk_reaches_whoever_the_number_is_bound_to() {
+        let world = World::new().await;
+        let carrier = carrier(&world.simulators);
+        let id = bought(&carrier, "http://127.0.0.1:9/voice").await;
+        let (agent, other) = (world.agent().await, world.retell.agent_create("B", None, "agt_2").await.unwrap());
+        let number = world.connected(&agent, TAG).await;
+        assert_eq!(calls(&world).await["status"], "failed", "our webhook does not answer");
+
+        let trunk = world.simulators.twilio.trunk("retell", "sip:sip.retellai.com");
+        let on_it =
+            NumberSettings { trunk: Some(trunk), ..NumberSettings::by_webhooks(webhooks("http://127.0.0.1:9/voice")) };
+        carrier.number_configure(&id, TAG, &on_it).await.unwrap();
+        assert_eq!(calls(&world).await["answered_by"]["agent_id"], agent);
+        world.retell.number_bind(&number.id, &other).await.unwrap();
+        assert_eq!(calls(&world).await["answered_by"]["agent_id"], other);
+        world.retell.number_remove(&number.id).await.unwrap();
+        assert_eq!(calls(&world).await["status"], "failed");
+    }
+
+    #[tokio::test]
+    async fn handed_over_reaches_the_agent_the_call_was_registered_for() {
+        let world = World::new().await;
+        let carrier = carrier(&world.simulators);
+        let agent = world.agent().await;
+        let HandedOver::Address(address) = world.retell.call_register(&call(&agent, false)).await.unwrap() else {
+            panic!("a document")
+        };
+        let document = format!("<Response><Dial answerOnBridge=\"true\"><Sip>{address}</Sip></Dial></Response>");
+        let routes = Router::new().fallback(move || async move { ([(header::CONTENT_TYPE, "text/xml")], document) });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/voice", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        bought(&carrier, &url).await;
+
+        let played = calls(&world).await;
+        assert_eq!((&played["status"], &played["answered_by"]["agent_id"]), (&json!("completed"), &json!(agent)));
+        let again = calls(&world).await;
+        assert_eq!(again["status"], "failed", "a call is registered for one call");
+    }
+}

@@ -182,7 +182,8 @@ async fn happen(
             tell(told("routing_drift", "repaired"), None, None, None);
         }
         Act::Trunk => {
-            world.set_at_carrier(&e164, "TrunkSid", "TK0123456789abcdef0123456789abcdef").await;
+            let trunk = world.app.system.simulators.twilio.trunk("theirs", "sip:elsewhere.example");
+            world.set_at_carrier(&e164, "TrunkSid", &trunk).await;
             tell(told("routing_drift", "repaired"), None, None, None);
         }
         Act::Rename => {

@@ -42,7 +42,7 @@ async fn a_webhook_that_was_changed_is_put_back_at_once() {
         ("VoiceUrl", ""),
         ("VoiceMethod", "GET"),
         ("StatusCallback", "https://elsewhere.example/status"),
-        ("TrunkSid", "TK0123456789abcdef0123456789abcdef"),
+        ("TrunkSid", ""),
         ("VoiceApplicationSid", "AP0123456789abcdef0123456789abcdef"),
     ] {
         let world = World::begin(1).await;
@@ -51,7 +51,9 @@ async fn a_webhook_that_was_changed_is_put_back_at_once() {
         if name == "VoiceUrl" && value.is_empty() {
             world.set_at_carrier(NUMBER, "VoiceFallbackUrl", "").await;
         }
-        world.set_at_carrier(NUMBER, name, value).await;
+        let trunk = || world.app.system.simulators.twilio.trunk("theirs", "sip:elsewhere.example");
+        let value = if name == "TrunkSid" { trunk() } else { value.to_owned() };
+        world.set_at_carrier(NUMBER, name, &value).await;
         let dry = world.reconcile(true).await;
         assert_eq!(told(&dry), [finding("routing_drift", "reported", NUMBER)], "{name}");
         assert_eq!(world.found().await, [finding("routing_drift", "repaired", NUMBER)], "{name}");

@@ -184,7 +184,7 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     if let Some(own) = &stage.own {
         let is =
             world::at_carrier(app, number.e164.as_str()).await.expect("the operator's own number is never removed");
-        let same = if active { is["id"] == own["id"] && is["trunk"].is_null() } else { is == *own };
+        let same = if active { is["id"] == own["id"] && is["voice_application"].is_null() } else { is == *own };
         assert!(same, "{is} is not what {own} was");
     }
     let known = world::ours(app, "vapi").await;

@@ -250,7 +250,7 @@ async fn bought_by_hand(app: &TestApp) -> Value {
         ("FriendlyName", "Reception"),
         ("VoiceUrl", "https://before.example.test/voice"),
         ("StatusCallback", "https://before.example.test/status"),
-        ("TrunkSid", "TK0123456789abcdef0123456789abcdef"),
+        ("VoiceApplicationSid", "AP0123456789abcdef0123456789abcdef"),
     ]);
     assert_eq!(order.send().await.expect("an answer").status().as_u16(), 201);
     crate::world::at_carrier(app, OWN).await.expect("it was bought")

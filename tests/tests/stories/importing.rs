@@ -11,6 +11,7 @@ const IMPORT: &str = "/v1/numbers/import";
 /// [`NUMBER`] is the operator's own, set up for something else; as the carrier describes it.
 async fn own(story: &Story) -> Value {
     story.stock(&[NUMBER]).await;
+    let trunk = story.app.system.simulators.twilio.trunk("reception", "sip:before.example.test");
     let form = [
         ("PhoneNumber", NUMBER),
         ("FriendlyName", "Reception"),
@@ -19,7 +20,7 @@ async fn own(story: &Story) -> Value {
         ("VoiceFallbackUrl", "https://before.example.test/fallback"),
         ("StatusCallback", "https://before.example.test/status"),
         ("SmsUrl", "https://before.example.test/sms"),
-        ("TrunkSid", "TK0123456789abcdef0123456789abcdef"),
+        ("TrunkSid", trunk.as_str()),
     ];
     let _ = story.at_the_carrier("IncomingPhoneNumbers", &form).await;
     at_carrier(story).await.expect("it was bought")
@@ -279,7 +280,7 @@ async fn one_key_sent_twelve_times_at_once_imports_once() {
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 201 | 202)), "{answers:?}");
     assert_eq!(import(&story, "one", json!({})).await.expect(201).text("/number/status"), "active");
     assert_eq!(import(&story, "one", json!({ "name": "x" })).await.expect(422).code(), "idempotency_key_reused");
-    assert_eq!(story.app.asked("twilio", "numbers.update").await, 1);
+    assert_eq!(story.app.asked("twilio", "trunks.detach").await, 1);
     assert_eq!(story.app.wallet(&story.tenant).await.0, "8.50");
     story.app.verify().await;
 }
@@ -327,13 +328,13 @@ async fn a_purchase_and_an_import_of_one_number_never_both_have_it() {
 async fn a_lost_answer_from_the_carrier_imports_the_number_once() {
     let story = Story::begin("PRO", "10.00").await;
     let before = own(&story).await;
-    story.fault("twilio", "numbers.update", "lost_reply", 1).await;
+    story.fault("twilio", "trunks.detach", "lost_reply", 1).await;
     let number = import(&story, "import", json!({})).await.expect(201).text("/number/id");
-    assert_eq!(story.app.asked("twilio", "numbers.update").await, 1);
-    story.fault("twilio", "numbers.update", "lost_reply", 1).await;
+    assert_eq!(story.app.asked("twilio", "trunks.detach").await, 1);
+    story.fault("twilio", "trunks.attach", "lost_reply", 1).await;
     let _ = story.release(&number).await;
     let _ = story.app.advance("PT15M").await;
-    assert_eq!(story.app.asked("twilio", "numbers.update").await, 2);
+    assert_eq!(story.app.asked("twilio", "trunks.attach").await, 1);
     assert_eq!(word(&story.number(&number).await, "/status"), "released");
     as_it_was(&story, &before).await;
 }
@@ -371,7 +372,7 @@ async fn a_number_renamed_just_after_it_was_made_ours_is_ours_all_the_same() {
     let story = Story::begin("PRO", "10.00").await;
     let before = own(&story).await;
     let sid = word(&before, "/sid");
-    story.fault("twilio", "numbers.update", "lost_reply", 1).await;
+    story.fault("twilio", "trunks.detach", "lost_reply", 1).await;
     // The look of the request, and that of the step, are answered; the one after the lost answer is not.
     let silent = json!({
         "provider": "twilio", "operation": "numbers.list", "kind": "error", "status": 500, "after": 2, "times": 100,

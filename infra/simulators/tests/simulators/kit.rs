@@ -120,6 +120,47 @@ impl World {
         created["id"].as_str().expect("an id").to_owned()
     }
 
+    /// A request to the trunking host, below its version.
+    pub(crate) fn trunking(&self, method: Method, path: &str) -> RequestBuilder {
+        let twilio = &self.sims.twilio;
+        let url = format!("{}/v1{path}", twilio.trunking_url);
+        self.client.request(method, url).basic_auth(&twilio.account_sid, Some(&twilio.auth_token))
+    }
+
+    pub(crate) async fn trunking_get(&self, path: &str) -> (u16, Value) {
+        answer(self.trunking(Method::GET, path)).await
+    }
+
+    pub(crate) async fn trunking_post(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
+        answer(self.trunking(Method::POST, path).form(form)).await
+    }
+
+    pub(crate) fn retell(&self, method: Method, path: &str) -> RequestBuilder {
+        let retell = &self.sims.retell;
+        self.client.request(method, format!("{}{path}", retell.url)).bearer_auth(&retell.api_key)
+    }
+
+    pub(crate) async fn retell_get(&self, path: &str) -> (u16, Value) {
+        answer(self.retell(Method::GET, path)).await
+    }
+
+    pub(crate) async fn retell_post(&self, path: &str, body: Value) -> (u16, Value) {
+        answer(self.retell(Method::POST, path).json(&body)).await
+    }
+
+    pub(crate) async fn retell_patch(&self, path: &str, body: Value) -> (u16, Value) {
+        answer(self.retell(Method::PATCH, path).json(&body)).await
+    }
+
+    /// Answers the id.
+    pub(crate) async fn retell_agent(&self) -> String {
+        let engine = serde_json::json!({ "type": "retell-llm", "llm_id": "llm_1" });
+        let body = serde_json::json!({ "response_engine": engine, "voice_id": "11labs-Adrian" });
+        let (status, agent) = self.retell_post("/create-agent", body).await;
+        assert_eq!(status, 201, "{agent}");
+        agent["agent_id"].as_str().expect("an id").to_owned()
+    }
+
     pub(crate) fn stripe(&self, method: Method, path: &str) -> RequestBuilder {
         let stripe = &self.sims.stripe;
         self.client.request(method, format!("{}{path}", stripe.url)).bearer_auth(&stripe.api_key)

@@ -27,7 +27,7 @@ async fn only_the_right_credentials_and_account_are_let_in() {
         answer(world.client().get(other).basic_auth(&twilio.account_sid, Some(&twilio.auth_token))).await;
     assert_eq!((status, &body["code"], &body["status"]), (404, &json!(20404), &json!(404)));
     for url in [&twilio.trunking_url, &twilio.numbers_url, &twilio.pricing_url] {
-        let url = format!("{url}/v1/Trunks");
+        let url = format!("{url}/v1/None");
         let asked = answer(world.client().get(&url)).await;
         assert_eq!(asked.0, 401);
         let (status, body) =
@@ -361,7 +361,9 @@ async fn a_trunk_and_an_application_clear_each_other_and_keep_the_voice_url() {
     let world = World::new().await;
     let sid = world.bought(&[("PhoneNumber", E164), ("VoiceUrl", "https://h.example/v")]).await;
     let path = format!("/IncomingPhoneNumbers/{sid}.json");
-    let (trunk, application) = ("TK00000000000000000000000000000001", "AP00000000000000000000000000000001");
+    let application = "AP00000000000000000000000000000001";
+    let trunk = world.sims.twilio.trunk("retell", "sip:sip.retellai.com");
+    let trunk = trunk.as_str();
     let (_, number) = world.twilio_post(&path, &[("TrunkSid", trunk)]).await;
     assert_eq!((&number["trunk_sid"], &number["voice_url"]), (&json!(trunk), &json!("https://h.example/v")));
     let (_, number) = world.twilio_post(&path, &[("VoiceApplicationSid", application)]).await;
@@ -371,6 +373,9 @@ async fn a_trunk_and_an_application_clear_each_other_and_keep_the_voice_url() {
     let (_, number) = world.twilio_post(&path, &[("TrunkSid", ""), ("VoiceUrl", "")]).await;
     assert_eq!((&number["trunk_sid"], &number["voice_url"]), (&Value::Null, &json!("")));
     assert_eq!(world.twilio_post(&path, &[("TrunkSid", "TK1")]).await.0, 400);
+    let none = "TK00000000000000000000000000000001";
+    assert_eq!(world.twilio_post(&path, &[("TrunkSid", none)]).await.1["code"], 21245);
+    assert_eq!(world.buy(&[("PhoneNumber", "+12125550101"), ("TrunkSid", none)]).await.1["code"], 21245);
 }
 
 #[tokio::test]

@@ -393,15 +393,6 @@ async fn a_stream_is_opened_to_wss_only() {
 }
 
 #[tokio::test]
-async fn a_number_on_a_trunk_calls_no_webhook() {
-    let trunk = ("TrunkSid", "TK00000000000000000000000000000001");
-    let (world, callee) = world(|_| xml(""), &[trunk, ("StatusCallback", "https://trunk.example/status")]).await;
-    let result = call(&world, None).await;
-    assert_eq!((&result["status"], &result["trunk"]), (&json!("failed"), &json!(trunk.1)));
-    assert_eq!(callee.targets(), [""; 0]);
-}
-
-#[tokio::test]
 async fn a_message_reaches_the_sms_url_or_its_fallback() {
     let script: Script = |path| match path {
         "/sms" => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
