@@ -4,11 +4,10 @@
 //! and know no tenant, price or operation; they turn one port method into requests and one answer into a typed result that
 //! says whether the thing happened. What is done about a failure is decided in `shared::saga`.
 //!
-//! Start with [`twilio`]; `http` holds what all clients have in common, `signed` what their
-//! webhooks have.
+//! Start with [`twilio`]; `http` holds what all clients have in common, `webhook` what all webhooks have.
 
 mod http;
-mod signed;
+mod webhook;
 
 pub mod elevenlabs;
 pub mod stripe;
@@ -19,3 +18,4 @@ pub use elevenlabs::{ElevenLabs, ElevenLabsConfig};
 pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
 pub use vapi::{Vapi, VapiConfig};
+pub use webhook::Unreadable;
