@@ -227,7 +227,8 @@ impl VoicePlatform for ElevenLabs {
             let request = self.request(Method::GET, AGENTS)?.query(&query);
             let answer = self.answer(request, until).await.map_err(collection_not_found)?;
             let page: AgentPage = read(&answer)?;
-            let ours = page.agents.iter().filter(|agent| agent.has_reference(reference));
+            // Made in one second, the last is the oldest.
+            let ours = page.agents.iter().rev().filter(|agent| agent.has_reference(reference));
             if let Some(found) = ours.min_by_key(|agent| agent.created_at_unix_secs) {
                 return Ok(Some(found.agent_id.clone()));
             }
