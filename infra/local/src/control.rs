@@ -103,7 +103,7 @@ async fn page(State(surface): State<Surface>) -> Html<String> {
 }
 
 async fn health(State(surface): State<Surface>) -> Json<Value> {
-    let Simulators { twilio, vapi, stripe, .. } = &*surface.simulators;
+    let Simulators { twilio, vapi, elevenlabs, stripe, .. } = &*surface.simulators;
     let aws = &surface.aws;
     Json(json!({
         "ready": true,
@@ -116,6 +116,9 @@ async fn health(State(surface): State<Surface>) -> Json<Value> {
                 "account_sid": twilio.account_sid, "auth_token": twilio.auth_token,
             },
             "vapi": { "url": vapi.url, "api_key": vapi.api_key },
+            "elevenlabs": {
+                "url": elevenlabs.url, "api_key": elevenlabs.api_key, "webhook_secret": elevenlabs.webhook_secret,
+            },
             "stripe": { "url": stripe.url, "api_key": stripe.api_key, "webhook_secret": stripe.webhook_secret },
         },
         "aws": { "dynamodb": aws.dynamodb.url(), "sqs": aws.sqs.url(), "secretsmanager": aws.secrets.url() },

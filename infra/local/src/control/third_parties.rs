@@ -40,13 +40,17 @@ async fn clear_faults(State(surface): State<Surface>) -> Json<Value> {
 }
 
 fn unknown(party: &str) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, format!("{party}: there are twilio, vapi and stripe, and the last has no stock"))
+    Refusal(
+        StatusCode::NOT_FOUND,
+        format!("{party}: there are twilio, vapi, elevenlabs and stripe, and only the first two have stock"),
+    )
 }
 
 async fn state(State(surface): State<Surface>, Path(party): Path<String>) -> Result<Json<Value>, Refusal> {
     match party.as_str() {
         "twilio" => Ok(Json(surface.simulators.twilio.state())),
         "vapi" => Ok(Json(surface.simulators.vapi.state())),
+        "elevenlabs" => Ok(Json(surface.simulators.elevenlabs.state())),
         "stripe" => Ok(Json(surface.simulators.stripe.state())),
         _ => Err(unknown(&party)),
     }
