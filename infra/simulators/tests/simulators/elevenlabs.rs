@@ -179,7 +179,7 @@ async fn a_change_binds_unbinds_and_keeps_what_it_does_not_name() {
 async fn an_import_takes_over_the_voice_webhook_and_messages_unless_told_not_to() {
     let world = World::new().await;
     let twilio = &world.sims.twilio;
-    for e164 in ["+12125550100", "+12125550101"] {
+    for e164 in ["+12125550100", "+12125550101", "+12125550103"] {
         let urls = [
             ("VoiceUrl", "https://h.example/v"),
             ("SmsUrl", "https://h.example/s"),
@@ -191,11 +191,18 @@ async fn an_import_takes_over_the_voice_webhook_and_messages_unless_told_not_to(
     let id = world.eleven_made(NUMBERS, import("+12125550100", &twilio.auth_token, None)).await;
     world.eleven_made(NUMBERS, import("+12125550101", &twilio.auth_token, Some(false))).await;
     let state = world.sims.twilio.state();
-    assert_eq!(each(&state["numbers"], "voice_url"), ["https://api.us.elevenlabs.io/twilio/inbound_call"; 2]);
-    let sms = ["https://api.us.elevenlabs.io/twilio/inbound_sms", "https://h.example/s"];
+    assert_eq!(
+        each(&state["numbers"], "voice_url"),
+        [
+            "https://api.us.elevenlabs.io/twilio/inbound_call",
+            "https://api.us.elevenlabs.io/twilio/inbound_call",
+            "https://h.example/v"
+        ]
+    );
+    let sms = ["https://api.us.elevenlabs.io/twilio/inbound_sms", "https://h.example/s", "https://h.example/s"];
     assert_eq!(each(&state["numbers"], "sms_url"), sms);
     for (e164, token) in
-        [("+12125550102", twilio.auth_token.as_str()), ("+12125550101", "guess"), ("+12125550102", "guess")]
+        [("+12125550102", twilio.auth_token.as_str()), ("+12125550103", "guess"), ("+12125550102", "guess")]
     {
         assert_eq!(world.eleven_post(NUMBERS, import(e164, token, None)).await.0, 400, "{e164} {token}");
     }
@@ -228,6 +235,7 @@ async fn an_agent_lives_dies_and_leaves_its_numbers_behind() {
     let changed = world.sims.elevenlabs.numbers_changed();
     assert_eq!(answer(world.eleven(Method::DELETE, &path)).await.0, 200);
     assert_eq!(world.eleven_get(&number).await.1["assigned_agent"], Value::Null);
+    assert_eq!(world.sims.elevenlabs.state()["numbers"][0]["agent"], Value::Null);
     assert_eq!(world.sims.elevenlabs.numbers_changed(), changed + 1);
     for method in [Method::DELETE, Method::GET, Method::PATCH] {
         assert_eq!(answer(world.eleven(method, &path).json(&json!({}))).await.0, 404);

@@ -187,6 +187,9 @@ async fn a_call_over_a_trunk_is_answered_by_the_numbers_agent_or_by_nobody() {
     patch(json!({ "inbound_trunk_config": { "credentials": { "username": "u", "password": "p" } } })).await;
     assert_eq!(dial(&uri, "").await["status"], "failed");
     assert_eq!(dial(&uri, " username=\"u\" password=\"p\"").await["status"], "completed");
+    // A change without a password keeps the one from before.
+    patch(json!({ "inbound_trunk_config": { "credentials": { "username": "v" } } })).await;
+    assert_eq!(dial(&uri, " username=\"v\" password=\"p\"").await["status"], "completed");
     patch(json!({ "inbound_trunk_config": { "allowed_numbers": ["+14155550199"] } })).await;
     assert_eq!(dial(&uri, "").await["status"], "failed");
     patch(json!({ "inbound_trunk_config": {}, "agent_id": null })).await;
