@@ -425,3 +425,46 @@ async fn a_call_needs_a_number_that_is_known_and_an_agent() {
     assert_eq!(kind(world.client.call_create(&nobody).await), other);
     assert_eq!(kind(world.client.call_create(&world.call_from("phnum_none", CALLEE)).await), other);
 }
+
+/// Takes what is told and passes it on: the signature and the body.
+async fn endpoint(world: &World) -> tokio::sync::mpsc::UnboundedReceiver<(String, Vec<u8>)> {
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::HeaderMap;
+    type Told = tokio::sync::mpsc::UnboundedSender<(String, Vec<u8>)>;
+    async fn receive(State(told): State<Told>, headers: HeaderMap, body: bytes::Bytes) {
+        let signature = headers["elevenlabs-signature"].to_str().unwrap().to_owned();
+        told.send((signature, body.to_vec())).unwrap();
+    }
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let routes = Router::new().fallback(receive).with_state(tell);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.simulators.elevenlabs.set_endpoint(format!("http://{}/news", listener.local_addr().unwrap()));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    told
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_call_is_told_verified_and_understood() {
+    use providers::elevenlabs::{notification, signature};
+    let world = World::new().await;
+    let mut told = endpoint(&world).await;
+    let secret = SecretString::from(world.simulators.elevenlabs.webhook_secret.clone());
+    let number = world.client.number_connect(&world.order(trunk())).await.unwrap();
+    for (to, status) in
+        [(CALLEE, CallStatus::Completed), ("+15005550005", CallStatus::Busy), ("+15005550007", CallStatus::NoAnswer)]
+    {
+        let call = world.client.call_create(&world.call_from(&number.id, to)).await.unwrap();
+        let (header, body) = told.recv().await.unwrap();
+        let now = Timestamp::now();
+        assert!(signature::verify(&[secret.clone()], &header, &body, now));
+        assert!(!signature::verify(&[secret.clone()], &header, &[&body[..], b" "].concat(), now));
+        let report = notification::read(&body).unwrap().unwrap();
+        assert_eq!((&report.call_id, report.status), (&call.id, status));
+        assert_eq!(report.platform_agent_id.as_ref(), Some(&world.agent));
+        assert_eq!((report.number, report.other.as_str(), report.outgoing), (Some(known()), to, true));
+        let talked = status == CallStatus::Completed;
+        assert_eq!(report.platform_number_id, talked.then(|| number.id.clone()));
+        assert_eq!((report.started_at.is_some(), report.duration_s), (talked, talked.then_some(30)));
+    }
+}
