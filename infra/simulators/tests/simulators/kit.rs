@@ -161,6 +161,31 @@ impl World {
         agent["agent_id"].as_str().expect("an id").to_owned()
     }
 
+    pub(crate) fn eleven(&self, method: Method, path: &str) -> RequestBuilder {
+        let eleven = &self.sims.elevenlabs;
+        self.client.request(method, format!("{}/v1{path}", eleven.url)).header("xi-api-key", &eleven.api_key)
+    }
+
+    pub(crate) async fn eleven_get(&self, path: &str) -> (u16, Value) {
+        answer(self.eleven(Method::GET, path)).await
+    }
+
+    pub(crate) async fn eleven_post(&self, path: &str, body: Value) -> (u16, Value) {
+        answer(self.eleven(Method::POST, path).json(&body)).await
+    }
+
+    /// Answers the id, which is all there is to answer.
+    pub(crate) async fn eleven_made(&self, path: &str, body: Value) -> String {
+        let (status, made) = self.eleven_post(path, body).await;
+        assert_eq!((status, made.as_object().map(serde_json::Map::len)), (200, Some(1)), "{made}");
+        let ids = ["agent_id", "phone_number_id"].map(|name| made[name].as_str().map(str::to_owned));
+        ids.into_iter().flatten().next().expect("an id")
+    }
+
+    pub(crate) async fn eleven_agent(&self, name: &str) -> String {
+        self.eleven_made("/convai/agents/create", serde_json::json!({ "name": name, "conversation_config": {} })).await
+    }
+
     pub(crate) fn stripe(&self, method: Method, path: &str) -> RequestBuilder {
         let stripe = &self.sims.stripe;
         self.client.request(method, format!("{}{path}", stripe.url)).bearer_auth(&stripe.api_key)

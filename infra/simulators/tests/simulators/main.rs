@@ -1,5 +1,7 @@
 //! Every quirk of the simulated third parties, seen from outside with a plain HTTP client.
 
+mod elevenlabs;
+mod elevenlabs_calls;
 mod faults;
 mod kept;
 mod kit;

@@ -227,7 +227,8 @@ impl VoicePlatform for ElevenLabs {
             let request = self.request(Method::GET, AGENTS)?.query(&query);
             let answer = self.answer(request, until).await.map_err(collection_not_found)?;
             let page: AgentPage = read(&answer)?;
-            let ours = page.agents.iter().filter(|agent| agent.has_reference(reference));
+            // Made in one second, the last is the oldest.
+            let ours = page.agents.iter().rev().filter(|agent| agent.has_reference(reference));
             if let Some(found) = ours.min_by_key(|agent| agent.created_at_unix_secs) {
                 return Ok(Some(found.agent_id.clone()));
             }
@@ -382,5 +383,50 @@ impl VoicePlatform for ElevenLabs {
     async fn number_remove(&self, id: &str) -> Result<(), ProviderError> {
         let request = self.request(Method::DELETE, &number_path(id)?)?;
         self.answer(request, self.http.deadline()).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elevenlabs(api_key: &str) -> ElevenLabs {
+        ElevenLabs::new(ElevenLabsConfig {
+            api_key: SecretString::from(api_key),
+            base_url: "http://127.0.0.1:9".to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_refusal_keeps_key_and_token_to_itself() {
+        let body = br#"{"detail":{"status":"s","message":"token hunter22 of +12025550123, key the-key"}}"#.to_vec();
+        let headers = reqwest::header::HeaderMap::new();
+        let answer =
+            Answer { status: reqwest::StatusCode::BAD_REQUEST, headers, body, doubt: ProviderErrorKind::Unknown };
+        let error = elevenlabs("the-key").refused(&answer, &[&SecretString::from("hunter22")]);
+        assert_eq!(error.detail, "ElevenLabs 400: token … of …0123, key …");
+        let client = elevenlabs("the-key");
+        assert!(!format!("{client:?}").contains("the-key"));
+        assert!(!format!("{:?}", client.request(Method::GET, NUMBERS).unwrap()).contains("the-key"));
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_none_is_not_asked_for() {
+        let client = elevenlabs("the-key");
+        for id in ["", "..", "a/b", "a?b"] {
+            let refused =
+                |error: ProviderError| assert_eq!(error.kind, ProviderErrorKind::Rejected(Reason::Other), "{id}");
+            refused(client.number_get(id).await.unwrap_err());
+            refused(client.number_bind(id, "agent_1").await.unwrap_err());
+            refused(client.number_remove(id).await.unwrap_err());
+            refused(client.agent_delete(id).await.unwrap_err());
+            assert_eq!(client.agent_exists(id).await, Ok(false), "{id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_sent_is_a_wrong_one() {
+        let error = elevenlabs("a\nkey").agent_exists("agent_1").await.unwrap_err();
+        assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
     }
 }

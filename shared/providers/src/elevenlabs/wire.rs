@@ -339,3 +339,168 @@ pub(super) fn kind(status: StatusCode, refusal: Option<&Refusal>, doubt: Provide
         _ => doubt,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn statuses_say_whether_it_happened() {
+        use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unknown};
+        let check = |status: u16, code: &str, with_words: ProviderErrorKind, without: ProviderErrorKind| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let refusal = Refusal { code: Some(code.to_owned()), message: "said".to_owned() };
+            assert_eq!(kind(status, Some(&refusal), Unknown), with_words, "{status} {code}");
+            assert_eq!(kind(status, None, Unknown), without, "{status} without words");
+        };
+        let rejected = Rejected(Reason::Other);
+        check(400, "invalid_agent_config", rejected, rejected);
+        check(400, "invalid_api_key", Misconfigured, rejected);
+        check(400, "phone_number_not_found", NotFound, rejected);
+        check(400, "quota_exceeded", Rejected(Reason::LimitReached), rejected);
+        check(401, "quota_exceeded", Rejected(Reason::LimitReached), Misconfigured);
+        check(401, "invalid_api_key", Misconfigured, Misconfigured);
+        check(402, "", rejected, rejected);
+        check(403, "", Misconfigured, Misconfigured);
+        check(404, "", NotFound, Unknown);
+        check(408, "", Unknown, Unknown);
+        check(409, "", rejected, rejected);
+        check(422, "", rejected, rejected);
+        check(429, "system_busy", RateLimited, RateLimited);
+        check(500, "", Unknown, Unknown);
+        check(503, "phone_number_not_found", Unknown, Unknown);
+        check(200, "", Unknown, Unknown);
+        check(301, "", Unknown, Unknown);
+    }
+
+    #[test]
+    fn refusals_are_read_whatever_their_shape() {
+        let check = |body: &str, expected: Option<(Option<&str>, &str)>| {
+            let read = Refusal::read(body.as_bytes());
+            let read = read.as_ref().map(|refusal| (refusal.code.as_deref(), refusal.message.as_str()));
+            assert_eq!(read, expected, "{body}");
+        };
+        let both = Some((Some("invalid_api_key"), "Invalid API key"));
+        check(r#"{"detail":{"status":"invalid_api_key","message":"Invalid API key"}}"#, both);
+        check(r#"{"detail":{"code":"c","type":"t","request_id":"r","message":"m"}}"#, Some((Some("c"), "m")));
+        check(r#"{"detail":{"status":"busy"}}"#, Some((Some("busy"), "busy")));
+        check(r#"{"detail":{}}"#, Some((None, "")));
+        check(r#"{"detail":"Not Found"}"#, Some((None, "Not Found")));
+        let listed = r#"{"detail":[{"loc":["body","token"],"msg":"Field required","type":"missing","input":"s3cret"},
+            {"loc":["body","list",0],"msg":"odd","type":"t"},{"loc":7,"msg":"lost"},{"loc":["x"]}]}"#;
+        check(listed, Some((None, "body.token: Field required; body.list.0: odd; : lost")));
+        check(r#"{"detail":[]}"#, Some((None, "")));
+        check(r#"{"detail":null}"#, None);
+        check(r#"{"message":"no"}"#, None);
+        check("[]", None);
+        check("<html>", None);
+        check("", None);
+    }
+
+    #[test]
+    fn only_twiml_is_a_document() {
+        let check = |body: &[u8], expected: bool| {
+            let found = document(body).map(str::as_bytes);
+            assert_eq!(found, expected.then_some(body), "{}", String::from_utf8_lossy(body));
+        };
+        check(b"<Response><Connect/></Response>", true);
+        check(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>\n</Response>\n", true);
+        check("\u{feff} <!-- a --><!-- b --> <Response x=\"1\"><Hangup/></Response>".as_bytes(), true);
+        check(b"<Response/>", true);
+        check(b"<Responses></Responses>", false);
+        check(b"<Response>cut off", false);
+        check(b"<html><Response></Response></html>", false);
+        check(b"{\"detail\":\"<Response/>\"}", false);
+        check(b"\"<Response></Response>\"", false);
+        check(b"<?xml <Response></Response>", false);
+        check(b"<!-- <Response></Response>", false);
+        check(b"<Response>\xff</Response>", false);
+        check(b"", false);
+        let padded = |bytes: usize| format!("<Response>{}</Response>", " ".repeat(bytes - 21)).into_bytes();
+        check(&padded(DOCUMENT_BYTES_MAX), true);
+        check(&padded(DOCUMENT_BYTES_MAX + 1), false);
+    }
+
+    #[test]
+    fn an_agent_speaks_its_language_on_the_telephone() {
+        let check = |language: Option<&str>, speaker: Value, model: Value| {
+            let made = serde_json::to_value(NewAgent::new("Ayşe", language, "ref-1")).unwrap();
+            assert_eq!((&made["name"], &made["tags"]), (&json!("Ayşe"), &json!(["ref-1"])));
+            let config = &made["conversation_config"];
+            assert_eq!(config["agent"]["language"], speaker, "{language:?}");
+            assert_eq!(config["tts"]["model_id"], model, "{language:?}");
+            assert_eq!(config["tts"]["agent_output_audio_format"], "ulaw_8000");
+            assert_eq!(config["asr"]["user_input_audio_format"], "ulaw_8000");
+        };
+        let multilingual = json!("eleven_flash_v2_5");
+        check(Some("tr-TR"), json!("tr"), multilingual.clone());
+        check(Some("PT_br"), json!("pt"), multilingual);
+        check(Some("en"), json!("en"), Value::Null);
+        check(Some("fil"), Value::Null, Value::Null);
+        check(Some(""), Value::Null, Value::Null);
+        check(None, Value::Null, Value::Null);
+    }
+
+    fn listed(change: impl FnOnce(&mut Value)) -> Number {
+        let mut number = json!({
+            "phone_number_id": "phnum_1", "phone_number": "+12025550123", "label": "tl-op1", "provider": "sip_trunk",
+            "assigned_agent": {"agent_id": "agent_1", "agent_name": "A"}, "livekit_stack": "standard",
+            "outbound_trunk": {"address": "x.pstn.twilio.com", "has_auth_credentials": true, "username": "u"}
+        });
+        change(&mut number);
+        serde_json::from_value(number).unwrap()
+    }
+
+    #[test]
+    fn our_number_is_known_by_number_and_label() {
+        let check = |field: &str, value: Value, expected: bool| {
+            let found = listed(|number| number[field] = value.clone());
+            assert_eq!(found.is(&"+12025550123".parse().unwrap(), "tl-op1"), expected, "{field} {value}");
+        };
+        check("provider", json!("exotel"), true);
+        check("phone_number", json!("1 202 555-0123"), true);
+        check("phone_number", json!("+12025550124"), false);
+        check("phone_number", Value::Null, false);
+        check("label", json!("tl-op1-2"), false);
+        check("label", json!("TL-OP1"), false);
+        check("label", Value::Null, false);
+    }
+
+    #[test]
+    fn a_number_needs_an_id() {
+        let number = listed(|_| {}).number().unwrap();
+        assert_eq!((number.id.as_str(), number.tag.as_str()), ("phnum_1", "tl-op1"));
+        assert_eq!(number.platform_agent_id.as_deref(), Some("agent_1"));
+        assert_eq!((number.created_at, number.sip_uri), (None, None));
+        let check = |field: &str, value: Value, expected: Result<(), &str>| {
+            let found = listed(|number| number[field] = value.clone()).number();
+            assert_eq!(found.map(drop), expected, "{field} {value}");
+        };
+        check("phone_number_id", Value::Null, Err("phone_number_id"));
+        check("phone_number_id", json!(""), Err("phone_number_id"));
+        check("phone_number", json!("sip:x"), Ok(()));
+        check("label", Value::Null, Ok(()));
+        for nobody in [Value::Null, json!({}), json!({"agent_id": ""}), json!({"agent_id": null})] {
+            let found = listed(|number| number["assigned_agent"] = nobody.clone()).number().unwrap();
+            assert_eq!(found.platform_agent_id, None, "{nobody}");
+        }
+        let provider = |name: &str| listed(|number| number["provider"] = json!(name)).provider();
+        assert_eq!(provider("twilio"), Some(Provider::Twilio));
+        assert_eq!(provider("sip_trunk"), Some(Provider::SipTrunk));
+        assert_eq!(provider("exotel"), None);
+    }
+
+    #[test]
+    fn pages_end() {
+        let check = |page: Value, expected: Result<Option<&str>, &str>| {
+            let read: AgentPage = serde_json::from_value(page.clone()).unwrap();
+            assert_eq!(read.next(), expected, "{page}");
+        };
+        check(json!({"agents": [], "has_more": false}), Ok(None));
+        check(json!({"agents": [], "has_more": false, "next_cursor": "c"}), Ok(None));
+        check(json!({"agents": [], "has_more": true, "next_cursor": "c"}), Ok(Some("c")));
+        check(json!({"agents": [], "has_more": true, "next_cursor": null}), Err("next_cursor"));
+        check(json!({"agents": [], "has_more": true, "next_cursor": ""}), Err("next_cursor"));
+    }
+}

@@ -6,6 +6,7 @@
 //!
 //! `openapi` judges a request, `recorder` catches it.
 
+mod elevenlabs;
 mod openapi;
 mod recorder;
 

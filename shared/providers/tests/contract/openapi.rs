@@ -27,6 +27,8 @@ const WORDS: &[&str] = &[
     "readOnly",
     "writeOnly",
     "x-open-enum",
+    "optional",
+    "embed",
 ];
 
 impl OpenApi {
@@ -150,6 +152,7 @@ impl OpenApi {
             let kept = match keyword.as_str() {
                 "type" => is_of_type(value, rule.as_str().unwrap()),
                 "enum" => rule.as_array().unwrap().contains(value),
+                "const" => value == rule,
                 "pattern" => {
                     value.as_str().is_none_or(|text| Regex::new(rule.as_str().unwrap()).unwrap().is_match(text))
                 }
@@ -296,6 +299,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "number" => value.is_number(),
         "object" => value.is_object(),
         "array" => value.is_array(),
+        "null" => value.is_null(),
         other => panic!("type `{other}` cannot be judged"),
     }
 }
@@ -350,7 +354,10 @@ mod tests {
             },
             "components": {"A": {
                 "type": "object", "required": ["kind", "list"],
-                "properties": {"kind": {"type": "string", "enum": ["a"]}, "list": {"type": "object"}}
+                "properties": {
+                    "kind": {"type": "string", "enum": ["a"]}, "list": {"type": "object"}, "mark": {"const": "m"},
+                    "maybe": {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+                }
             }}
         }))
     }
@@ -365,6 +372,7 @@ mod tests {
                 query: query.to_owned(),
                 content_type: content_type.map(str::to_owned),
                 authorization: String::new(),
+                api_key: String::new(),
                 body: body.as_bytes().to_vec(),
             };
             match (document().judge(&sent), expected) {
@@ -404,6 +412,15 @@ mod tests {
         check("POST", "/things/T1.json", json, r#"{"kind":"a","list":{"free":1}}"#, Ok("change"));
         check("POST", "/things/T1.json", json, r#"{"kind":"b","list":{}}"#, Err("no variant"));
         check("POST", "/things/T1.json", json, r#"{"kind":"a"}"#, Err("required"));
+        check("POST", "/things/T1.json", json, r#"{"kind":"a","list":{},"mark":"m","maybe":null}"#, Ok("change"));
+        check(
+            "POST",
+            "/things/T1.json",
+            json,
+            r#"{"kind":"a","list":{},"mark":"n"}"#,
+            Err("body.mark is \"n\", against const"),
+        );
+        check("POST", "/things/T1.json", json, r#"{"kind":"a","list":{},"maybe":"x"}"#, Err("fits no variant"));
         check("POST", "/things/T1.json", json, r#"{"kind":"a","list":{},"lits":1}"#, Err("has no `lits`"));
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Sent {
     pub(crate) query: String,
     pub(crate) content_type: Option<String>,
     pub(crate) authorization: String,
+    /// The key of a third party that has a header of its own for it.
+    pub(crate) api_key: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -53,6 +55,7 @@ async fn record(State((seen, answers)): State<(Seen, Answers)>, request: Request
         query: parts.uri.query().unwrap_or_default().to_owned(),
         content_type: header(header::CONTENT_TYPE),
         authorization: header(header::AUTHORIZATION).unwrap_or_default(),
+        api_key: parts.headers.get("xi-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned(),
         body: axum::body::to_bytes(body, 1 << 20).await.unwrap().to_vec(),
     };
     let (status, answer) = answers(&sent.method, &sent.path);
