@@ -12,6 +12,7 @@ mod book;
 mod delivery;
 pub mod faults;
 mod gate;
+pub mod netgsm;
 mod places;
 mod server;
 pub mod stock;
@@ -61,6 +62,7 @@ pub struct Simulators {
     pub twilio: twilio::Handle,
     pub vapi: vapi::Handle,
     pub stripe: stripe::Handle,
+    pub netgsm: netgsm::Handle,
     routes: Routes,
     _rounds: Vec<Round>,
     _listening: Vec<Listening>,
@@ -84,6 +86,10 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     let pricing = open(config.bind, "pricing", &gate, &account)?;
     let vapi = open(config.bind, "api", &gate, &org)?;
 
+    let subscriber = netgsm::Subscriber::open(book(netgsm::Subscriber::NAME)?, &config.stock)?;
+    let subscriber = Arc::new(Mutex::new(subscriber));
+    let netgsm = open(config.bind, "api", &gate, &subscriber)?;
+
     let routes = Routes::default();
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
     let courier = Arc::new(stripe::Courier::new(routes.clone()));
@@ -99,9 +105,10 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
         twilio,
         vapi: vapi::Handle::new(&vapi.url, org, teller),
         stripe: stripe::Handle::new(&stripe.url, payments, courier),
+        netgsm: netgsm::Handle::new(&netgsm.url, subscriber),
         routes,
         _rounds: rounds,
-        _listening: vec![api, trunking, numbers, pricing, vapi, stripe],
+        _listening: vec![api, trunking, numbers, pricing, vapi, stripe, netgsm],
     })
 }
 
@@ -134,6 +141,7 @@ impl fmt::Debug for Simulators {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = formatter.debug_struct("Simulators");
         fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("stripe", &self.stripe);
+        fields.field("netgsm", &self.netgsm);
         fields.field("faults", &self.faults);
         fields.finish_non_exhaustive()
     }

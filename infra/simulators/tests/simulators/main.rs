@@ -3,6 +3,7 @@
 mod faults;
 mod kept;
 mod kit;
+mod netgsm;
 mod placed_calls;
 mod stripe;
 mod stripe_events;
