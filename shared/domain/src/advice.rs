@@ -261,7 +261,9 @@ mod tests {
             for state in [StepState::Pending, started, StepState::Lost, StepState::Undoing] {
                 let told = about_step(StepRecord { step, state });
                 let third_party = match step {
-                    Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => "carrier",
+                    Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => {
+                        "carrier"
+                    }
                     Step::Connect | Step::Rebind | Step::Disconnect => "platform",
                 };
                 for word in ["A resume", "Check", third_party] {

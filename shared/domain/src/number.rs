@@ -207,7 +207,9 @@ impl Reach {
     pub fn settings(&self, ours: Webhooks) -> Option<NumberSettings> {
         match self {
             Self::Dial { .. } | Self::Register => Some(NumberSettings::by_webhooks(ours)),
-            Self::Trunk { sid } => Some(NumberSettings { trunk: Some(sid.clone()), ..NumberSettings::by_webhooks(ours) }),
+            Self::Trunk { sid } => {
+                Some(NumberSettings { trunk: Some(sid.clone()), ..NumberSettings::by_webhooks(ours) })
+            }
             Self::Import { settings } => settings.as_deref().cloned(),
         }
     }

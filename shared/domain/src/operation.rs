@@ -223,17 +223,19 @@ impl Failure {
     pub fn at(step: Step, error: &ProviderError) -> Self {
         let code = match step {
             Step::ImportAtCarrier if error.kind == ProviderErrorKind::NotFound => FailureCode::NotFound,
-            Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => match error.kind {
-                ProviderErrorKind::Rejected(Reason::Taken) => FailureCode::NumberUnavailable,
-                ProviderErrorKind::Rejected(Reason::AddressRequired) => FailureCode::AddressRequired,
-                ProviderErrorKind::Rejected(Reason::BundleRequired) => FailureCode::BundleRequired,
-                ProviderErrorKind::Misconfigured => FailureCode::CarrierNotConfigured,
-                ProviderErrorKind::Rejected(Reason::LimitReached | Reason::Other)
-                | ProviderErrorKind::NotFound
-                | ProviderErrorKind::RateLimited
-                | ProviderErrorKind::Unavailable
-                | ProviderErrorKind::Unknown => FailureCode::CarrierUnavailable,
-            },
+            Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => {
+                match error.kind {
+                    ProviderErrorKind::Rejected(Reason::Taken) => FailureCode::NumberUnavailable,
+                    ProviderErrorKind::Rejected(Reason::AddressRequired) => FailureCode::AddressRequired,
+                    ProviderErrorKind::Rejected(Reason::BundleRequired) => FailureCode::BundleRequired,
+                    ProviderErrorKind::Misconfigured => FailureCode::CarrierNotConfigured,
+                    ProviderErrorKind::Rejected(Reason::LimitReached | Reason::Other)
+                    | ProviderErrorKind::NotFound
+                    | ProviderErrorKind::RateLimited
+                    | ProviderErrorKind::Unavailable
+                    | ProviderErrorKind::Unknown => FailureCode::CarrierUnavailable,
+                }
+            }
             Step::Connect | Step::Rebind | Step::Disconnect => FailureCode::PlatformUnavailable,
         };
         let detail = match code {
@@ -319,7 +321,8 @@ impl Saga {
             known.as_ref().filter(|known| known.reach.method().past_us()).map(|_| Step::Route)
         };
         // A platform that keeps no number has none to remove.
-        let there = |known: &Option<PlatformRef>| known.as_ref().filter(|known| known.id.is_some()).map(|_| Step::Disconnect);
+        let there =
+            |known: &Option<PlatformRef>| known.as_ref().filter(|known| known.id.is_some()).map(|_| Step::Disconnect);
         match self {
             Self::Purchase(purchase) => [Step::Buy].into_iter().chain(linked(purchase.agent.as_ref())).collect(),
             Self::Import(import) => [Step::ImportAtCarrier].into_iter().chain(linked(import.agent.as_ref())).collect(),

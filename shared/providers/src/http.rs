@@ -99,10 +99,20 @@ impl Http {
     /// Sends, repeats what may be repeated, and returns the last answer.
     pub(crate) async fn send(&self, request: Request, until: Deadline) -> Result<Answer, ProviderError> {
         let reads = request.method() == Method::GET;
+        self.send_as(request, reads, until).await
+    }
+
+    /// The same with a request that is a read or is none, whatever its method.
+    pub(crate) async fn send_as(
+        &self,
+        request: Request,
+        reads: bool,
+        until: Deadline,
+    ) -> Result<Answer, ProviderError> {
         let mut tries = Tries::default();
         loop {
             let left = until.left().ok_or_else(|| out_of_time(reads))?;
-            let outcome = self.send_once(&request, left).await;
+            let outcome = self.attempt(&request, reads, left).await;
             let Some(wait) = tries.again(reads, &outcome) else {
                 return outcome.result;
             };
@@ -116,6 +126,10 @@ impl Http {
 
     /// Sends and repeats nothing.
     pub(crate) async fn send_once(&self, request: &Request, timeout: Duration) -> Outcome {
+        self.attempt(request, request.method() == Method::GET, timeout).await
+    }
+
+    async fn attempt(&self, request: &Request, reads: bool, timeout: Duration) -> Outcome {
         let client = match self.client() {
             Ok(client) => client,
             Err(error) => return Outcome { result: Err(error), timed_out: false, retry_after: None },
@@ -126,7 +140,7 @@ impl Http {
             return Outcome { result: Err(error), timed_out: false, retry_after: None };
         };
         *attempt.timeout_mut() = Some(timeout);
-        exchange(client, attempt, request.method() == Method::GET).await
+        exchange(client, attempt, reads).await
     }
 }
 

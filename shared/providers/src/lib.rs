@@ -9,10 +9,12 @@
 mod http;
 mod webhook;
 
+pub mod netgsm;
 pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 
+pub use netgsm::{Netgsm, NetgsmConfig};
 pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
 pub use vapi::{Vapi, VapiConfig};
