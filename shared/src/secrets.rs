@@ -272,7 +272,7 @@ impl SecretProviders {
             }
         };
         let trunk = trunk.map(|TrunkSecret { sid, host, username, password }| {
-            Trunk { sid, sip: SipTrunk { host, credentials: username.zip(password) } }
+            Trunk { sid, sip: SipTrunk::at(host, username.zip(password)) }
         });
         PlatformKeys { client, trunk, webhook_secrets: signs.into_iter().chain(previous_webhook_secret).collect() }
     }

@@ -239,8 +239,9 @@ fn operations(provider: &str) -> Option<&'static [&'static str]> {
             "numbers.get",
             "numbers.fetch",
             "numbers.create",
-            "numbers.update",
             "numbers.delete",
+            "credentials.create",
+            "balance.get",
         ],
         "stripe" => &[
             "customers.create",

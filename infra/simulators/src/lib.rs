@@ -14,6 +14,7 @@ mod collection;
 pub mod elevenlabs;
 pub mod faults;
 mod gate;
+pub mod netgsm;
 mod places;
 mod post;
 pub mod retell;
@@ -69,6 +70,7 @@ pub struct Simulators {
     pub retell: retell::Handle,
     pub elevenlabs: elevenlabs::Handle,
     pub stripe: stripe::Handle,
+    pub netgsm: netgsm::Handle,
     routes: Routes,
     _rounds: Vec<Round>,
     _listening: Vec<Listening>,
@@ -109,6 +111,11 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
     routes.add(vapi::PUBLIC_BASE, &vapi.url);
 
     let exchange = Exchange::default().with(&org).with(&retell_workspace).with(&workspace);
+
+    let subscriber = netgsm::Subscriber::open(book(netgsm::Subscriber::NAME)?, &config.stock)?;
+    let subscriber = Arc::new(Mutex::new(subscriber));
+    let netgsm = open(config.bind, "api", &gate, &subscriber)?;
+
     let payments = Arc::new(Mutex::new(stripe::Account::open(book(stripe::Account::NAME)?)?));
     let courier = Arc::new(stripe::Courier::new(routes.clone()));
     let front = stripe::Front::new(gate, payments.clone(), courier.clone());
@@ -131,9 +138,10 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
         retell: retell::Handle::new(&retell.url, retell_workspace, retell_courier),
         elevenlabs: elevenlabs::Handle::new(&elevenlabs.url, workspace, eleven_courier),
         stripe: stripe::Handle::new(&stripe.url, payments, courier),
+        netgsm: netgsm::Handle::new(&netgsm.url, subscriber),
         routes,
         _rounds: rounds,
-        _listening: vec![api, trunking, numbers, pricing, vapi, retell, elevenlabs, stripe],
+        _listening: vec![api, trunking, numbers, pricing, vapi, retell, elevenlabs, stripe, netgsm],
     })
 }
 
@@ -173,6 +181,7 @@ impl fmt::Debug for Simulators {
         let mut fields = formatter.debug_struct("Simulators");
         fields.field("twilio", &self.twilio).field("vapi", &self.vapi).field("retell", &self.retell);
         fields.field("elevenlabs", &self.elevenlabs).field("stripe", &self.stripe).field("faults", &self.faults);
+        fields.field("netgsm", &self.netgsm);
         fields.finish_non_exhaustive()
     }
 }

@@ -43,6 +43,7 @@ pub mod parking;
 pub mod call;
 
 pub mod ports;
+pub mod sip;
 
 pub mod reconcile;
 

@@ -15,6 +15,7 @@ use crate::number::Capabilities;
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::payment::{Checkout, Dispute, Notification, Payment, Refund};
 use crate::requirement::Papers;
+pub use crate::sip::{Network, SipTrunk};
 
 /// How a call to a third party failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -185,6 +186,15 @@ pub struct CarrierNumber {
     pub settings: NumberSettings,
 }
 
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sale {
+    /// The number is ours.
+    Sold(CarrierNumber),
+    /// The carrier took the order and has not sold yet; these words say what is awaited. Not in doubt: it was ordered.
+    Pending(String),
+}
+
 /// What a carrier does with a number's calls, besides its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NumberSettings {
@@ -232,8 +242,9 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
     /// The number with this id.
     async fn number_get(&self, id: &str) -> Result<CarrierNumber, ProviderError>;
 
-    /// Buys. Without idempotency: call only after [`Carrier::number_find`] found nothing.
-    async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError>;
+    /// Buys. Without idempotency: call only after [`Carrier::number_find`] found nothing. After [`Sale::Pending`] the same
+    /// order may be repeated: it answers how the sale stands, and buys no second time.
+    async fn number_buy(&self, order: &BuyOrder) -> Result<Sale, ProviderError>;
 
     /// All numbers we own, whoever's tag they have, a page of up to a thousand at a time. One that comes or goes meanwhile
     /// may be missed: absence is proved by [`Carrier::number_get`].
@@ -250,6 +261,9 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
     /// Calls somebody from a number of ours and, once answered, does as this TwiML document says; what becomes of it is told
     /// to `status`. Answers the carrier's id of the call. Without idempotency: never repeat it.
     async fn call_create(&self, from: &E164, to: &E164, twiml: &str, status: &str) -> Result<String, ProviderError>;
+
+    /// The trunk by which a number is reached at a carrier without webhooks; one with webhooks refuses.
+    async fn sip_trunk(&self, id: &str) -> Result<SipTrunk, ProviderError>;
 
     /// What a number costs us a month in a country now, by type, as far as the carrier names a price; a country it does not
     /// sell in is [`ProviderErrorKind::NotFound`]. Nothing waits for it: it answers within [`crate::limits::PRICES_WITHIN`].
@@ -287,15 +301,6 @@ pub enum Access {
         /// The account's own token.
         auth_token: SecretString,
     },
-}
-
-/// Where a SIP trunk takes calls that an agent makes, and how to prove that it may.
-#[derive(Debug, Clone)]
-pub struct SipTrunk {
-    /// Host, without a scheme (Twilio: `….pstn.twilio.com`).
-    pub host: String,
-    /// User name and password, where it asks for them.
-    pub credentials: Option<(String, SecretString)>,
 }
 
 /// A number the platform knows.

@@ -99,15 +99,16 @@ impl Http {
     /// Sends, repeats what may be repeated, and returns the last answer.
     pub(crate) async fn send(&self, request: Request, until: Deadline) -> Result<Answer, ProviderError> {
         let reads = request.method() == Method::GET;
-        self.repeat(request, reads, until).await
+        self.send_as(request, reads, until).await
     }
 
-    /// The same for a request that reads, whatever its method.
-    pub(crate) async fn ask(&self, request: Request, until: Deadline) -> Result<Answer, ProviderError> {
-        self.repeat(request, true, until).await
-    }
-
-    async fn repeat(&self, request: Request, reads: bool, until: Deadline) -> Result<Answer, ProviderError> {
+    /// The same with a request that is a read or is none, whatever its method.
+    pub(crate) async fn send_as(
+        &self,
+        request: Request,
+        reads: bool,
+        until: Deadline,
+    ) -> Result<Answer, ProviderError> {
         let mut tries = Tries::default();
         loop {
             let left = until.left().ok_or_else(|| out_of_time(reads))?;

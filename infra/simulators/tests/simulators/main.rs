@@ -5,6 +5,7 @@ mod elevenlabs_calls;
 mod faults;
 mod kept;
 mod kit;
+mod netgsm;
 mod placed_calls;
 mod retell;
 mod retell_calls;

@@ -224,7 +224,7 @@ impl VoicePlatform for Retell {
             let mut query = vec![("sort_order", "ascending")];
             query.extend(after.as_deref().map(|key| ("pagination_key", key)));
             let request = self.request(Method::POST, "/v2/list-agents")?.query(&query).json(&Everything {});
-            let sent = self.http.ask(http::built(request)?, until).await.map_err(named)?;
+            let sent = self.http.send_as(http::built(request)?, true, until).await.map_err(named)?;
             let answer = self.accepted(sent, &[]).map_err(list_not_found)?;
             let mut page: Listed<Agent> = read(&answer)?;
             if let Some(found) = page.items.iter().find(|agent| agent.has_reference(reference)) {
@@ -298,7 +298,7 @@ impl VoicePlatform for Retell {
         if let Some(there) = self.looked_up(order.e164.as_str(), until).await? {
             return Err(there_already(&there, order));
         }
-        let SipTrunk { host, credentials } = trunk;
+        let SipTrunk { host, credentials, .. } = trunk;
         let (username, password) = credentials.as_ref().map(|(name, password)| (name.as_str(), password)).unzip();
         let request = self.request(Method::POST, "/import-phone-number")?.json(&Import {
             phone_number: order.e164.as_str(),

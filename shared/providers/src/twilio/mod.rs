@@ -18,8 +18,8 @@ use domain::Money;
 use domain::limits;
 use domain::numbering::{CountryCode, E164, NumberKind};
 use domain::ports::{
-    BuyOrder, Carrier, CarrierNumber, NumberSettings, Offer, Page, ProviderError, ProviderErrorKind, Reason,
-    SearchFilter, Webhooks,
+    BuyOrder, Carrier, CarrierNumber, NumberSettings, Offer, Page, ProviderError, ProviderErrorKind, Reason, Sale,
+    SearchFilter, SipTrunk, Webhooks,
 };
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -270,7 +270,7 @@ impl Carrier for Twilio {
         number(read(&answer)?, answer.doubt)
     }
 
-    async fn number_buy(&self, order: &BuyOrder) -> Result<CarrierNumber, ProviderError> {
+    async fn number_buy(&self, order: &BuyOrder) -> Result<Sale, ProviderError> {
         let mut form = vec![("PhoneNumber", order.e164.as_str()), ("FriendlyName", &order.tag)];
         form.extend(webhook_fields(&order.webhooks));
         form.extend(order.papers.address.iter().map(|address| ("AddressSid", address.as_str())));
@@ -279,7 +279,7 @@ impl Carrier for Twilio {
         let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
         let bought = number(read(&answer)?, answer.doubt)?;
         if bought.e164 == order.e164 {
-            Ok(bought)
+            Ok(Sale::Sold(bought))
         } else {
             Err(ProviderError::new(answer.doubt, "Twilio answered a purchase with another number"))
         }
@@ -329,6 +329,11 @@ impl Carrier for Twilio {
         let request = self.request(Method::POST, "Calls.json")?.form(&form);
         let answer = self.answer(request, self.http.deadline()).await.map_err(account_not_found)?;
         Ok(read::<CallMade>(&answer)?.sid)
+    }
+
+    async fn sip_trunk(&self, _: &str) -> Result<SipTrunk, ProviderError> {
+        let why = "Twilio's numbers are reached by webhooks";
+        Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), why))
     }
 
     async fn prices(&self, country: CountryCode) -> Result<Vec<(NumberKind, Money)>, ProviderError> {

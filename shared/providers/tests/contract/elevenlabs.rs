@@ -60,7 +60,7 @@ async fn elevenlabs_would_understand_every_request() {
     elevenlabs.agent_delete(AGENT).await.unwrap();
     let order =
         |access| ConnectOrder { tag: TAG.to_owned(), e164: known(), platform_agent_id: AGENT.to_owned(), access };
-    let trunk = |credentials| Access::Trunk(SipTrunk { host: "x.pstn.twilio.com".to_owned(), credentials });
+    let trunk = |credentials| Access::Trunk(SipTrunk::at("x.pstn.twilio.com", credentials));
     let credentials = Some(("user".to_owned(), SecretString::from("password")));
     elevenlabs.number_connect(&order(trunk(credentials))).await.unwrap();
     elevenlabs.number_connect(&order(trunk(None))).await.unwrap();
@@ -140,7 +140,7 @@ async fn what_elevenlabs_answers_is_not_taken_for_more_than_it_says() {
     assert_eq!(elevenlabs.call_create(&call(Some(IMPORTED), true)).await.unwrap_err().kind, unknown);
     assert_eq!(elevenlabs.agent_create("A", None, "r").await.unwrap_err().kind, unknown);
     assert_eq!(elevenlabs.number_bind(TRUNKED, AGENT).await.unwrap_err().kind, unknown);
-    let access = Access::Trunk(SipTrunk { host: "x.pstn.twilio.com".to_owned(), credentials: None });
+    let access = Access::Trunk(SipTrunk::at("x.pstn.twilio.com", None));
     let order = ConnectOrder { tag: TAG.to_owned(), e164: known(), platform_agent_id: AGENT.to_owned(), access };
     assert_eq!(elevenlabs.number_connect(&order).await.unwrap_err().kind, unknown);
     let registered: Result<HandedOver, _> = elevenlabs.call_register(&call(None, false)).await;

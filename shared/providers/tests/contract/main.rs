@@ -345,7 +345,7 @@ async fn retell_would_understand_every_request() {
             tag: TAG.to_owned(),
             platform_agent_id: "agent_1".to_owned(),
             e164: known(),
-            access: Access::Trunk(SipTrunk { host: "t.pstn.twilio.com".to_owned(), credentials }),
+            access: Access::Trunk(SipTrunk::at("t.pstn.twilio.com", credentials)),
         };
         retell.number_connect(&order).await.unwrap();
     }
