@@ -6,6 +6,7 @@ use domain::{Currency, limits};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
+use store::operation::DueOperation;
 use store::queue::OperationMessage;
 
 use crate::App;
@@ -79,11 +80,7 @@ pub async fn sweep(app: &App) -> Result<Swept, StoreError> {
         for _ in 0..limits::SWEEP_PAGES_MAX {
             let due = app.store.operation_due(shard, app.clock.now(), after.as_ref()).await?;
             for found in &due {
-                swept.examined += 1;
-                let message =
-                    OperationMessage { tenant_id: found.tenant_id.clone(), operation_id: found.operation_id.clone() };
-                app.queue.send(&message).await?;
-                swept.changed += 1;
+                queue(app, found, &mut swept).await?;
             }
             after =
                 due.last().filter(|_| due.len() == usize::from(limits::SWEEP_BATCH)).map(|last| last.cursor.clone());
@@ -92,8 +89,19 @@ pub async fn sweep(app: &App) -> Result<Swept, StoreError> {
             }
         }
     }
+    for found in app.store.operation_waiting_due(app.clock.now()).await? {
+        queue(app, &found, &mut swept).await?;
+    }
     if swept.examined > 0 {
         tracing::info!(examined = swept.examined, "operations were due");
     }
     Ok(swept)
+}
+
+async fn queue(app: &App, found: &DueOperation, swept: &mut Swept) -> Result<(), StoreError> {
+    swept.examined += 1;
+    let message = OperationMessage { tenant_id: found.tenant_id.clone(), operation_id: found.operation_id.clone() };
+    app.queue.send(&message).await?;
+    swept.changed += 1;
+    Ok(())
 }

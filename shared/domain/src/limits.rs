@@ -116,6 +116,8 @@ pub const CALL_MONTHS_MAX: u16 = 14;
 pub const AUDIT_MONTHS_MAX: u16 = 14;
 /// Seconds an agent may ring before the call comes back for the fallback number.
 pub const DIAL_TIMEOUT_S: u16 = 25;
+/// How often it is looked whether whoever an operation waits for has done their part.
+pub const WAITING_LOOKS_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// Longest a platform may take to register a call that is being handed over: the caller hears nothing meanwhile, and the
 /// carrier gives up after 15 seconds.
 pub const REGISTER_WITHIN: SignedDuration = SignedDuration::from_secs(4);

@@ -23,7 +23,7 @@ pub use parameters::{
 pub enum OperationStatus {
     /// Being worked on, or waiting for its next attempt.
     Running,
-    /// Waiting for a person.
+    /// Waiting for somebody outside: a person, or a carrier that takes its time. Looked at again and again, without an end.
     Waiting,
     /// Done.
     Succeeded,

@@ -55,6 +55,8 @@ pub enum Acted {
     Done(Learned),
     /// It did not, or may have.
     Failed(ProviderError),
+    /// It was asked for and somebody outside has to do their part: a person, or a carrier that takes its time.
+    Waiting(String),
     /// Nothing was done: it is no longer as recorded, but like this. What it is to be put back to must be on record first.
     Outdated(Box<Before>),
     /// It seems to have happened, but to somebody else's thing: hands off.
@@ -80,12 +82,10 @@ pub enum Probed {
 #[must_use]
 pub fn what_next(op: &Operation, now: Timestamp) -> Next {
     match op.status {
-        OperationStatus::Running => {}
-        OperationStatus::Waiting | OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Stuck => {
-            return Next::Stop;
-        }
+        OperationStatus::Running | OperationStatus::Waiting => {}
+        OperationStatus::Succeeded | OperationStatus::Failed | OperationStatus::Stuck => return Next::Stop,
     }
-    if op.attempts > 0
+    if (op.attempts > 0 || op.status == OperationStatus::Waiting)
         && let Some(due) = op.due_at
         && due > now
     {
@@ -134,6 +134,11 @@ pub fn acted(op: &mut Operation, step: Step, outcome: Acted, now: Timestamp) {
     match outcome {
         Acted::Done(learned) => finished(op, step, learned),
         Acted::Suspicious(why) => stuck(op, why),
+        Acted::Waiting(why) => {
+            recovered(op);
+            op.status = OperationStatus::Waiting;
+            look_again(op, why, now);
+        }
         Acted::Outdated(before) => outdated(op, step, *before, now),
         Acted::Failed(error) => match error.kind {
             ProviderErrorKind::Unknown => doubt(op, step, &error),
@@ -151,7 +156,11 @@ pub fn acted(op: &mut Operation, step: Step, outcome: Acted, now: Timestamp) {
 /// Takes in what became of looking whether a started step happened.
 pub fn probed(op: &mut Operation, step: Step, outcome: Probed, now: Timestamp) {
     let StepState::Started { at, absent_seen } = op.state(step).unwrap_or(StepState::Pending) else { return };
+    let waited = op.status == OperationStatus::Waiting;
     match outcome {
+        // Whoever is waited for may take as long as they like.
+        Probed::Absent if waited => look_again(op, op.trouble.clone().unwrap_or_default(), now),
+        Probed::Failed(error) if waited => look_again(op, error.detail, now),
         Probed::Present(learned) => finished(op, step, learned),
         Probed::Suspicious(why) => stuck(op, why),
         Probed::Foreign => {
@@ -249,6 +258,12 @@ pub fn backoff(attempts: u32) -> SignedDuration {
     wait.min(limits::BACKOFF_LAST)
 }
 
+/// Looks whether somebody outside has done their part, a while later.
+fn look_again(op: &mut Operation, why: String, now: Timestamp) {
+    op.trouble = Some(why);
+    op.due_at = Some(later(now, limits::WAITING_LOOKS_EVERY));
+}
+
 /// It had not happened and is simply done again. The wait counts from when it was begun: added to the wait for the look, it
 /// would keep an operation waiting for twenty minutes after the third party is back.
 fn again(op: &mut Operation, step: Step, at: Timestamp, now: Timestamp) {
@@ -317,6 +332,9 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
     }
     set(op, step, StepState::Finished);
     recovered(op);
+    if op.status == OperationStatus::Waiting {
+        op.status = OperationStatus::Running;
+    }
 }
 
 fn routed(connected: Option<&mut PlatformRef>, by_platform: Box<NumberSettings>) {

@@ -103,7 +103,7 @@ fn known() -> E164 {
 
 fn trunk() -> Access {
     let credentials = Some(("trunk-user".to_owned(), SecretString::from("trunk-password")));
-    Access::Trunk(SipTrunk { host: "trunkline.pstn.twilio.com".to_owned(), credentials })
+    Access::Trunk(SipTrunk::at("trunkline.pstn.twilio.com", credentials))
 }
 
 fn kind<T: std::fmt::Debug>(result: Result<T, ProviderError>) -> ProviderErrorKind {

@@ -88,10 +88,10 @@ fn connect(agent: &str, tag: &str) -> ConnectOrder {
         tag: tag.to_owned(),
         e164: known(),
         platform_agent_id: agent.to_owned(),
-        access: Access::Trunk(SipTrunk {
-            host: "trunkline.pstn.twilio.com".to_owned(),
-            credentials: Some(("trunkline".to_owned(), SecretString::from("a-Password-of-12"))),
-        }),
+        access: Access::Trunk(SipTrunk::at(
+            "trunkline.pstn.twilio.com",
+            Some(("trunkline".to_owned(), SecretString::from("a-Password-of-12"))),
+        )),
     }
 }
 
@@ -445,7 +445,7 @@ mod told {
 mod caller {
     use axum::Router;
     use axum::http::header;
-    use domain::ports::{BuyOrder, Carrier, NumberSettings, Webhooks};
+    use domain::ports::{BuyOrder, Sale, Carrier, NumberSettings, Webhooks};
     use domain::requirement::Papers;
     use providers::twilio::Credentials;
     use providers::{Twilio, TwilioConfig};
@@ -473,7 +473,8 @@ mod caller {
     async fn bought(carrier: &Twilio, voice: &str) -> String {
         let webhooks = webhooks(voice);
         let order = BuyOrder { e164: known(), tag: TAG.to_owned(), webhooks, sms: false, papers: Papers::default() };
-        carrier.number_buy(&order).await.unwrap().id
+        let Sale::Sold(sold) = carrier.number_buy(&order).await.unwrap() else { panic!("it is sold at once") };
+        sold.id
     }
 
     async fn calls(world: &World) -> Value {

@@ -6,7 +6,7 @@
 use domain::limits;
 use domain::number::{AtEnd, CarrierRef};
 use domain::operation::{Operation, Purchase};
-use domain::ports::{BuyOrder, CarrierNumber, ProviderError, ProviderErrorKind, Reason};
+use domain::ports::{BuyOrder, CarrierNumber, ProviderError, ProviderErrorKind, Reason, Sale};
 use domain::what_next::{Acted, Learned, Probed};
 use jiff::Timestamp;
 
@@ -28,11 +28,14 @@ pub(super) async fn act(app: &App, op: &Operation, purchase: &Purchase, started_
     let papers = purchase.papers.get(&purchase.e164).cloned().unwrap_or_default();
     let order = BuyOrder { e164: purchase.e164.clone(), tag, webhooks, sms: purchase.capabilities.sms, papers };
     match carrier.number_buy(&order).await {
-        Ok(sold) if sold.tag != order.tag || sold.created_at < earliest(started_at) => Acted::Suspicious(format!(
-            "The carrier says it sold a number that it had sold before ({}); it may belong to somebody else.",
-            sold.id
-        )),
-        Ok(sold) => Acted::Done(bought(sold)),
+        Ok(Sale::Sold(sold)) if sold.tag != order.tag || sold.created_at < earliest(started_at) => {
+            Acted::Suspicious(format!(
+                "The carrier says it sold a number that it had sold before ({}); it may belong to somebody else.",
+                sold.id
+            ))
+        }
+        Ok(Sale::Sold(sold)) => Acted::Done(bought(sold)),
+        Ok(Sale::Pending(why)) => Acted::Waiting(why),
         Err(error) => Acted::Failed(error),
     }
 }

@@ -189,7 +189,7 @@ fn not_a_step(saga: &Saga, step: Step) -> String {
 fn failure_of(outcome: &Acted) -> Option<&ProviderError> {
     match outcome {
         Acted::Failed(error) => Some(error),
-        Acted::Done(_) | Acted::Outdated(_) | Acted::Suspicious(_) => None,
+        Acted::Done(_) | Acted::Waiting(_) | Acted::Outdated(_) | Acted::Suspicious(_) => None,
     }
 }
 

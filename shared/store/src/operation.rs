@@ -108,9 +108,14 @@ impl Store {
         Ok(running)
     }
 
-    /// Operations of all tenants that wait for a person outside, the oldest first.
+    /// Operations of all tenants that wait for somebody outside, those first that are looked at next.
     pub async fn operation_waiting(&self, after: Option<&Cursor>, limit: u16) -> Result<Vec<DueOperation>, StoreError> {
         self.due_page(keys::WAITING, "~", after, limit).await
+    }
+
+    /// Those of them that are to be looked at by now, a page of them.
+    pub async fn operation_waiting_due(&self, now: Timestamp) -> Result<Vec<DueOperation>, StoreError> {
+        self.due_page(keys::WAITING, &keys::due_until(now), None, limits::SWEEP_BATCH).await
     }
 
     /// Operations of all tenants that need an operator, the oldest first.
@@ -194,7 +199,7 @@ fn due(op: &Operation) -> Option<(String, String)> {
     match op.status {
         OperationStatus::Running => Some((keys::due_partition(keys::due_shard(&op.id)), key(op.due_at?))),
         OperationStatus::Stuck => Some((keys::STUCK.into(), key(op.created_at))),
-        OperationStatus::Waiting => Some((keys::WAITING.into(), key(op.created_at))),
+        OperationStatus::Waiting => Some((keys::WAITING.into(), key(op.due_at.unwrap_or(op.created_at)))),
         OperationStatus::Succeeded | OperationStatus::Failed => None,
     }
 }
