@@ -200,10 +200,8 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
     };
     let saga = Saga::Purchase(Box::new(purchase.clone()));
     let (op_id, number_id) = (id("op").parse().unwrap(), id("num").parse().unwrap());
-    let mut op = Operation::begin(op_id, tenant(), number_id, None, saga, &*app.clock);
-    (op.status, op.lease_until, op.due_at) = (status, None, Some(now));
     let number = Number {
-        id: op.number_id.clone(),
+        id: number_id,
         tenant_id: tenant(),
         project_id: None,
         e164: purchase.e164.clone(),
@@ -234,9 +232,11 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         parked_why: None,
         parked_at: None,
         served_until: None,
-        open_operation_id: Some(op.id.clone()),
+        open_operation_id: Some(op_id.clone()),
         created_at: now,
     };
+    let mut op = Operation::begin(op_id, &number, saga, &*app.clock);
+    (op.status, op.lease_until, op.due_at) = (status, None, Some(now));
     let plan = app.plans.get("PRO").unwrap();
     let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, plan, idempotency: None };
     app.store.transact(purchase::begin(&beginning).unwrap()).await.unwrap();

@@ -36,6 +36,7 @@ fn call(sid: &str, status: CallStatus) -> Call {
         routed_to: None,
         routed_why: None,
         agent_id: None,
+        answer: None,
     }
 }
 
@@ -44,7 +45,7 @@ async fn tell(app: &TestApp, sid: &str, news: News) {
     let status =
         |status: CallStatus| CallNews { call: call(sid, status), status: Some(status), routed: None, agent_id: None };
     match news {
-        News::Ringing => store.call_insert(&call(sid, CallStatus::Ringing)).await.unwrap(),
+        News::Ringing => drop(store.call_insert(&call(sid, CallStatus::Ringing)).await.unwrap()),
         News::InProgress => store.call_news(&status(CallStatus::InProgress)).await.unwrap(),
         News::Completed => store.call_news(&status(CallStatus::Completed)).await.unwrap(),
         News::Taken => {

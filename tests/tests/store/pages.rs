@@ -53,6 +53,7 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         price: Money::from_micros(1_500_000, Currency::USD),
         fallback: None,
         agent_id: None,
+        answer: None,
         link: None,
         carrier_ref: None,
         platform_ref: None,
@@ -129,6 +130,7 @@ async fn every_call_comes_once_across_months_newest_first() {
             routed_to: None,
             routed_why: None,
             agent_id: None,
+            answer: None,
         };
         app.system.undisturbed.store.call_insert(&call).await.unwrap();
         expected.insert(0, call.call_sid);

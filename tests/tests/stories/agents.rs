@@ -145,7 +145,7 @@ async fn an_agent_deleted_at_the_platform_already_is_deleted_here() {
 #[tokio::test]
 async fn a_platform_nobody_connected_is_named_as_unsupported() {
     let story = Story::begin("PRO", "0").await;
-    for platform in ["retell", "", "Vapi"] {
+    for platform in ["bland", "", "Vapi"] {
         let refused = create(&story, "key", json!({ "name": "Front desk", "platform": platform })).await.expect(422);
         assert_eq!(refused.code(), "platform_unsupported", "{platform}");
     }

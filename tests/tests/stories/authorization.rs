@@ -8,7 +8,7 @@ use shared::http::Access;
 use shared::http::routes::Route;
 use tests::{Answer, Tenant};
 
-use crate::kit::{NUMBER, Story};
+use crate::kit::{FALLBACK, NUMBER, Story};
 
 /// A number in the carrier's account that the operator bought by hand.
 const OPERATORS: &str = "+12125550188";
@@ -97,7 +97,10 @@ fn rows() -> Vec<Row> {
         row(Method::PATCH, "/v1/numbers/{id}", Of::Number, Some(json!({ "name": "Renamed" })), 200),
         row(Method::POST, "/v1/numbers/{id}/undo-release", Of::Number, None, 409),
         row(Method::PUT, "/v1/numbers/{id}/agent", Of::Number, Some(json!({ "agent_id": "{agent}" })), 200),
+        row(Method::POST, "/v1/numbers/{id}/test-call", Of::Number, Some(json!({ "to": FALLBACK })), 201),
         row(Method::DELETE, "/v1/numbers/{id}/agent", Of::Number, None, 200),
+        row(Method::POST, "/v1/agents/{id}/number", Of::Agent, Some(json!({ "country": "US" })), 201),
+        row(Method::DELETE, "/v1/agents/{id}/number", Of::Agent, None, 200),
         row(Method::DELETE, "/v1/agents/{id}", Of::Agent, None, 204),
         row(Method::DELETE, "/v1/numbers/{id}", Of::Number, None, 200),
         row(Method::DELETE, "/v1/projects/{id}", Of::Project, None, 204),
@@ -105,6 +108,9 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/webhooks/twilio/voice/dial-result", Of::Nothing, None, 403),
         row(Method::POST, "/webhooks/twilio/voice/fallback", Of::Nothing, None, 403),
         row(Method::POST, "/webhooks/twilio/status", Of::Nothing, None, 403),
+        row(Method::POST, "/webhooks/vapi", Of::Nothing, None, 403),
+        row(Method::POST, "/webhooks/retell", Of::Nothing, None, 403),
+        row(Method::POST, "/webhooks/elevenlabs", Of::Nothing, None, 403),
         row(Method::POST, "/webhooks/stripe", Of::Nothing, None, 400),
     ]
 }

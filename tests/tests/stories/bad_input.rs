@@ -279,8 +279,8 @@ async fn an_agent_that_makes_no_sense_is_not_made() {
         ("language", json!("x".repeat(36))),
         ("settings", json!("text")),
         ("settings", json!({ "a": "x".repeat(5_000) })),
-        ("number", json!(true)),
-        ("number", json!({ "country": "US" })),
+        ("number", json!("any")),
+        ("number", json!({ "country": "US", "agent_id": world.agent })),
     ] {
         let mut request = json!({ "name": "Night shift", "platform": "vapi" });
         request[field] = wrong;
