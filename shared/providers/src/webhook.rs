@@ -32,6 +32,12 @@ pub(crate) fn is_signed(secrets: &[SecretString], parts: &[&[u8]], given: &[[u8;
     })
 }
 
+/// The values of a name in `name=value,name=value`.
+pub(crate) fn items<'a>(header: &'a str, wanted: &'a str) -> impl Iterator<Item = &'a str> {
+    let pairs = header.split(',').filter_map(|item| item.split_once('='));
+    pairs.filter(move |(name, _)| *name == wanted).map(|(_, value)| value)
+}
+
 /// Digits only: what is signed is their text, so it must have one spelling.
 pub(crate) fn whole_number(text: &str) -> Option<i64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());

@@ -8,7 +8,7 @@ use domain::limits;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::webhook::{is_signed, unhex, whole_number};
+use crate::webhook::{is_signed, items, unhex, whole_number};
 
 /// Whether any of the secrets signed this body, not longer ago than [`limits::NOTIFICATION_AGE_MAX`].
 ///
@@ -27,12 +27,6 @@ pub fn verify(secrets: &[SecretString], header: &str, body: &[u8], now: Timestam
     }
     let given: Vec<_> = items(header, "v1").filter_map(unhex).collect();
     is_signed(secrets, &[signed_at.as_bytes(), b".", body], &given)
-}
-
-/// The values of a name in `name=value,name=value`.
-fn items<'a>(header: &'a str, wanted: &'a str) -> impl Iterator<Item = &'a str> {
-    let pairs = header.split(',').filter_map(|item| item.split_once('='));
-    pairs.filter(move |(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 #[cfg(test)]
