@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::agent::{Agent, AgentStatus, Platform};
+use domain::agent::{Agent, AgentStatus, Method, Platform};
 use domain::number::{AtEnd, Capabilities, Carrier, CarrierRef, Number, NumberStatus};
 use domain::numbering::NumberKind;
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga, Step, StepState};
@@ -11,7 +11,7 @@ use domain::ports::BuyOrder;
 use domain::requirement::Papers;
 use domain::tenant::Project;
 use domain::top_up::{PaidBy, Payer, TopUp, TopUpStatus};
-use domain::{CountryCode, Currency, Money, TenantId};
+use domain::{CountryCode, Currency, Money, NumberId, OperationId, TenantId};
 use jiff::SignedDuration;
 use local::system::DEPLOYMENT;
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ pub(crate) async fn at(stage: Stage) -> TestApp {
             let (tag, webhooks) = ("The operator's own".into(), system.undisturbed.webhooks(&tenant()));
             let order = BuyOrder { e164: E164.parse().unwrap(), tag, webhooks, sms: true, papers: Papers::default() };
             let carrier = system.undisturbed.providers.carrier(Carrier::Twilio).await.unwrap();
-            let _ = carrier.number_buy(&order).await.unwrap();
+            let _ = carrier.number_buy(&order).await.unwrap().sold().unwrap();
         }
         Stage::Begun => drop(begin(&system.undisturbed, OperationStatus::Running, None).await),
         Stage::Stuck => drop(begin(&system.undisturbed, OperationStatus::Stuck, None).await),
@@ -123,7 +123,12 @@ async fn agent_and_project(app: &App) -> AgentBinding {
     let agent_id = id("agt").parse().unwrap();
     let platform = app.providers.platform(Platform::Vapi).await.unwrap();
     let platform_agent_id = platform.agent_create("Receptionist", Some("en"), &id("agt")).await.unwrap();
-    let binding = AgentBinding { agent_id, platform: Platform::Vapi, platform_agent_id: platform_agent_id.clone() };
+    let binding = AgentBinding {
+        agent_id,
+        platform: Platform::Vapi,
+        platform_agent_id: platform_agent_id.clone(),
+        method: Method::HandOver,
+    };
     let agent = Agent {
         id: binding.agent_id.clone(),
         tenant_id: tenant_id.clone(),
@@ -199,7 +204,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         link_refused: None,
     };
     let saga = Saga::Purchase(Box::new(purchase.clone()));
-    let (op_id, number_id) = (id("op").parse().unwrap(), id("num").parse().unwrap());
+    let (op_id, number_id): (OperationId, NumberId) = (id("op").parse().unwrap(), id("num").parse().unwrap());
     let number = Number {
         id: number_id,
         tenant_id: tenant(),

@@ -53,7 +53,6 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         price: Money::from_micros(1_500_000, Currency::USD),
         fallback: None,
         agent_id: None,
-        answer: None,
         link: None,
         carrier_ref: None,
         platform_ref: None,

@@ -290,3 +290,28 @@ impl Handle {
         sid
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::book::{Book, Db};
+
+    #[test]
+    fn urls_in_use_are_tried_by_priority_then_weight() {
+        let clock: crate::Clock = Arc::new(|| Timestamp::UNIX_EPOCH);
+        let book = Book::open("twilio", &Db::open(None).expect("memory"), 1, &clock).expect("a book");
+        let mut account = Account::open(book, &[]).expect("an account");
+        let mut trunk = account.new_trunk("TK1".to_owned(), "one");
+        let urls = [("a", 2, 1, true), ("b", 1, 1, true), ("c", 1, 9, true), ("d", 0, 1, false), ("e", 1, 1, true)];
+        for (host, priority, weight, enabled) in urls {
+            let url = account.new_url(&format!("sip:{host};transport=tcp"));
+            trunk.origination.push(Origination { priority, weight, enabled, ..url });
+        }
+        account.keep_trunk(trunk);
+        let addresses = ["c", "b", "e", "a"].map(|host| format!("sip:+1212@{host};transport=tcp"));
+        assert_eq!(account.originations("TK1", "+1212"), addresses);
+        assert_eq!(account.originations("TK2", "+1212"), [""; 0]);
+    }
+}

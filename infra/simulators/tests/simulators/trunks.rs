@@ -105,11 +105,15 @@ async fn the_operators_trunk_is_found_again() {
     let trunk = world.sims.twilio.trunk("retell", RETELL);
     let other = world.sims.twilio.trunk("elevenlabs", "sip:sip.rtc.elevenlabs.io");
     assert_ne!(trunk, other);
+    world.trunking_post(&format!("/Trunks/{trunk}/OriginationUrls"), &url("sip:more.example", "1", "true")).await;
     drop(world);
     let world = open().await;
     assert_eq!(world.sims.twilio.trunk("retell", RETELL), trunk);
     let trunks = world.sims.twilio.state()["trunks"].clone();
     assert_eq!(trunks.as_array().map(Vec::len), Some(2), "{trunks}");
+    let ours = trunks.as_array().and_then(|trunks| trunks.iter().find(|shown| shown["id"] == json!(trunk)));
+    let urls = ours.map(|trunk| trunk["origination"].clone());
+    assert_eq!(urls, Some(json!([RETELL, "sip:more.example"])), "as it was left");
     assert_eq!(World::new().await.sims.twilio.trunk("retell", RETELL), trunk, "the same seed, the same sid");
     let (_, shown) = world.trunking_get(&format!("/Trunks/{trunk}")).await;
     assert_eq!(shown["domain_name"], "retell.pstn.twilio.com");

@@ -17,7 +17,7 @@ use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
-    Reason, SipTrunk, VoicePlatform,
+    Reason, VoicePlatform,
 };
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -298,11 +298,10 @@ impl VoicePlatform for Retell {
         if let Some(there) = self.looked_up(order.e164.as_str(), until).await? {
             return Err(there_already(&there, order));
         }
-        let SipTrunk { host, credentials, .. } = trunk;
-        let (username, password) = credentials.as_ref().map(|(name, password)| (name.as_str(), password)).unzip();
+        let (username, password) = trunk.credentials.as_ref().map(|(name, password)| (name.as_str(), password)).unzip();
         let request = self.request(Method::POST, "/import-phone-number")?.json(&Import {
             phone_number: order.e164.as_str(),
-            termination_uri: host,
+            termination_uri: &trunk.host,
             sip_trunk_auth_username: username,
             sip_trunk_auth_password: password.map(ExposeSecret::expose_secret),
             nickname: &order.tag,
