@@ -449,7 +449,7 @@ async fn what_becomes_of_a_call_is_told_verified_and_understood() {
     use providers::elevenlabs::{notification, signature};
     let world = World::new().await;
     let mut told = endpoint(&world).await;
-    let secret = SecretString::from(world.simulators.elevenlabs.webhook_secret.clone());
+    let secrets = [SecretString::from(world.simulators.elevenlabs.webhook_secret.clone())];
     let number = world.client.number_connect(&world.order(trunk())).await.unwrap();
     for (to, status) in
         [(CALLEE, CallStatus::Completed), ("+15005550005", CallStatus::Busy), ("+15005550007", CallStatus::NoAnswer)]
@@ -457,8 +457,8 @@ async fn what_becomes_of_a_call_is_told_verified_and_understood() {
         let call = world.client.call_create(&world.call_from(&number.id, to)).await.unwrap();
         let (header, body) = told.recv().await.unwrap();
         let now = Timestamp::now();
-        assert!(signature::verify(&[secret.clone()], &header, &body, now));
-        assert!(!signature::verify(&[secret.clone()], &header, &[&body[..], b" "].concat(), now));
+        assert!(signature::verify(&secrets, &header, &body, now));
+        assert!(!signature::verify(&secrets, &header, &[&body[..], b" "].concat(), now));
         let report = notification::read(&body).unwrap().unwrap();
         assert_eq!((&report.call_id, report.status), (&call.id, status));
         assert_eq!(report.platform_agent_id.as_ref(), Some(&world.agent));
