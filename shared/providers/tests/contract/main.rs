@@ -249,6 +249,7 @@ async fn vapi_would_understand_every_request() {
             "PhoneNumberController_update",
             "PhoneNumberController_create",
             "CallController_create",
+            "PhoneNumberController_findOne",
             "PhoneNumberController_remove",
         ],
     );
