@@ -40,13 +40,17 @@ async fn clear_faults(State(surface): State<Surface>) -> Json<Value> {
 }
 
 fn unknown(party: &str) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, format!("{party}: there are twilio, vapi and stripe, and the last has no stock"))
+    Refusal(
+        StatusCode::NOT_FOUND,
+        format!("{party}: there are twilio, vapi, netgsm and stripe, and the last has no stock"),
+    )
 }
 
 async fn state(State(surface): State<Surface>, Path(party): Path<String>) -> Result<Json<Value>, Refusal> {
     match party.as_str() {
         "twilio" => Ok(Json(surface.simulators.twilio.state())),
         "vapi" => Ok(Json(surface.simulators.vapi.state())),
+        "netgsm" => Ok(Json(surface.simulators.netgsm.state())),
         "stripe" => Ok(Json(surface.simulators.stripe.state())),
         _ => Err(unknown(&party)),
     }
@@ -61,6 +65,7 @@ async fn stock(
     let stocked = match party.as_str() {
         "twilio" => surface.simulators.twilio.stock(&request),
         "vapi" => surface.simulators.vapi.stock(&request),
+        "netgsm" => surface.simulators.netgsm.stock(&request),
         _ => return Err(unknown(&party)),
     };
     stocked.map(Json).map_err(Refusal::bad)
