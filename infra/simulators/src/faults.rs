@@ -232,6 +232,9 @@ fn operations(provider: &str) -> Option<&'static [&'static str]> {
             "calls.create",
             "calls.register",
             "credentials.create",
+            "credentials.list",
+            "credentials.get",
+            "credentials.delete",
         ],
         "netgsm" => &[
             "numbers.search",

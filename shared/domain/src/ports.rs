@@ -195,6 +195,17 @@ pub enum Sale {
     Pending(String),
 }
 
+impl Sale {
+    /// The number, if it is ours already.
+    #[must_use]
+    pub fn sold(self) -> Option<CarrierNumber> {
+        match self {
+            Self::Sold(number) => Some(number),
+            Self::Pending(_) => None,
+        }
+    }
+}
+
 /// What a carrier does with a number's calls, besides its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NumberSettings {

@@ -170,6 +170,8 @@ mod twilio {
         assert_eq!(refused.kind, Rejected(Reason::Other));
         assert!(refused.detail.contains("21210") && !refused.detail.contains(THEIRS), "{refused}");
         assert_eq!(world.calls(), json!([]));
+        // Nor has it a trunk, which is the way of carriers without webhooks.
+        assert_eq!(kind(world.twilio.sip_trunk("PN1").await), Rejected(Reason::Other));
     }
 
     #[tokio::test]

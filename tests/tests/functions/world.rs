@@ -168,7 +168,7 @@ async fn bought_long_ago(app: &App) {
         sms: true,
         papers: Papers::default(),
     };
-    let sold = app.providers.carrier(Carrier::Twilio).await.unwrap().number_buy(&order).await.unwrap();
+    let sold = app.providers.carrier(Carrier::Twilio).await.unwrap().number_buy(&order).await.unwrap().sold().unwrap();
     let Saga::Purchase(purchase) = &mut op.saga else { unreachable!("a purchase was begun") };
     purchase.bought = Some(CarrierRef { id: sold.id, tag: sold.tag, at_end: AtEnd::Release });
     purchase.sold_at = Some(app.clock.now() - SignedDuration::from_hours(40 * 24));

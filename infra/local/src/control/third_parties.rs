@@ -40,7 +40,10 @@ async fn clear_faults(State(surface): State<Surface>) -> Json<Value> {
 }
 
 fn unknown(party: &str) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, format!("{party}: there are twilio, vapi, retell, elevenlabs and stripe; only the first two have a stock"))
+    Refusal(
+        StatusCode::NOT_FOUND,
+        format!("{party}: there are twilio, netgsm, vapi, retell, elevenlabs and stripe; the first three have a stock"),
+    )
 }
 
 async fn state(State(surface): State<Surface>, Path(party): Path<String>) -> Result<Json<Value>, Refusal> {
@@ -49,6 +52,7 @@ async fn state(State(surface): State<Surface>, Path(party): Path<String>) -> Res
         "vapi" => Ok(Json(surface.simulators.vapi.state())),
         "retell" => Ok(Json(surface.simulators.retell.state())),
         "elevenlabs" => Ok(Json(surface.simulators.elevenlabs.state())),
+        "netgsm" => Ok(Json(surface.simulators.netgsm.state())),
         "stripe" => Ok(Json(surface.simulators.stripe.state())),
         _ => Err(unknown(&party)),
     }
@@ -63,6 +67,7 @@ async fn stock(
     let stocked = match party.as_str() {
         "twilio" => surface.simulators.twilio.stock(&request),
         "vapi" => surface.simulators.vapi.stock(&request),
+        "netgsm" => surface.simulators.netgsm.stock(&request),
         _ => return Err(unknown(&party)),
     };
     stocked.map(Json).map_err(Refusal::bad)

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::{NewAuthentication, NewNumber, Number, Refusal, TakenOver};
 use super::{AT_TWILIO, SIP, Vapi, named_nothing, number, read};
-use crate::http::Answer;
+use crate::http::{Answer, Deadline};
 
 impl Vapi {
     /// A SIP address named with our tag.
@@ -55,14 +55,26 @@ impl Vapi {
         if answer.status.is_success() {
             return number(read(&answer)?, answer.doubt);
         }
-        let refused = named_nothing(self.refused(&answer, &[auth_token]));
+        let refused = self.refused(&answer, &[auth_token]);
+        Err(self.judged(order, refused, &answer, until).await)
+    }
+
+    /// What the refusal to make a number known means. How Vapi refuses one it knows already is not published, so after any
+    /// refusal it is asked whether it does.
+    pub(super) async fn judged(
+        &self,
+        order: &ConnectOrder,
+        refused: ProviderError,
+        answer: &Answer,
+        until: Deadline,
+    ) -> ProviderError {
+        let refused = named_nothing(refused);
         if !matches!(refused.kind, ProviderErrorKind::Rejected(_)) {
-            return Err(refused);
+            return refused;
         }
-        // How Vapi refuses a number it knows already is not published, so after any refusal it is asked whether it does.
         let known = self.search(order.e164.as_str(), |number| number.has(&order.e164), until).await;
         let in_doubt = |refused| ProviderError { kind: answer.doubt, ..refused };
-        Err(match known {
+        match known {
             // Made by an earlier attempt whose answer was lost: in doubt the caller looks for it and adopts it.
             Ok(known) if known.iter().any(|known| known.tag == order.tag) => in_doubt(refused),
             Ok(known) if !known.is_empty() => {
@@ -70,10 +82,10 @@ impl Vapi {
                 ProviderError::new(ProviderErrorKind::Rejected(Reason::Taken), detail)
             }
             // It knows the number, and does not show it to us: whose it is cannot be said.
-            Ok(_) if says_taken(&answer) => in_doubt(refused),
+            Ok(_) if says_taken(answer) => in_doubt(refused),
             Ok(_) => refused,
             Err(_) => in_doubt(refused),
-        })
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Vapi as a voice platform: assistants, and the SIP numbers calls are handed over to.
 //!
-//! A number here is an address `sip:<our tag>@<SIP domain>` with a password, or a number of ours at Twilio that Vapi has
-//! taken over; either is bound to one assistant. Knows nothing of tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
+//! A number here is an address `sip:<our tag>@<SIP domain>` with a password, a number of ours at Twilio that Vapi has taken
+//! over, or one that a SIP trunk brings the calls of; each is bound to one assistant. Knows nothing of tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
 //! in name and address is what they find it by.
 //!
-//! `connect` has the ways to make a number known, `wire` the JSON; `signature` and `notification` are for what Vapi tells of its own accord.
+//! `connect` and `trunk` have the ways to make a number known, `wire` the JSON; `signature` and `notification` are for what Vapi tells of its own accord.
 
 mod connect;
 pub mod notification;
 pub mod signature;
+mod trunk;
 mod wire;
 
 use std::time::Duration;
@@ -255,10 +256,16 @@ impl VoicePlatform for Vapi {
         self.answer(request, self.http.deadline()).await.map(drop)
     }
 
-    /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number.
+    /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number. Where there is no number
+    /// under the tag, what a crash left of one goes.
     async fn number_find(&self, _: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
         let sip_uri = self.sip_uri(tag);
-        self.search(tag, |number| number.is(tag, &sip_uri), self.http.deadline()).await
+        let until = self.http.deadline();
+        let found = self.search(tag, |number| number.is(tag, &sip_uri), until).await?;
+        if found.is_empty() {
+            self.sweep(tag, until).await?;
+        }
+        Ok(found)
     }
 
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
@@ -290,7 +297,7 @@ impl VoicePlatform for Vapi {
         match &order.access {
             Access::Dial(password) => self.make_address(order, password).await,
             Access::Carrier { account_sid, auth_token } => self.take_over(order, account_sid, auth_token).await,
-            Access::Trunk(_) => Err(no_way("a trunk")),
+            Access::Trunk(trunk) => self.by_trunk(order, trunk).await,
         }
     }
 
@@ -328,8 +335,7 @@ impl VoicePlatform for Vapi {
     }
 
     async fn number_remove(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.request(Method::DELETE, &number_path(id)?)?;
-        self.answer(request, self.http.deadline()).await.map(drop)
+        self.remove_with_credential(id).await
     }
 }
 

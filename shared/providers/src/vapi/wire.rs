@@ -44,6 +44,75 @@ pub(super) struct TakenOver<'a> {
     pub(super) sms_enabled: bool,
 }
 
+/// A number that a trunk brings the calls of.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnNumber<'a> {
+    pub(super) provider: &'static str,
+    pub(super) number: &'a str,
+    pub(super) credential_id: &'a str,
+    pub(super) name: &'a str,
+    pub(super) assistant_id: &'a str,
+}
+
+/// A trunk to make known.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewTrunk<'a> {
+    pub(super) provider: &'static str,
+    pub(super) name: &'a str,
+    pub(super) gateways: &'a [Gateway],
+    pub(super) outbound_leading_plus_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outbound_authentication_plan: Option<Authentication<'a>>,
+}
+
+/// Where a trunk takes calls, or where they come from.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Gateway {
+    pub(super) ip: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) netmask: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) port: Option<u16>,
+    pub(super) inbound_enabled: bool,
+    pub(super) outbound_enabled: bool,
+}
+
+/// How a trunk is told who calls.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Authentication<'a> {
+    pub(super) auth_username: &'a str,
+    pub(super) auth_password: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sip_register_plan: Option<Registration<'a>>,
+}
+
+/// With whom Vapi registers; without it, it does not.
+#[derive(Serialize)]
+pub(super) struct Registration<'a> {
+    pub(super) domain: &'a str,
+    pub(super) username: &'a str,
+}
+
+/// A credential, as far as we read it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Credential {
+    pub(super) id: String,
+    pub(super) created_at: Option<Timestamp>,
+    provider: Option<String>,
+    name: Option<String>,
+}
+
+impl Credential {
+    pub(super) fn is(&self, provider: &str, name: &str) -> bool {
+        self.provider.as_deref() == Some(provider) && self.name.as_deref() == Some(name)
+    }
+}
+
 /// A call for an assistant to make.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +203,7 @@ pub(super) struct Number {
     number: Option<String>,
     sip_uri: Option<String>,
     assistant_id: Option<String>,
+    credential_id: Option<String>,
     created_at: Option<String>,
 }
 
@@ -171,6 +241,16 @@ impl Number {
     /// Whether it has exactly these digits.
     pub(super) fn has(&self, e164: &E164) -> bool {
         self.number.as_deref() == Some(e164.as_str())
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The trunk it is reached by.
+    pub(super) fn credential_id(&self) -> Option<&str> {
+        self.credential_id.as_deref()
     }
 
     /// Which variant of the union of numbers it is.

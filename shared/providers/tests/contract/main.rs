@@ -18,6 +18,7 @@ use domain::ports::{
     SearchFilter, SipTrunk, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
+use domain::sip::SipTrunk;
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
 use providers::retell::AgentTemplate;
@@ -251,6 +252,7 @@ async fn vapi_would_understand_every_request() {
             "PhoneNumberController_update",
             "PhoneNumberController_create",
             "CallController_create",
+            "PhoneNumberController_findOne",
             "PhoneNumberController_remove",
         ],
     );
@@ -279,6 +281,52 @@ async fn vapi_would_understand_a_binding_of_every_kind_of_number() {
         check(&document, &recorder, &["PhoneNumberController_findOne", "PhoneNumberController_update"]);
         let sent: Value = serde_json::from_slice(&recorder.requests()[1].body).unwrap();
         assert_eq!(sent, json!({"provider": provider, "assistantId": UUID}));
+    }
+}
+
+#[tokio::test]
+async fn vapi_would_understand_a_trunk_and_its_number() {
+    let Some(document) = document("vapi/openapi.json") else { return };
+    let recorder = Recorder::start(|method, path| match (method, path) {
+        ("GET", "/credential" | "/phone-number") => (200, json!([])),
+        _ => vapi_answer(method, path),
+    })
+    .await;
+    let vapi = Vapi::new(VapiConfig {
+        api_key: SecretString::from("key"),
+        base_url: recorder.url.clone(),
+        sip_domain: "sip.vapi.ai".to_owned(),
+    });
+    let credentials = Some(("8501234567".to_owned(), SecretString::from("password")));
+    let trunk = SipTrunk {
+        port: Some(5060),
+        register: true,
+        signalling: vec!["203.0.113.0/28".parse().unwrap(), "198.51.100.7".parse().unwrap()],
+        ..SipTrunk::at("sip.netgsm.com.tr", credentials)
+    };
+    let bare = SipTrunk::at("sip.example.com", None);
+    for trunk in [trunk, bare] {
+        let order = ConnectOrder {
+            tag: TAG.to_owned(),
+            platform_agent_id: UUID.to_owned(),
+            e164: "+908501234567".parse().unwrap(),
+            access: domain::ports::Access::Trunk(trunk),
+        };
+        vapi.number_connect(&order).await.unwrap();
+    }
+    let requests = recorder.requests();
+    let sent: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect();
+    let once = ["GET /credential", "POST /credential", "POST /phone-number"];
+    assert_eq!(sent, [once, once].concat());
+    for request in &requests {
+        match (request.method.as_str(), request.path.as_str()) {
+            // The document has the schema and not the path.
+            ("POST", "/credential") => {
+                document.judge_as("CreateByoSipTrunkCredentialDTO", &request.body).unwrap();
+            }
+            (_, "/credential") => {}
+            _ => assert_eq!(document.judge(request).unwrap(), "PhoneNumberController_create"),
+        }
     }
 }
 

@@ -45,6 +45,15 @@ impl OpenApi {
         if faults.is_empty() { Ok(text(operation, "operationId").to_owned()) } else { Err(faults) }
     }
 
+    /// Whether a JSON body keeps the rules of a schema; for a request whose path the document leaves out.
+    pub(crate) fn judge_as(&self, schema: &str, body: &[u8]) -> Result<(), Faults> {
+        let body = serde_json::from_slice(body).map_err(|error| vec![format!("the body is not JSON: {error}")])?;
+        let reference = serde_json::json!({"$ref": format!("#/components/schemas/{schema}")});
+        let mut faults = Faults::new();
+        self.judge_value(&reference, &body, "body", &mut faults);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
     /// The operation whose path has the fewest variable parts, and the values of those.
     fn operation(&self, sent: &Sent) -> Option<(&Value, Vec<(String, String)>)> {
         let paths = self.0["paths"].as_object().unwrap();
