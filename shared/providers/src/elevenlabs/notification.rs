@@ -162,6 +162,10 @@ fn number(text: Option<String>) -> Option<E164> {
 fn seconds(seconds: &Number) -> Option<u32> {
     let text = seconds.to_string();
     let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+    // With an exponent it is no length of a call.
+    if !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let begun = part.bytes().any(|digit| digit != b'0');
     whole.parse::<u32>().ok()?.checked_add(u32::from(begun))
 }
@@ -236,7 +240,7 @@ mod tests {
         check("/data/metadata/call_duration_secs", json!(62.0), |report| report.duration_s == Some(62));
         check("/data/metadata/call_duration_secs", json!(61.01), |report| report.duration_s == Some(62));
         check("/data/metadata/call_duration_secs", json!(-2), |report| report.duration_s.is_none());
-        check("/data/metadata/call_duration_secs", json!(1e300), |report| report.duration_s.is_none());
+        check("/data/metadata/call_duration_secs", json!(1.5e300), |report| report.duration_s.is_none());
         check("/data/metadata/start_time_unix_secs", json!(i64::MAX), |report| report.started_at.is_none());
     }
 
