@@ -13,6 +13,7 @@ use domain::E164;
 use domain::call::{CallStatus, PlatformReport};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Number;
 
 use crate::Unreadable;
 
@@ -68,7 +69,7 @@ struct Talked {
 struct About {
     start_time_unix_secs: Option<i64>,
     /// Whole seconds by its description.
-    call_duration_secs: Option<f64>,
+    call_duration_secs: Option<Number>,
     phone_call: Option<PhoneCall>,
 }
 
@@ -93,7 +94,7 @@ impl Talked {
             outgoing: phone_call.direction.as_deref() == Some("outbound"),
             status: if self.status.as_deref() == Some("failed") { CallStatus::Failed } else { CallStatus::Completed },
             started_at: metadata.start_time_unix_secs.and_then(|at| Timestamp::from_second(at).ok()),
-            duration_s: metadata.call_duration_secs.and_then(seconds),
+            duration_s: metadata.call_duration_secs.as_ref().and_then(seconds),
         })
     }
 }
@@ -158,9 +159,15 @@ fn number(text: Option<String>) -> Option<E164> {
 }
 
 /// Begun seconds, if a call can be that long.
-fn seconds(seconds: f64) -> Option<u32> {
-    let begun = seconds.ceil();
-    (0.0..=f64::from(u32::MAX)).contains(&begun).then_some(begun as u32)
+fn seconds(seconds: &Number) -> Option<u32> {
+    let text = seconds.to_string();
+    let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+    // With an exponent it is no length of a call.
+    if !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let begun = part.bytes().any(|digit| digit != b'0');
+    whole.parse::<u32>().ok()?.checked_add(u32::from(begun))
 }
 
 #[cfg(test)]
@@ -230,9 +237,10 @@ mod tests {
         check("/data/metadata/phone_call/agent_number", json!("sip:x"), |report| report.number.is_none());
         check("/data/metadata/phone_call/direction", json!("outbound"), |report| report.outgoing);
         check("/data/metadata/call_duration_secs", json!(0), |report| report.duration_s == Some(0));
+        check("/data/metadata/call_duration_secs", json!(62.0), |report| report.duration_s == Some(62));
         check("/data/metadata/call_duration_secs", json!(61.01), |report| report.duration_s == Some(62));
         check("/data/metadata/call_duration_secs", json!(-2), |report| report.duration_s.is_none());
-        check("/data/metadata/call_duration_secs", json!(1e300), |report| report.duration_s.is_none());
+        check("/data/metadata/call_duration_secs", json!(1.5e300), |report| report.duration_s.is_none());
         check("/data/metadata/start_time_unix_secs", json!(i64::MAX), |report| report.started_at.is_none());
     }
 
