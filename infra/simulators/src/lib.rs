@@ -28,7 +28,7 @@ pub mod vapi;
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -60,6 +60,13 @@ pub struct Config {
     pub seed: u64,
     /// What there is to sell when nothing has been kept.
     pub stock: Vec<StockLine>,
+}
+
+impl Config {
+    /// On loopback, kept nowhere, and unmoved by crashes.
+    pub fn in_memory(clock: Clock, stock: Vec<StockLine>) -> Self {
+        Self { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), data: None, clock, on_crash: Arc::new(|| {}), seed: 7, stock }
+    }
 }
 
 /// The running simulators. Dropping them closes their ports and connections.

@@ -40,14 +40,8 @@ struct World {
 impl World {
     /// With a number of ours at Twilio.
     async fn new() -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            data: None,
-            clock: Arc::new(Timestamp::now),
-            on_crash: Arc::new(|| {}),
-            seed: 7,
-            stock: vec![StockLine::new("US", NumberType::Local, Some("415"), 5)],
-        };
+        let stock = vec![StockLine::new("US", NumberType::Local, Some("415"), 5)];
+        let config = Config::in_memory(Arc::new(Timestamp::now), stock);
         let simulators = simulators::start(config).await.unwrap();
         let twilio = Twilio::new(TwilioConfig {
             account_sid: simulators.twilio.account_sid.clone(),

@@ -1,8 +1,9 @@
 //! The Netgsm client against a carrier that remembers, answers in every manner its sheet knows, and loses its answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::http::{HeaderMap, Uri};
 use axum::routing::post;
 use domain::money::{Currency, Money};
 use domain::numbering::{CountryCode, E164, NumberKind};
@@ -30,14 +31,8 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            data: None,
-            clock: Arc::new(Timestamp::now),
-            on_crash: Arc::new(|| {}),
-            seed: 7,
-            stock: vec![StockLine::new("TR", NumberType::National, None, 20)],
-        };
+        let stock = vec![StockLine::new("TR", NumberType::National, None, 20)];
+        let config = Config::in_memory(Arc::new(Timestamp::now), stock);
         let simulators = simulators::start(config).await.unwrap();
         let netgsm = Netgsm::new(config_of(&simulators));
         Self { simulators, netgsm }
@@ -473,6 +468,38 @@ mod being_refused {
         tokio::spawn(async move { axum::serve(listener, routes).await });
         let password = SecretString::from("hunter22");
         Netgsm::new(NetgsmConfig { usercode: "850".to_owned(), password, base_url, signalling: Vec::new() })
+    }
+
+    #[tokio::test]
+    async fn credentials_go_in_the_body_and_nowhere_else() {
+        let seen: Arc<Mutex<Vec<(Uri, HeaderMap, String)>>> = Arc::default();
+        let keep = seen.clone();
+        let routes = Router::new().fallback(post(async move |uri: Uri, headers: HeaderMap, body: String| {
+            keep.lock().unwrap().push((uri, headers, body));
+            "99"
+        }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let password = SecretString::from("hunter22");
+        let config = NetgsmConfig { usercode: "8500000001".to_owned(), password, base_url, signalling: Vec::new() };
+        let netgsm = Netgsm::new(config);
+        netgsm.list_available("850", 1).await.unwrap_err();
+        netgsm.order(TAG, "1").await.unwrap_err();
+        netgsm.order_status(TAG).await.unwrap_err();
+        netgsm.sip_credentials("1").await.unwrap_err();
+        netgsm.cancel("1").await.unwrap_err();
+        netgsm.balance().await.unwrap_err();
+        let seen = seen.lock().unwrap();
+        let paths: Vec<_> = seen.iter().map(|(uri, ..)| uri.to_string()).collect();
+        let expected =
+            ["liste", "satin-al", "durum", "sip-bilgileri", "iptal"].map(|it| format!("/santral/numara/{it}"));
+        assert_eq!(paths[..5], expected);
+        assert_eq!(paths[5], "/balance/list/xml");
+        for (uri, headers, body) in seen.iter() {
+            assert!(body.contains("hunter22") && body.contains("8500000001"), "{body}");
+            assert!(!format!("{uri} {headers:?}").contains("hunter22") && !headers.contains_key("authorization"));
+        }
     }
 
     #[tokio::test]

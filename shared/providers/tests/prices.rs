@@ -13,15 +13,7 @@ use simulators::{Config, Fault, Kind, NumberType, Simulators};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Unavailable};
 
 async fn simulators() -> Simulators {
-    let config = Config {
-        bind: [127, 0, 0, 1].into(),
-        data: None,
-        clock: Arc::new(Timestamp::now),
-        on_crash: Arc::new(|| {}),
-        seed: 7,
-        stock: Vec::new(),
-    };
-    simulators::start(config).await.unwrap()
+    simulators::start(Config::in_memory(Arc::new(Timestamp::now), Vec::new())).await.unwrap()
 }
 
 fn config(simulators: &Simulators) -> TwilioConfig {

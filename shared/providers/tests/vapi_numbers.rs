@@ -26,14 +26,8 @@ struct World {
 impl World {
     /// With a number at Twilio and an assistant at Vapi.
     async fn new() -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            data: None,
-            clock: Arc::new(Timestamp::now),
-            on_crash: Arc::new(|| {}),
-            seed: 7,
-            stock: vec![StockLine::new("US", NumberType::Local, Some("415"), 5)],
-        };
+        let stock = vec![StockLine::new("US", NumberType::Local, Some("415"), 5)];
+        let config = Config::in_memory(Arc::new(Timestamp::now), stock);
         let simulators = simulators::start(config).await.unwrap();
         let (twilio, account) = (&simulators.twilio, &simulators.twilio.account_sid);
         let url = format!("{}/2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json", twilio.url);

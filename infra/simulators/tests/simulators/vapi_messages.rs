@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulators::twilio::CallRequest;
 use simulators::vapi::{Callee as Called, WEBHOOK_SECRET};
 
-use crate::kit::World;
+use crate::kit::{Dir, World};
 use crate::webhooks::{Callee, Hit, xml};
 
 const NUMBER: &str = "/phone-number";
@@ -102,6 +102,33 @@ async fn a_call_that_arrives_is_told_and_waits_for_a_server() {
         (&told[0]["call"]["type"], &told[0]["customer"]["number"]),
         (&json!("inboundPhoneCall"), &json!("+14155550123"))
     );
+}
+
+#[tokio::test]
+async fn what_was_not_told_yet_survives_a_restart_and_what_was_told_is_told_once() {
+    let dir = Dir::new();
+    let open = || World::with(|config| config.data = Some(dir.0.clone()));
+    let world = open().await;
+    world.sims.vapi.set_callee(Called::Busy);
+    let assistant = world.vapi_created("/assistant", json!({})).await;
+    world.vapi_post("/call", json!({ "assistantId": assistant })).await;
+    let state = world.sims.vapi.state();
+    drop(world);
+    for told in [2, 0] {
+        let server = Callee::start(|_| ().into_response()).await;
+        let world = open().await;
+        if told > 0 {
+            assert_eq!(world.sims.vapi.state(), state);
+        }
+        world.sims.vapi.set_endpoint(&server.url);
+        world.sims.vapi.tick().await;
+        assert_eq!(server.hits().len(), told);
+    }
+    let world = open().await;
+    world.vapi_post("/call", json!({ "assistantId": assistant })).await;
+    let messages = world.sims.vapi.state()["messages"].clone();
+    let statuses = messages.as_array().map(|all| all.iter().filter(|it| it["status"] == "in-progress").count());
+    assert_eq!((statuses, &messages[3]["answered"]), (Some(0), &Value::Null), "still busy");
 }
 
 #[tokio::test]
