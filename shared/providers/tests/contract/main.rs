@@ -18,7 +18,6 @@ use domain::ports::{
     SearchFilter, SipTrunk, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
-use domain::sip::SipTrunk;
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
 use providers::retell::AgentTemplate;
