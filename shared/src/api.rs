@@ -1,5 +1,6 @@
 //! What the API shows (API.md): views of the domain as JSON. Nothing here is kept anywhere.
 
+mod agents;
 mod imports;
 mod operator;
 mod reconcile;
@@ -18,6 +19,7 @@ use domain::{Money, period};
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use agents::{AgentCreated, AgentView};
 pub use imports::{ImportPreview, ImportableView};
 pub use operator::{ActorView, AuditView, OperatorOperationView, ParkedView};
 pub use reconcile::{
@@ -281,61 +283,6 @@ impl<P: Serialize> axum::response::IntoResponse for crate::use_cases::purchase::
             Outcome::Previewed(preview) => axum::Json(preview).into_response(),
         }
     }
-}
-
-/// A tenant's voice assistant.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Agent))]
-pub struct AgentView {
-    id: String,
-    name: String,
-    platform: &'static str,
-    platform_agent_id: Option<String>,
-    language: Option<String>,
-    /// `creating` or `active`.
-    status: &'static str,
-    project_id: Option<String>,
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    created_at: Timestamp,
-}
-
-impl AgentView {
-    /// Which.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl From<domain::agent::Agent> for AgentView {
-    fn from(agent: domain::agent::Agent) -> Self {
-        Self {
-            id: agent.id.into(),
-            name: agent.name,
-            platform: agent.platform.as_str(),
-            platform_agent_id: agent.platform_agent_id,
-            language: agent.language,
-            status: match agent.status {
-                domain::agent::AgentStatus::Creating => "creating",
-                domain::agent::AgentStatus::Active => "active",
-            },
-            project_id: agent.project_id.map(Into::into),
-            created_at: agent.created_at,
-        }
-    }
-}
-
-/// A fresh agent with its token.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct AgentCreated {
-    /// The agent.
-    pub agent: AgentView,
-    /// Shown this once; null when the request was a repeat.
-    pub api_token: Option<String>,
-    /// The purchase of its number, when one is bought with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<OperationView>,
 }
 
 /// A group of numbers and agents.

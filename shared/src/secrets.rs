@@ -12,16 +12,16 @@ use aws_sdk_secretsmanager::{Client, Config};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::agent::Platform;
-use domain::number::Carrier;
 use domain::limits;
+use domain::number::Carrier;
 use domain::ports::{self, Access, ProviderError, ProviderErrorKind, SipTrunk};
 use http::HeaderMap;
 use jiff::Timestamp;
-use providers::twilio::{Credentials, signature};
 use providers::retell::AgentTemplate;
+use providers::twilio::{Credentials, signature};
 use providers::{
-    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, elevenlabs, retell,
-    stripe, vapi,
+    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig,
+    elevenlabs, retell, stripe, vapi,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -271,8 +271,9 @@ impl SecretProviders {
                 Arc::new(ElevenLabs::new(ElevenLabsConfig { api_key, base_url }))
             }
         };
-        let trunk = trunk.map(|TrunkSecret { sid, host, username, password }| {
-            Trunk { sid, sip: SipTrunk::at(host, username.zip(password)) }
+        let trunk = trunk.map(|TrunkSecret { sid, host, username, password }| Trunk {
+            sid,
+            sip: SipTrunk::at(host, username.zip(password)),
         });
         PlatformKeys { client, trunk, webhook_secrets: signs.into_iter().chain(previous_webhook_secret).collect() }
     }
@@ -398,13 +399,7 @@ impl Providers for SecretProviders {
 }
 
 /// Whether a platform signed this body, each in its own way.
-fn is_signed(
-    platform: Platform,
-    secrets: &[SecretString],
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Timestamp,
-) -> bool {
+fn is_signed(platform: Platform, secrets: &[SecretString], headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match platform {
         Platform::Vapi => {

@@ -445,7 +445,8 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     let (twilio, vapi) = (&simulators.twilio, &simulators.vapi);
     let secret = json!({ "account_sid": twilio.account_sid, "auth_token": twilio.auth_token });
     aws.secrets.put(TWILIO_SECRET, &secret.to_string());
-    aws.secrets.put(VAPI_SECRET, &json!({ "api_key": vapi.api_key, "webhook_secret": vapi.webhook_secret }).to_string());
+    aws.secrets
+        .put(VAPI_SECRET, &json!({ "api_key": vapi.api_key, "webhook_secret": vapi.webhook_secret }).to_string());
     let (retell, elevenlabs) = (&simulators.retell, &simulators.elevenlabs);
     let secret = json!({
         "api_key": retell.api_key,

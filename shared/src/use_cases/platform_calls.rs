@@ -26,6 +26,10 @@ pub async fn take(app: &App, platform: Platform, report: &PlatformReport) -> Res
     if report.platform_agent_id.as_ref().is_some_and(|agent| *agent != ours) {
         return Ok(());
     }
+    // Whoever tells of the end without saying how long it was tells that a moment later; an end is only noted once.
+    if report.status == CallStatus::Completed && report.duration_s.is_none() {
+        return Ok(());
+    }
     if report.status == CallStatus::Completed {
         call.cost = usage::price(app, &call);
     }
@@ -64,8 +68,7 @@ async fn linked(
 fn call(app: &App, report: &PlatformReport, claim: &Claim) -> Call {
     let number = claim.e164.to_string();
     let other: String = report.other.chars().take(100).collect();
-    let (direction, from, to) =
-        if report.outgoing { ("outbound", number, other) } else { ("inbound", other, number) };
+    let (direction, from, to) = if report.outgoing { ("outbound", number, other) } else { ("inbound", other, number) };
     Call {
         call_sid: report.call_id.clone(),
         tenant_id: claim.tenant_id.clone(),

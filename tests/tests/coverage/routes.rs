@@ -11,8 +11,15 @@ use store::{keys, table};
 use crate::{document, files, template};
 
 /// Settings the template may leave out: they point a program at something else than the real third parties.
-const ELSEWHERE: [&str; 5] =
-    ["STRIPE_BASE_URL", "TWILIO_API_BASE_URL", "TWILIO_PRICING_BASE_URL", "VAPI_BASE_URL", "VAPI_SIP_DOMAIN"];
+const ELSEWHERE: [&str; 7] = [
+    "ELEVENLABS_BASE_URL",
+    "RETELL_BASE_URL",
+    "STRIPE_BASE_URL",
+    "TWILIO_API_BASE_URL",
+    "TWILIO_PRICING_BASE_URL",
+    "VAPI_BASE_URL",
+    "VAPI_SIP_DOMAIN",
+];
 /// Settings that Lambda itself makes: where a function runs, and as whom.
 const BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Settings that libraries read by themselves: where the root certificates are.
