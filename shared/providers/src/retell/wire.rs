@@ -28,12 +28,12 @@ const LANGUAGES: [&str; 63] = [
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Chance {
     agent_id: String,
-    weight: f64,
+    weight: serde_json::Number,
 }
 
 /// This agent and no other.
 pub(super) fn only(agent_id: &str) -> [Chance; 1] {
-    [Chance { agent_id: agent_id.to_owned(), weight: 1.0 }]
+    [Chance { agent_id: agent_id.to_owned(), weight: 1.into() }]
 }
 
 /// A number to make known.
