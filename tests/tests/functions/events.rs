@@ -22,6 +22,23 @@ fn rows() -> Vec<Row> {
             201,
             vec![("/amount/amount", json!("25.00")), ("/balance_after/amount", json!("75.00"))],
         ),
+        (
+            "add-agent-number",
+            OnOffer,
+            201,
+            vec![("/number/agent_id", json!(agent)), ("/number/e164", json!(world::E164))],
+        ),
+        ("drop-agent-number", Linked, 200, vec![("/number/id", json!(number)), ("/number/status", json!("released"))]),
+        (
+            "place-test-call",
+            Linked,
+            201,
+            vec![("/call/number_id", json!(number)), ("/call/direction", json!("outbound"))],
+        ),
+        ("vapi-webhook", Linked, 200, vec![]),
+        // Signed long ago; what is signed now is let in by `webhooks`.
+        ("retell-webhook", Linked, 403, vec![]),
+        ("elevenlabs-webhook", Linked, 403, vec![]),
         ("call-status", Linked, 200, vec![("", json!(""))]),
         (
             "create-agent",

@@ -136,3 +136,45 @@ async fn a_panic_is_one_failed_invocation() {
     let next = function.invoke(&world::event("incoming-call")).await;
     assert!(matches!(&next, Outcome::Answer(answer) if answer["statusCode"] == 200), "{next:?}");
 }
+
+/// HMAC-SHA256 in hex.
+fn hmac(key: &str, text: &str) -> String {
+    use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+    sign(&Key::new(HMAC_SHA256, key.as_bytes()), text.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platform_is_let_in_by_what_it_signed_just_now() {
+    let app = world::at(Stage::Linked).await;
+    let (retell, elevenlabs) = (&app.system.simulators.retell, &app.system.simulators.elevenlabs);
+    let now = jiff::Timestamp::now();
+    let (ms, s) = (now.as_millisecond(), now.as_second());
+    type Sign<'a> = Box<dyn Fn(&str) -> String + 'a>;
+    let by_retell: Sign<'_> =
+        Box::new(|body| format!("v={ms},d={}", hmac(&retell.webhook_key, &format!("{body}{ms}"))));
+    let by_elevenlabs: Sign<'_> =
+        Box::new(|body| format!("t={s},v0={}", hmac(&elevenlabs.webhook_secret, &format!("{s}.{body}"))));
+    for (name, header, signed) in [
+        ("retell-webhook", "x-retell-signature", by_retell),
+        ("elevenlabs-webhook", "elevenlabs-signature", by_elevenlabs),
+    ] {
+        let mut function = world::function(&app, name).await;
+        let event = world::event(name);
+        let body = event["body"].as_str().expect("a body").to_owned();
+        let with = |signature: String| changed(event.clone(), |event| event["headers"][header] = json!(signature));
+        for (what, event, status) in [
+            ("signed now", with(signed(&body)), 200),
+            ("signed for another body", with(signed(&format!("{body} "))), 403),
+            ("signed long ago", event.clone(), 403),
+        ] {
+            let outcome = function.invoke(&event).await;
+            let Outcome::Answer(answer) = outcome else { panic!("{name}, {what}: {outcome:?}") };
+            assert_eq!(answer["statusCode"], status, "{name}, {what}: {answer}");
+        }
+        world::end(&app, function).await;
+    }
+}

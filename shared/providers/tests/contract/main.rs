@@ -439,7 +439,7 @@ async fn retell_would_understand_every_request() {
     assert!(requests.iter().all(|request| request.authorization == "Bearer key"));
     assert_eq!(requests[6].path, RETELL_NUMBER);
     let body = |n: usize| serde_json::from_slice::<Value>(&requests[n].body).unwrap();
-    let only = json!([{"agent_id": "agent_1", "weight": 1.0}]);
+    let only = json!([{"agent_id": "agent_1", "weight": 1}]);
     let import = json!({
         "phone_number": known(), "termination_uri": "t.pstn.twilio.com", "nickname": TAG,
         "sip_trunk_auth_username": "trunkline", "sip_trunk_auth_password": "a-Password-of-12",
