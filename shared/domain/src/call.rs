@@ -43,6 +43,10 @@ pub enum Why {
     Unknown,
     /// We could not find out.
     Failure,
+    /// As many calls are going on as the plan allows at once.
+    Busy,
+    /// The tenant cannot pay for a minute.
+    NoFunds,
 }
 
 impl Why {
@@ -58,6 +62,8 @@ impl Why {
             Self::AgentFailed => "agent_failed",
             Self::Unknown => "unknown",
             Self::Failure => "failure",
+            Self::Busy => "busy",
+            Self::NoFunds => "no_funds",
         }
     }
 
@@ -73,6 +79,8 @@ impl Why {
             Self::AgentFailed,
             Self::Unknown,
             Self::Failure,
+            Self::Busy,
+            Self::NoFunds,
         ];
         all.into_iter().find(|why| why.as_str() == text)
     }
@@ -104,6 +112,34 @@ pub fn route(tenant_id: &TenantId, tenant: Option<&Tenant>, claim: Option<&Claim
             Routing::Agent { agent_id: agent_id.clone(), target: target.clone(), fallback: route.fallback.clone() }
         }
         (Some(_) | None, None) | (None, Some(_)) => instead(Why::Unlinked, None),
+    }
+}
+
+/// How a tenant stands at the moment of a call (F32).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Fewer calls are going on than its plan allows at once.
+    pub line_free: bool,
+    /// It can pay for a minute, or is given time to pay for the number itself.
+    pub funds: bool,
+    /// What it wants callers to hear when it cannot be reached.
+    pub message: Option<String>,
+}
+
+impl Routing {
+    /// The same for a tenant that stands so: an agent answers only in good standing.
+    #[must_use]
+    pub fn standing(self, standing: Standing) -> Self {
+        let Self::Agent { fallback, .. } = &self else { return self };
+        let (why, message) = match standing {
+            Standing { line_free: false, .. } => (Why::Busy, None),
+            Standing { funds: false, message, .. } => (Why::NoFunds, message),
+            Standing { .. } => return self,
+        };
+        match fallback {
+            Some(to) => Self::Forward { to: to.clone(), why },
+            None => Self::Say { why, message },
+        }
     }
 }
 
@@ -286,6 +322,34 @@ mod tests {
                 platform_ref,
             }),
         }
+    }
+
+    #[test]
+    fn an_agent_answers_only_for_a_tenant_in_good_standing() {
+        let check = |fallback: bool, line_free: bool, funds: bool, expected: &str| {
+            let claim = claim(NumberStatus::Active, true, fallback);
+            let standing = Standing { line_free, funds, message: Some("Pay first.".to_owned()) };
+            let fine = tenant(false, false);
+            let shown = match route(&"acme".parse().unwrap(), Some(&fine), Some(&claim)).standing(standing) {
+                Routing::Reject => "reject".to_owned(),
+                Routing::Agent { .. } => "agent".to_owned(),
+                Routing::Forward { why, .. } => format!("forward {}", why.as_str()),
+                Routing::Say { why, message } => format!("say {} {}", why.as_str(), message.is_some()),
+            };
+            assert_eq!(shown, expected);
+        };
+        check(false, true, true, "agent");
+        check(true, true, true, "agent");
+        check(false, false, true, "say busy false");
+        check(true, false, true, "forward busy");
+        check(false, true, false, "say no_funds true");
+        check(true, true, false, "forward no_funds");
+        check(false, false, false, "say busy false");
+        // Nobody to answer anyway.
+        let poor = Standing { line_free: false, funds: false, message: None };
+        let unlinked = claim(NumberStatus::Active, false, false);
+        let routing = route(&"acme".parse().unwrap(), None, Some(&unlinked));
+        assert_eq!(routing.clone().standing(poor), routing);
     }
 
     #[test]

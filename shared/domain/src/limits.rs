@@ -118,6 +118,10 @@ pub const AUDIT_MONTHS_MAX: u16 = 14;
 pub const DIAL_TIMEOUT_S: u16 = 25;
 /// How often it is looked whether whoever an operation waits for has done their part.
 pub const WAITING_LOOKS_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// How long a call may go on; one that is older and was never heard to end counts as over. Twilio ends calls after four hours.
+pub const CALL_LASTS_AT_MOST: SignedDuration = SignedDuration::from_hours(4);
+/// Calls of a tenant that are counted at most, which is more than any plan allows at once.
+pub const LIVE_CALLS_COUNTED: u16 = 2_000;
 /// Longest a platform may take to register a call that is being handed over: the caller hears nothing meanwhile, and the
 /// carrier gives up after 15 seconds.
 pub const REGISTER_WITHIN: SignedDuration = SignedDuration::from_secs(4);

@@ -387,7 +387,7 @@ pub struct Operation {
     pub number_id: NumberId,
     /// Where the number is or was to be bought.
     pub carrier: Carrier,
-    /// The carrier's handle of the number, as the books had it when it began; none while it is being bought.
+    /// The carrier's handle of the number, as the books had it when it began, for steps that act on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier_ref: Option<CarrierRef>,
     /// What to do.
@@ -419,7 +419,11 @@ impl Operation {
     /// A fresh record of this saga on this number, owned by whoever begins it.
     #[must_use]
     pub fn begin(id: OperationId, number: &Number, saga: Saga, clock: &dyn crate::Clock) -> Self {
-        let steps = saga.plan().into_iter().map(|step| StepRecord { step, state: StepState::Pending }).collect();
+        let plan = saga.plan();
+        // Kept only for steps that act on it: a record is paid for by its size, with every write of the journal.
+        let at_carrier = |step: &Step| matches!(step, Step::ReleaseAtCarrier | Step::Configure | Step::Route);
+        let carrier_ref = number.carrier_ref.clone().filter(|_| plan.iter().any(at_carrier));
+        let steps = plan.into_iter().map(|step| StepRecord { step, state: StepState::Pending }).collect();
         let now = clock.now();
         Self {
             id,
@@ -427,7 +431,7 @@ impl Operation {
             project_id: number.project_id.clone(),
             number_id: number.id.clone(),
             carrier: number.carrier,
-            carrier_ref: number.carrier_ref.clone(),
+            carrier_ref,
             saga,
             status: OperationStatus::Running,
             steps,

@@ -4,8 +4,8 @@
 //! is no work after an answer, since a Lambda freezes; who a call went to travels in the (signed) URL that reports how it
 //! ended.
 
-use domain::call::{self, Call, CallStatus, Routing, Why};
-use domain::number::{PlatformRef, Reach};
+use domain::call::{self, Call, CallStatus, Routing, Standing, Why};
+use domain::number::{NumberStatus, PlatformRef, Reach};
 use domain::ports::{CallOrder, HandedOver, ProviderError, ProviderErrorKind, Reason};
 use domain::{AgentId, E164, limits};
 use providers::twilio::twiml::{Dial, RejectReason, Response, Say, Sip, Target, Verb};
@@ -24,10 +24,15 @@ const NOBODY: &str = "nobody";
 pub async fn incoming(app: &App, webhook: &Signed) -> Response {
     let Some(called) = webhook.called() else { return reject() };
     let Some(call) = call_of(app, webhook, &called) else { return reject() };
-    match app.store.call_begin(&webhook.tenant, &called, &call).await {
+    let pays_in = app.price_book.minutes.price.currency;
+    match app.store.call_begin(&webhook.tenant, &called, pays_in, &call).await {
         Ok(CallLookup { answer: Some(before), .. }) => Response::given(before),
         Ok(found) => {
             let routing = call::route(&webhook.tenant, found.tenant.as_ref(), found.claim.as_ref());
+            let routing = routing.standing(standing(app, &found));
+            if let Routing::Say { why: why @ (Why::Busy | Why::NoFunds), .. } = &routing {
+                turned_away(app, call, *why).await;
+            }
             answer(app, webhook, &called, routing).await
         }
         Err(error) => {
@@ -35,6 +40,32 @@ pub async fn incoming(app: &App, webhook: &Signed) -> Response {
             let url = callback(app, webhook, paths::VOICE_FALLBACK, &[]);
             Response::new().then(Verb::Redirect(url))
         }
+    }
+}
+
+/// How the tenant of a call stands, from what was read for it.
+fn standing(app: &App, found: &CallLookup) -> Standing {
+    let plan = app.plan(found.tenant.as_ref());
+    let minute = app.price_book.minutes.price.micros;
+    let can_pay = minute <= 0 || found.wallet.as_ref().is_some_and(|wallet| wallet.available >= minute);
+    let route = found.claim.as_ref().and_then(|claim| claim.route.as_ref());
+    // Whoever is past due is given time: that is what the time is for.
+    let in_grace = route.is_some_and(|route| route.status == NumberStatus::PastDue);
+    let live = u32::try_from(found.live).unwrap_or(u32::MAX);
+    Standing {
+        line_free: live < plan.calls,
+        funds: can_pay || in_grace,
+        message: found.tenant.as_ref().and_then(|tenant| tenant.suspended_message.clone()),
+    }
+}
+
+/// Notes that a caller was put through to nobody, which costs the tenant nothing; how the tenant stands is forgotten by the
+/// time the carrier tells of the end.
+async fn turned_away(app: &App, call: Call, why: Why) {
+    let sid = call.call_sid.clone();
+    let news = CallNews { call, status: None, routed: Some(routed(NOBODY, why)), agent_id: None };
+    if let Err(error) = app.store.call_news(&news).await {
+        tracing::warn!(call.sid = sid, %error, "that nobody took a call could not be noted");
     }
 }
 
@@ -237,8 +268,9 @@ fn forward(app: &App, webhook: &Signed, to: E164, why: Why) -> Response {
 
 fn say(why: Why, message: Option<String>) -> Response {
     let sentence = match why {
-        Why::Suspended | Why::NotActive => "The number you have called is not in service at the moment.",
+        Why::Suspended | Why::NotActive | Why::NoFunds => "The number you have called is not in service at the moment.",
         Why::Unlinked => "The number you have called is not set up yet. Please try again later.",
+        Why::Busy => "All lines are busy at the moment. Please try again later.",
         Why::OutageMode | Why::AgentFailed | Why::Failure | Why::Linked | Why::Unknown => {
             "We cannot take your call at the moment. Please try again later."
         }

@@ -40,6 +40,8 @@ impl Store {
     pub async fn call_insert(&self, call: &Call) -> Result<Option<Call>, StoreError> {
         let mut item = with_key(encode(call)?, &keys::call(&call.call_sid));
         item.insert("rank".into(), whole(call.status.rank()));
+        item.insert(DUE_PK.into(), text(keys::live_calls(&call.tenant_id)));
+        item.insert(DUE_SK.into(), text(keys::live_call(call.started_at, &call.call_sid)));
         for (name, value) in fixed(call) {
             item.insert(name.into(), value);
         }
@@ -90,13 +92,17 @@ impl Store {
         update = update.set_if_absent("agent_id", &news.agent_id)?;
         match news.status {
             Some(status) => {
+                let over = status.rank() == CallStatus::Completed.rank();
                 if let Some(cost) = &call.cost {
                     // In the index of unpaid calls from the moment it has a price.
                     let wallet = WalletRef { tenant_id: call.tenant_id.clone(), currency: cost.currency };
                     let (pk, sk) = keys::unpaid_call(&wallet, call.started_at, &call.call_sid);
                     update = update.set("cost", cost)?.set(DUE_PK, &pk)?.set(DUE_SK, &sk)?;
+                } else if over {
+                    // No longer among the calls that are going on.
+                    update = update.remove(DUE_PK).remove(DUE_SK);
                 }
-                if status.rank() == CallStatus::Completed.rank() {
+                if over {
                     update = update.remove("answer");
                 }
                 let moved = update

@@ -4,7 +4,9 @@ use domain::call::Call;
 use domain::claim::Claim;
 use domain::number::{NumberStatus, PlatformRef};
 use domain::tenant::Tenant;
-use domain::{AgentId, E164, NumberId, OperationId, TenantId};
+use domain::wallet::Wallet;
+use domain::{AgentId, Currency, E164, NumberId, OperationId, TenantId, limits};
+use jiff::Timestamp;
 
 use crate::Store;
 use crate::item::{Item, StoreError, encode, text, with_key};
@@ -19,6 +21,10 @@ pub struct CallLookup {
     pub tenant: Option<Tenant>,
     /// What stands on the number called.
     pub claim: Option<Claim>,
+    /// The wallet that pays for minutes, where it was asked for.
+    pub wallet: Option<Wallet>,
+    /// Calls of the tenant that are going on besides, where they were counted.
+    pub live: usize,
     /// What the carrier was answered when it asked about the same call before, where that was kept.
     pub answer: Option<String>,
 }
@@ -40,20 +46,44 @@ impl Store {
 
     /// Claim and tenant of a call, in one BatchGet: two read units.
     pub async fn call_lookup(&self, tenant: &TenantId, e164: &E164) -> Result<CallLookup, StoreError> {
-        let (tenant, claim) = (keys::tenant(tenant), keys::claim(e164));
-        let items = self.batch_get(&[tenant.clone(), claim.clone()]).await?;
-        Ok(CallLookup { tenant: Self::take(&items, &tenant)?, claim: Self::take(&items, &claim)?, answer: None })
+        self.lookup(&[keys::tenant(tenant), keys::claim(e164)]).await
     }
 
-    /// The same, side by side with noting the call: one round trip. The call's own outcome is its result.
-    pub async fn call_begin(&self, tenant: &TenantId, e164: &E164, call: &Call) -> Result<CallLookup, StoreError> {
-        let (lookup, noted) = tokio::join!(self.call_lookup(tenant, e164), self.call_insert(call));
+    async fn lookup(&self, keys: &[keys::Key]) -> Result<CallLookup, StoreError> {
+        let items = self.batch_get(keys).await?;
+        let [tenant, claim, wallet] = [0, 1, 2].map(|place| keys.get(place));
+        Ok(CallLookup {
+            tenant: tenant.map_or(Ok(None), |key| Self::take(&items, key))?,
+            claim: claim.map_or(Ok(None), |key| Self::take(&items, key))?,
+            wallet: wallet.map_or(Ok(None), |key| Self::take(&items, key))?,
+            live: 0,
+            answer: None,
+        })
+    }
+
+    /// The same with the wallet of this currency, side by side with noting the call and counting those that go on besides:
+    /// one round trip.
+    pub async fn call_begin(
+        &self,
+        tenant: &TenantId,
+        e164: &E164,
+        pays_in: Currency,
+        call: &Call,
+    ) -> Result<CallLookup, StoreError> {
+        let keys = [keys::tenant(tenant), keys::claim(e164), keys::wallet(tenant, pays_in)];
+        let since = call.started_at.saturating_sub(limits::CALL_LASTS_AT_MOST).unwrap_or(Timestamp::MIN);
+        let (lookup, noted, live) =
+            tokio::join!(self.lookup(&keys), self.call_insert(call), self.live_calls(tenant, since, &call.call_sid));
+        let live = live.unwrap_or_else(|error| {
+            tracing::warn!(call.sid = call.call_sid, %error, "calls that go on could not be counted");
+            0
+        });
         let before = noted.unwrap_or_else(|error| {
             // The caller must be answered; the status callback writes the record if this did not.
             tracing::warn!(call.sid = call.call_sid, %error, "an incoming call could not be noted");
             None
         });
-        Ok(CallLookup { answer: before.and_then(|call| call.answer), ..lookup? })
+        Ok(CallLookup { answer: before.and_then(|call| call.answer), live, ..lookup? })
     }
 }
 

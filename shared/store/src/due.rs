@@ -87,6 +87,14 @@ impl Store {
         Ok(found.iter().filter_map(|sk| Some(sk.rsplit_once('#')?.1.to_owned())).collect())
     }
 
+    /// How many of a tenant's calls are going on that began since, but for this one; at most
+    /// [`limits::LIVE_CALLS_COUNTED`]. The index may be a moment behind.
+    pub async fn live_calls(&self, tenant: &TenantId, since: Timestamp, but: &str) -> Result<usize, StoreError> {
+        let (from, limit) = (keys::instant(since), limits::LIVE_CALLS_COUNTED);
+        let found = self.index_keys(DUE, &keys::live_calls(tenant), Some(&from), "~", limit).await?;
+        Ok(found.iter().filter(|sk| sk.rsplit_once('#').is_none_or(|(_, sid)| sid != but)).count())
+    }
+
     /// These numbers as they are, strongly consistent, in no order; those that are gone are missing.
     pub async fn numbers_get(
         &self,

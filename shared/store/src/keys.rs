@@ -392,6 +392,18 @@ pub fn read_number_due(sk: &str) -> Option<(WalletRef, NumberId)> {
     Some((wallet, id.parse().ok()?))
 }
 
+/// Index partition of a tenant's calls that are going on.
+#[must_use]
+pub fn live_calls(tenant: &TenantId) -> String {
+    format!("LIVE-CALLS#{tenant}")
+}
+
+/// Index sort key of a call that is going on.
+#[must_use]
+pub fn live_call(started_at: Timestamp, call_sid: &str) -> String {
+    format!("{}#{call_sid}", instant(started_at))
+}
+
 /// Index partition of calls whose minutes are not paid for yet, one of [`limits::DUE_SHARDS`].
 #[must_use]
 pub fn unpaid_calls_partition(shard: u8) -> String {

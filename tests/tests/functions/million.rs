@@ -27,7 +27,8 @@ async fn a_million_numbers_are_streamed_through_little_memory() {
     world::end(&app, function).await;
     let report = app.system.undisturbed.store.report_latest(true).await.unwrap().expect("a report");
     assert_eq!(answer, json!({ "run_id": report.run_id }));
-    let told: Value = json!(report.places.iter().map(|(place, tally)| {
+    let met = report.places.iter().filter(|(_, tally)| tally.compared + tally.others > 0);
+    let told: Value = json!(met.map(|(place, tally)| {
         json!({ "of": place.as_str(), "compared": tally.compared, "agreeing": tally.agreeing, "others": tally.others })
     }).collect::<Vec<_>>());
     let expected = json!([

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::kit::{FALLBACK, NUMBER, Story, client, list, word};
+use crate::kit::{CALLER, FALLBACK, NUMBER, Story, client, list, word};
 
 /// The documents of a call and how it ended; passwords and ids taken out.
 fn told(story: &Story, call: &Value) -> String {
@@ -341,4 +341,60 @@ async fn an_anonymous_caller_is_put_through_like_any_other() {
     assert_eq!(word(&call, "/status"), "completed");
     assert!(word(&call, "/answered_by/assistant_id").len() > 1);
     assert_eq!(log(&story, &number).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_agent_answers_only_while_its_tenant_can_pay_for_a_minute() {
+    let story = Story::begin("PRO", "1.51").await;
+    story.stock(&[NUMBER]).await;
+    let agent = story.app.agent(&story.tenant, "Front desk").await;
+    let bought = story.buy("first", json!({ "e164": NUMBER, "agent_id": agent })).await.expect(201);
+    let number = bought.text("/number/id");
+    let _ = story.operator_sets(json!({ "plan": "PRO", "suspended_message": "Our bill is due." })).await.expect(200);
+    assert_snapshot!(told(&story, &story.call(NUMBER, "completed").await), @r#"
+    <Response><Say>Our bill is due.</Say><Hangup></Hangup></Response>
+    completed, reported 200
+    "#);
+    assert_snapshot!(log(&story, &number).await.join("\n"), @"+13125550199 completed 5 s, nobody because no_funds");
+    let _ = story.edit(&number, json!({ "fallback": FALLBACK })).await.expect(200);
+    assert!(told(&story, &story.call(NUMBER, "completed").await).contains(FALLBACK));
+    let _ = story.adjust("paid", "1.00", "paid at last").await.expect(201);
+    assert!(told(&story, &story.call(NUMBER, "completed").await).contains("<Sip "));
+    story.app.verify().await;
+}
+
+#[tokio::test]
+async fn no_more_calls_go_on_at_once_than_the_plan_allows() {
+    let (story, number, _) = Story::with_a_linked_number().await;
+    let asked = |sid: String| {
+        let story = &story;
+        async move { tests::twilio::incoming_call(&story.app, &story.tenant, (CALLER, NUMBER), &sid).await }
+    };
+    for call in 0..20 {
+        let (status, document) = asked(format!("CA{call:032}")).await;
+        assert!(status == 200 && document.contains("<Sip "), "{call}: {document}");
+    }
+    let (_, document) = asked("CA1000".to_owned()).await;
+    assert!(document.contains("All lines are busy"), "{document}");
+    assert!(log(&story, &number).await.iter().any(|line| line.ends_with("nobody because busy")));
+    // The same call, asked about again, is none besides.
+    let (_, again) = asked(format!("CA{:032}", 7)).await;
+    assert!(again.contains("<Sip "), "{again}");
+    // One is over, and whoever calls next gets through.
+    let sid = format!("CA{:032}", 3);
+    let form = [("CallSid", sid.as_str()), ("CallStatus", "completed"), ("CallDuration", "61")];
+    let form = [&form[..], &[("Direction", "inbound"), ("From", CALLER), ("To", NUMBER)]].concat();
+    let url = format!("{}/webhooks/twilio/status?tenant={}", story.app.system.url, story.tenant.id);
+    let signature = tests::twilio::sign(&story.app.system.simulators.twilio.auth_token, &url, &form);
+    let told = client().post(&url).header("X-Twilio-Signature", signature).form(&form).send().await;
+    assert_eq!(told.expect("the system answers").status().as_u16(), 200);
+    let (_, document) = asked("CA1001".to_owned()).await;
+    assert!(document.contains("<Sip "), "{document}");
+    // What was never heard to end is over after four hours.
+    let _ = story.app.advance("PT4H1M").await;
+    for call in 0..20 {
+        let (_, document) = asked(format!("CB{call:032}")).await;
+        assert!(document.contains("<Sip "), "{call}: {document}");
+    }
+    story.app.verify().await;
 }
