@@ -31,7 +31,7 @@ pub async fn incoming(app: &App, webhook: &Signed) -> Response {
             let routing = call::route(&webhook.tenant, found.tenant.as_ref(), found.claim.as_ref());
             let routing = routing.standing(standing(app, &found));
             if let Routing::Say { why: why @ (Why::Busy | Why::NoFunds), .. } = &routing {
-                turned_away(app, call, *why).await;
+                turned_away(app, &call.call_sid, *why).await;
             }
             answer(app, webhook, &called, routing).await
         }
@@ -61,10 +61,8 @@ fn standing(app: &App, found: &CallLookup) -> Standing {
 
 /// Notes that a caller was put through to nobody, which costs the tenant nothing; how the tenant stands is forgotten by the
 /// time the carrier tells of the end.
-async fn turned_away(app: &App, call: Call, why: Why) {
-    let sid = call.call_sid.clone();
-    let news = CallNews { call, status: None, routed: Some(routed(NOBODY, why)), agent_id: None };
-    if let Err(error) = app.store.call_news(&news).await {
+async fn turned_away(app: &App, sid: &str, why: Why) {
+    if let Err(error) = app.store.call_turned_away(sid, NOBODY, why.as_str()).await {
         tracing::warn!(call.sid = sid, %error, "that nobody took a call could not be noted");
     }
 }

@@ -71,6 +71,12 @@ impl Store {
         self.call_update(update.when_exists().when_not_set("answer")).await
     }
 
+    /// Notes that a call that just came in goes to nobody, and why; it takes none of the lines that a tenant has.
+    pub async fn call_turned_away(&self, call_sid: &str, nobody: &str, why: &str) -> Result<(), StoreError> {
+        let update = Update::of(keys::call(call_sid)).set("routed_to", &nobody)?.set("routed_why", &why)?;
+        self.call_update(update.remove(DUE_PK).remove(DUE_SK).when_exists()).await
+    }
+
     /// Takes in news of a call: what is further along wins, what is late or repeated changes nothing. Makes the record
     /// when the call was never noted. Who it went to is kept from whoever says so first.
     pub async fn call_news(&self, news: &CallNews) -> Result<(), StoreError> {

@@ -352,10 +352,10 @@ async fn an_agent_answers_only_while_its_tenant_can_pay_for_a_minute() {
     let number = bought.text("/number/id");
     let _ = story.operator_sets(json!({ "plan": "PRO", "suspended_message": "Our bill is due." })).await.expect(200);
     assert_snapshot!(told(&story, &story.call(NUMBER, "completed").await), @r#"
-    <Response><Say>Our bill is due.</Say><Hangup></Hangup></Response>
+    <Response><Say>Our bill is due.</Say><Hangup/></Response>
     completed, reported 200
     "#);
-    assert_snapshot!(log(&story, &number).await.join("\n"), @"+13125550199 completed 5 s, nobody because no_funds");
+    assert_snapshot!(log(&story, &number).await.join("\n"), @"+13125550199 completed 2 s, nobody because no_funds");
     let _ = story.edit(&number, json!({ "fallback": FALLBACK })).await.expect(200);
     assert!(told(&story, &story.call(NUMBER, "completed").await).contains(FALLBACK));
     let _ = story.adjust("paid", "1.00", "paid at last").await.expect(201);
