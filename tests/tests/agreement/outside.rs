@@ -92,19 +92,38 @@ impl World {
         self.carrier(Method::POST, "IncomingPhoneNumbers", &[("PhoneNumber", e164), ("FriendlyName", name)]).await;
     }
 
+    /// Vapi, as whoever has its key.
     async fn platform(&self, method: Method, path: &str, body: Value) -> Value {
-        let vapi = &self.app.system.simulators.vapi;
-        let request = self.client.request(method, format!("{}{path}", vapi.url)).bearer_auth(&vapi.api_key);
+        self.at("vapi", method, path, body).await
+    }
+
+    /// A platform, as whoever has its key.
+    pub(crate) async fn at(&self, platform: &str, method: Method, path: &str, body: Value) -> Value {
+        let simulators = &self.app.system.simulators;
+        let (url, key) = match platform {
+            "retell" => (&simulators.retell.url, &simulators.retell.api_key),
+            "elevenlabs" => (&simulators.elevenlabs.url, &simulators.elevenlabs.api_key),
+            _ => (&simulators.vapi.url, &simulators.vapi.api_key),
+        };
+        let request = self.client.request(method, format!("{url}{path}"));
+        let request =
+            if platform == "elevenlabs" { request.header("xi-api-key", key) } else { request.bearer_auth(key) };
         let answer = request.json(&body).send().await.expect("the platform answers");
         assert!(answer.status().is_success(), "{}", answer.status());
-        answer.json().await.expect("JSON")
+        serde_json::from_str(&answer.text().await.expect("a whole answer")).unwrap_or_default()
+    }
+
+    /// On which platform a number is linked; an empty word when it is not.
+    pub(crate) async fn platform_of(&self, number: &str) -> String {
+        self.number_item(number).await["platform_ref"]["platform"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The platform's record of what was made for a number: its tag is that of the number at the carrier, or of a later link.
     pub(crate) async fn at_platform(&self, number: &str) -> Option<Value> {
         let item = self.number_item(number).await;
         let id = item["platform_ref"]["id"].as_str()?.to_owned();
-        things(&self.app.state("vapi").await).into_iter().find(|known| known["id"] == id.as_str())
+        let platform = self.platform_of(number).await;
+        things(&self.app.state(&platform).await).into_iter().find(|known| known["id"] == id.as_str())
     }
 
     async fn number_item(&self, number: &str) -> Value {
@@ -115,16 +134,68 @@ impl World {
 
     /// Changes what the platform knows of a number.
     pub(crate) async fn set_at_platform(&self, number: &str, changes: Value) {
-        let known = self.at_platform(number).await.expect("a number");
-        let id = known["id"].as_str().expect("an id");
-        self.platform(Method::PATCH, &format!("/phone-number/{id}"), changes).await;
+        let platform = self.platform_of(number).await;
+        let path = self.path(number, &platform, "update").await;
+        self.at(&platform, Method::PATCH, &path, changes).await;
     }
 
     /// Removes what the platform knows of a number.
     pub(crate) async fn delete_at_platform(&self, number: &str) {
+        let platform = self.platform_of(number).await;
+        let path = self.path(number, &platform, "delete").await;
+        self.at(&platform, Method::DELETE, &path, json!({})).await;
+    }
+
+    /// Where the platform has what it knows of a number.
+    async fn path(&self, number: &str, platform: &str, verb: &str) -> String {
         let known = self.at_platform(number).await.expect("a number");
         let id = known["id"].as_str().expect("an id");
-        self.platform(Method::DELETE, &format!("/phone-number/{id}"), json!({})).await;
+        match platform {
+            "retell" => format!("/{verb}-phone-number/{}", id.replace('+', "%2B")),
+            "elevenlabs" => format!("/v1/convai/phone-numbers/{id}"),
+            _ => format!("/phone-number/{id}"),
+        }
+    }
+
+    /// The platform calls a number otherwise.
+    pub(crate) async fn rename_at_platform(&self, number: &str, name: &str) {
+        let field = match self.platform_of(number).await.as_str() {
+            "retell" => "nickname",
+            "elevenlabs" => "label",
+            _ => "name",
+        };
+        self.set_at_platform(number, json!({ field: name })).await;
+    }
+
+    /// The platform lets this agent answer a number, by the platform's id; or none.
+    pub(crate) async fn bind_at_platform(&self, number: &str, agent: Option<&str>) {
+        let changes = match self.platform_of(number).await.as_str() {
+            "retell" => {
+                let agents = agent.map(|id| json!([{ "agent_id": id, "weight": 1 }]));
+                json!({ "inbound_agents": agents, "outbound_agents": agents })
+            }
+            "elevenlabs" => json!({ "agent_id": agent }),
+            _ => json!({ "assistantId": agent }),
+        };
+        self.set_at_platform(number, changes).await;
+    }
+
+    /// An agent of the tenant on this platform: our id of it, and the platform's.
+    pub(crate) async fn agent_on(&self, platform: &str, name: &str) -> (String, String) {
+        let wish = json!({ "name": name, "platform": platform, "number": false });
+        let key = format!("{name} on {platform}");
+        let id = self.app.post(&self.tenant, "/v1/agents", &key, wish).await.expect(201).text("/agent/id");
+        let known = self.app.get(&self.tenant, &format!("/v1/agents/{id}")).await.expect(200);
+        (id, known.text("/platform_agent_id"))
+    }
+
+    /// Buys a number that this agent answers in this way; its id.
+    pub(crate) async fn bought_by(&self, e164: &str, agent: &str, method: &str) -> String {
+        let _ = self.app.local("simulators/twilio/stock", Some(json!({ "e164": [e164] }))).await.expect(200);
+        let wish = json!({ "e164": e164, "agent_id": agent, "method": method });
+        let bought = self.app.post(&self.tenant, "/v1/numbers", e164, wish).await.expect(201);
+        assert_eq!(bought.text("/number/link/status"), "linked", "{}", bought.body);
+        bought.text("/number/id")
     }
 
     /// Makes a SIP number at the platform, by another way than ours; its id.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::outside::{Told, World, finding, things, told};
 
@@ -81,10 +81,18 @@ async fn play(seed: u64) {
     let mut random = SmallRng::seed_from_u64(seed);
     let world = World::begin(seed).await;
     let mut ours = Vec::new();
+    let (retell, _) = world.agent_on("retell", "Front desk").await;
+    let (elevenlabs, _) = world.agent_on("elevenlabs", "Front desk").await;
+    let elsewhere = [(&retell, "trunk"), (&elevenlabs, "trunk"), (&elevenlabs, "import")];
     for index in 0..OURS {
         let e164 = format!("+1212555{:04}", 100 + index);
         let linked = random.random_range(0..3) > 0;
-        ours.push((e164.clone(), world.bought(&e164, linked).await, linked));
+        // One of each other way, and the rest as usual.
+        let (id, linked) = match elsewhere.get(index) {
+            Some((agent, method)) => (world.bought_by(&e164, agent, method).await, true),
+            None => (world.bought(&e164, linked).await, linked),
+        };
+        ours.push((e164, id, linked));
     }
     let mut expected = Expected { first: vec![], second: vec![], later: vec![], last: vec![] };
     for step in 0..random.random_range(1..=8_usize) {
@@ -207,12 +215,13 @@ async fn happen(
             tell(told("missing_at_platform", "repaired"), None, None, None);
         }
         Act::Rebind => {
-            let other = world.another_assistant().await;
-            world.set_at_platform(&id, json!({ "assistantId": other })).await;
+            let platform = world.platform_of(&id).await;
+            let (_, other) = world.agent_on(&platform, &format!("Somebody else {step}")).await;
+            world.bind_at_platform(&id, Some(&other)).await;
             tell(told("binding_drift", "repaired"), None, None, None);
         }
         Act::RenameAtPlatform => {
-            world.set_at_platform(&id, json!({ "name": "theirs" })).await;
+            world.rename_at_platform(&id, "theirs").await;
             let same = || for_good("binding_drift");
             tell(told("binding_drift", "reported"), same(), same(), same());
         }
@@ -222,8 +231,13 @@ async fn happen(
 
 /// Everything at carrier and platform that has no tag of ours, as it is.
 async fn touched_by_nobody(world: &World) -> BTreeMap<String, Value> {
-    let states = [world.app.state("twilio").await, world.app.state("vapi").await];
-    let all = states.iter().flat_map(things);
+    let mut all = Vec::new();
+    for party in ["twilio", "vapi", "retell", "elevenlabs"] {
+        all.extend(things(&world.app.state(party).await));
+    }
     let ours = |thing: &Value| thing["name"].as_str().is_some_and(|name| name.starts_with("local-"));
-    all.filter(|thing| !ours(thing)).map(|thing| (thing["id"].as_str().unwrap_or_default().to_owned(), thing)).collect()
+    all.into_iter()
+        .filter(|thing| !ours(thing))
+        .map(|thing| (thing["id"].as_str().unwrap_or_default().to_owned(), thing))
+        .collect()
 }

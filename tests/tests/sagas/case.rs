@@ -1,18 +1,18 @@
 //! One failure: play it, let time pass, and hold the books against the world.
 
 use domain::claim::ClaimState;
-use domain::number::NumberStatus;
+use domain::number::{Number, NumberStatus};
 use domain::operation::{Operation, OperationStatus, Saga};
 use serde_json::json;
 use shared::serve::{SqsEvent, SqsRecord};
 use shared::{jobs, serve};
 use store::queue::OperationMessage;
+use tests::TestApp;
 
 use crate::fault::{Ending, Fault, Span};
-use crate::scenario::{Driver, Scenario, Stage};
+use crate::scenario::{Bound, Driver, Scenario, Stage};
 use crate::world;
 
-const OPENING: i64 = 10_000_000;
 const PRICE: i64 = 1_500_000;
 
 /// Plays a scenario with this fault in it to its end, and checks everything there is to check.
@@ -116,6 +116,14 @@ pub(crate) async fn ended(stage: &Stage, ending: Ending, in_doubt: bool) {
             resume(stage).await;
             Ending::Failed
         }
+        Ending::StuckThenUnlinked => {
+            resume(stage).await;
+            Ending::Unlinked
+        }
+        Ending::LeftBehind => {
+            leftovers(stage).await;
+            Ending::Succeeded
+        }
         Ending::Succeeded | Ending::Unlinked | Ending::Failed => ending,
     };
     agreement(stage, ending, in_doubt).await;
@@ -153,6 +161,20 @@ async fn resume(stage: &Stage) {
     assert_eq!(shown.body["items"], json!([]));
 }
 
+/// What the number was linked by before is in nobody's books. Reconciliation sees it twice, a day apart, and removes it.
+async fn leftovers(stage: &Stage) {
+    let violations = stage.app.violations().await;
+    let lost: Vec<_> = violations.as_array().into_iter().flatten().map(|violation| &violation["invariant"]).collect();
+    assert_eq!(lost, ["I2"], "{violations}");
+    for action in ["reported", "released"] {
+        let run = stage.app.local("jobs/reconcile", Some(json!({}))).await.expect(200);
+        let told: Vec<_> = run.body["findings"].as_array().into_iter().flatten().collect();
+        let told: Vec<_> = told.iter().map(|finding| (&finding["kind"], &finding["action"])).collect();
+        assert_eq!(told, [(&json!("orphan_at_platform"), &json!(action))], "{}", run.body);
+        pass(stage, "PT25H").await;
+    }
+}
+
 /// Operation, number, claim, money, carrier and platform all say the same.
 async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let (app, tenant, scenario) = (&stage.app, &stage.tenant, stage.scenario);
@@ -168,17 +190,20 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
         ("purchase" | "import", _) => (NumberStatus::Failed, None),
         ("link", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
         ("link", _) => (NumberStatus::Active, stage.agent_before.as_ref()),
+        ("suspend", _) => (NumberStatus::Suspended, stage.agent_after.as_ref()),
+        ("resume", _) => (NumberStatus::Active, stage.agent_after.as_ref()),
         (_, _) => (NumberStatus::Released, None),
     };
     let bound = number.platform_ref.as_ref().map(|known| &known.platform_agent_id);
-    assert_eq!((number.status, bound, &number.open_operation_id), (status, agent, &None), "{number:?}");
+    let open = &number.open_operation_id;
+    assert_eq!((number.status, bound, open), (status, agent.map(|agent| &agent.id), &None), "{number:?}");
     let reason = number.link.as_ref().and_then(|link| link.reason.as_ref());
     assert_eq!(reason.is_some(), ending == Ending::Unlinked, "{number:?}");
 
     let held = world::ours(app, "twilio").await;
     let says: Vec<_> = held.iter().map(|number| (number["e164"].as_str(), number["name"].as_str())).collect();
     let tag = number.carrier_ref.as_ref().map(|known| known.tag.as_str());
-    let active = status == NumberStatus::Active;
+    let active = status.held();
     assert_eq!(says, if active { vec![(Some(number.e164.as_str()), tag)] } else { vec![] });
     // What the operator owned before is there whatever happens; and as it was, unless it is a tenant's.
     if let Some(own) = &stage.own {
@@ -187,14 +212,14 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
         let same = if active { is["id"] == own["id"] && is["voice_application"].is_null() } else { is == *own };
         assert!(same, "{is} is not what {own} was");
     }
-    let known = world::ours(app, "vapi").await;
-    let says: Vec<_> = known.iter().map(|number| number["agent"].as_str()).collect();
-    assert_eq!(says, agent.iter().map(|agent| Some(agent.as_str())).collect::<Vec<_>>());
+    calls_go(stage, &number).await;
+    at_platforms(app, agent).await;
 
-    let charges = usize::from(status != NumberStatus::Failed);
-    assert_eq!(world::charges(app, tenant).await, charges);
+    let bought = (scenario.is_purchase() || scenario.is_import()) && status != NumberStatus::Failed;
+    let (had, charges) = stage.had;
+    assert_eq!(world::charges(app, tenant).await, charges + usize::from(bought));
     let wallet = world::wallet(app, tenant).await;
-    let balance = OPENING - if charges == 1 { PRICE } else { 0 };
+    let balance = had - if bought { PRICE } else { 0 };
     assert_eq!((wallet.balance, wallet.held, wallet.available), (balance, 0, balance));
 
     let doubt = match &op.saga {
@@ -215,6 +240,25 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     assert_eq!(claim, stands);
 }
 
+/// The carrier sends the number's calls where the books say.
+async fn calls_go(stage: &Stage, number: &Number) {
+    let Some(known) = number.carrier_ref.as_ref().filter(|_| number.status.held()) else { return };
+    let app = &stage.app.system.undisturbed;
+    let carrier = app.providers.carrier(number.carrier).await.expect("an account");
+    let found = carrier.number_get(&known.id).await.expect("it was held under its tag");
+    assert_eq!(found.settings, number.settings(app.webhooks(&number.tenant_id)), "{number:?}");
+}
+
+/// This agent's platform knows the number, bound to it, and no other does.
+async fn at_platforms(app: &TestApp, agent: Option<&Bound>) {
+    for platform in world::PLATFORMS {
+        let known = world::ours(app, platform).await;
+        let says: Vec<_> = known.iter().map(|number| number["agent"].as_str()).collect();
+        let kept = agent.filter(|agent| agent.kept && agent.platform == platform);
+        assert_eq!(says, kept.iter().map(|agent| Some(agent.id.as_str())).collect::<Vec<_>>(), "{platform}");
+    }
+}
+
 /// The operation's message once more, and the request once more: nothing happens twice.
 async fn repeated(stage: &Stage, ending: Ending) {
     let (app, tenant, op) = (&stage.app, &stage.tenant, only(stage).await);
@@ -225,6 +269,9 @@ async fn repeated(stage: &Stage, ending: Ending) {
     assert_eq!(answer.batch_item_failures, []);
     assert!(world::dump(app).await == before, "an operation that was over did something when asked again");
 
+    if matches!(stage.scenario.kind(), "suspend" | "resume") {
+        return;
+    }
     let (first, second) = (stage.ask(&[]).await, stage.ask(&[]).await);
     let (first, second) = (first.expect("an answer"), second.expect("an answer"));
     match (stage.scenario.kind(), ending) {
@@ -247,9 +294,7 @@ async fn repeated(stage: &Stage, ending: Ending) {
             let agent = app.get(tenant, &format!("/v1/numbers/{}", op.number_id)).await.text("/agent_id");
             let wanted = stage.request.body.as_ref().and_then(|body| body["agent_id"].as_str()).unwrap_or_default();
             assert_eq!(agent, wanted);
-            let known = world::ours(app, "vapi").await;
-            let after: Vec<_> = known.iter().map(|number| number["agent"].as_str()).collect();
-            assert_eq!(after, stage.agent_after.iter().map(|agent| Some(agent.as_str())).collect::<Vec<_>>());
+            at_platforms(app, stage.agent_after.as_ref()).await;
         }
     }
 }

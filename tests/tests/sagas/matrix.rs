@@ -11,8 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::case;
-use crate::fault::{Fault, kinds};
+use crate::fault::{Fault, full, kinds};
 use crate::scenario::{Driver, Scenario, Stage};
+use crate::ways::Way;
+use crate::world::PLATFORMS;
 
 /// Systems at once, all tests together; much of a case is waiting for somebody to ask again.
 static SEATS: Semaphore = Semaphore::const_new(16);
@@ -21,10 +23,15 @@ static INJECTED: AtomicUsize = AtomicUsize::new(0);
 /// How often something is asked, by whom it is asked of and what it is.
 type Places = BTreeMap<(&'static str, String), u64>;
 
-/// Every failure of this scenario, driven by its request and by a worker.
+/// Every failure of this scenario, driven by its request and by a worker; another way, by whoever drives it first.
 async fn survives(scenario: Scenario) {
     let mut cases = JoinSet::new();
-    for driver in [Driver::Request, Driver::Worker] {
+    let only = match scenario {
+        Scenario::By(way) if !full() || way.driver() == Driver::Worker => Some(way.driver()),
+        _ => None,
+    };
+    for driver in [Driver::Request, Driver::Worker].into_iter().filter(|driver| only.is_none_or(|only| only == *driver))
+    {
         for fault in faults(scenario, driver, &places(scenario, driver).await) {
             cases.spawn(async move {
                 let _seat = SEATS.acquire().await.expect("seats are never closed");
@@ -55,14 +62,17 @@ fn why(panic: &(dyn Any + Send)) -> String {
 async fn places(scenario: Scenario, driver: Driver) -> Places {
     let stage = scenario.stage().await;
     stage.refuse();
-    let (carrier, platform) = (requests(&stage, "twilio").await.len(), requests(&stage, "vapi").await.len());
+    let mut before = Vec::new();
+    for party in ["twilio"].into_iter().chain(PLATFORMS) {
+        before.push((party, requests(&stage, party).await.len()));
+    }
     stage.app.system.aws.dynamodb.reset_counts();
     stage.play(driver).await;
     let mut places = Places::new();
     for (operation, asked) in stage.app.system.aws.dynamodb.requests() {
         places.insert(("dynamodb", operation.to_owned()), asked);
     }
-    for (party, before) in [("twilio", carrier), ("vapi", platform)] {
+    for (party, before) in before {
         for request in requests(&stage, party).await.split_off(before) {
             let operation = request["operation"].as_str().unwrap_or_default().to_owned();
             *places.entry((party, operation)).or_default() += 1;
@@ -84,7 +94,7 @@ fn faults(scenario: Scenario, driver: Driver, places: &Places) -> Vec<Fault> {
         let refused = scenario.refusal().is_some_and(|refusal| (refusal.0, refusal.1) == (*party, operation.as_str()));
         // The scenario's own refusal has the first place already.
         for after in u64::from(refused)..*asked {
-            for (kind, span) in kinds(party, operation, driver) {
+            for (kind, span) in kinds(party, operation, driver, scenario) {
                 faults.push(Fault { party, operation: operation.clone(), after, kind, span });
             }
         }
@@ -93,34 +103,45 @@ fn faults(scenario: Scenario, driver: Driver, places: &Places) -> Vec<Fault> {
 }
 
 macro_rules! sagas {
-    ($($name:ident: $scenario:ident),* $(,)?) => {
+    ($($name:ident: $scenario:expr),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                survives(Scenario::$scenario).await;
+                survives($scenario).await;
             }
         )*
     };
 }
 
 sagas! {
-    a_purchase_of_an_exact_number_survives: PurchaseExact,
-    a_purchase_of_any_number_survives: PurchaseAny,
-    a_purchase_that_moves_to_another_offer_survives: PurchaseAnyTaken,
-    a_purchase_with_an_agent_survives: PurchaseLinked,
-    a_purchase_whose_agent_is_refused_survives: PurchaseLinkedRefused,
-    a_purchase_of_all_or_nothing_survives: PurchaseAllOrNothing,
-    the_undoing_of_a_purchase_survives: PurchaseAllOrNothingRefused,
-    an_import_survives: Import,
-    an_import_with_an_agent_survives: ImportLinked,
-    an_import_whose_agent_is_refused_survives: ImportLinkedRefused,
-    the_undoing_of_an_import_survives: ImportAllOrNothingRefused,
-    a_link_survives: LinkFresh,
-    a_link_that_is_refused_survives: LinkFreshRefused,
-    a_relink_survives: Relink,
-    a_relink_that_is_refused_survives: RelinkRefused,
-    an_unlink_survives: Unlink,
-    a_release_of_a_linked_number_survives: ReleaseLinked,
-    a_release_of_an_unlinked_number_survives: ReleaseUnlinked,
-    the_detaching_of_an_imported_number_survives: ReleaseImported,
+    a_purchase_of_an_exact_number_survives: Scenario::PurchaseExact,
+    a_purchase_of_any_number_survives: Scenario::PurchaseAny,
+    a_purchase_that_moves_to_another_offer_survives: Scenario::PurchaseAnyTaken,
+    a_purchase_with_an_agent_survives: Scenario::PurchaseLinked,
+    a_purchase_whose_agent_is_refused_survives: Scenario::PurchaseLinkedRefused,
+    a_purchase_of_all_or_nothing_survives: Scenario::PurchaseAllOrNothing,
+    the_undoing_of_a_purchase_survives: Scenario::PurchaseAllOrNothingRefused,
+    an_import_survives: Scenario::Import,
+    an_import_with_an_agent_survives: Scenario::ImportLinked,
+    an_import_whose_agent_is_refused_survives: Scenario::ImportLinkedRefused,
+    the_undoing_of_an_import_survives: Scenario::ImportAllOrNothingRefused,
+    a_link_survives: Scenario::LinkFresh,
+    a_link_that_is_refused_survives: Scenario::LinkFreshRefused,
+    a_relink_survives: Scenario::Relink,
+    a_relink_that_is_refused_survives: Scenario::RelinkRefused,
+    an_unlink_survives: Scenario::Unlink,
+    a_release_of_a_linked_number_survives: Scenario::ReleaseLinked,
+    a_release_of_an_unlinked_number_survives: Scenario::ReleaseUnlinked,
+    the_detaching_of_an_imported_number_survives: Scenario::ReleaseImported,
+    a_purchase_by_trunk_survives: Scenario::By(Way::PurchaseTrunk),
+    a_purchase_whose_trunk_is_refused_survives: Scenario::By(Way::PurchaseTrunkRefused),
+    a_purchase_whose_calls_are_registered_survives: Scenario::By(Way::PurchaseRegistered),
+    a_link_by_import_at_elevenlabs_survives: Scenario::By(Way::LinkImportElevenLabs),
+    a_link_by_import_at_vapi_survives: Scenario::By(Way::LinkImportVapi),
+    a_move_to_a_trunk_survives: Scenario::By(Way::Move),
+    a_move_to_a_trunk_that_is_refused_survives: Scenario::By(Way::MoveRefused),
+    an_unlink_from_a_trunk_survives: Scenario::By(Way::UnlinkTrunk),
+    a_release_of_a_number_on_a_trunk_survives: Scenario::By(Way::ReleaseTrunk),
+    a_suspension_of_a_number_on_a_trunk_survives: Scenario::By(Way::SuspendTrunk),
+    the_end_of_a_suspension_on_a_trunk_survives: Scenario::By(Way::ResumeTrunk),
 }

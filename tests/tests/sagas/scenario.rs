@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use tests::{Answer, Tenant, TestApp};
 
 use crate::fault::Ending;
+use crate::ways::Way;
+use crate::world;
 
 /// A saga on one of its ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(crate) enum Scenario {
     ReleaseUnlinked,
     /// Of an imported number: it is put back to what it was.
     ReleaseImported,
+    /// On another platform, or past our webhook.
+    By(Way),
 }
 
 /// Who drives the saga.
@@ -65,10 +69,22 @@ pub(crate) struct Stage {
     pub(crate) token: String,
     /// The operator's own number as the carrier had it before it was imported.
     pub(crate) own: Option<Value>,
-    /// Who answers before, by the platform's id.
-    pub(crate) agent_before: Option<String>,
-    /// Who is to answer, by the platform's id.
-    pub(crate) agent_after: Option<String>,
+    /// Who answers before.
+    pub(crate) agent_before: Option<Bound>,
+    /// Who is to answer.
+    pub(crate) agent_after: Option<Bound>,
+    /// What the tenant had when it began, and how often it had been charged for a number.
+    pub(crate) had: (i64, usize),
+}
+
+/// An agent that answers a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) platform: &'static str,
+    /// The platform's id of it.
+    pub(crate) id: String,
+    /// Whether the platform keeps the number, and not only answers its calls.
+    pub(crate) kept: bool,
 }
 
 /// A number the operator bought by hand.
@@ -102,6 +118,7 @@ impl Scenario {
             Self::LinkFresh | Self::LinkFreshRefused | Self::Relink | Self::RelinkRefused => "link",
             Self::Unlink => "unlink",
             Self::ReleaseLinked | Self::ReleaseUnlinked | Self::ReleaseImported => "release",
+            Self::By(way) => way.kind(),
         }
     }
 
@@ -127,6 +144,7 @@ impl Scenario {
             | Self::ReleaseLinked
             | Self::ReleaseUnlinked
             | Self::ReleaseImported => None,
+            Self::By(way) => way.refusal(),
         }
     }
 
@@ -151,6 +169,7 @@ impl Scenario {
             | Self::ReleaseLinked
             | Self::ReleaseUnlinked
             | Self::ReleaseImported => Ending::Succeeded,
+            Self::By(way) => way.natural(),
         }
     }
 
@@ -174,12 +193,16 @@ impl Scenario {
             | Self::Unlink
             | Self::ReleaseLinked
             | Self::ReleaseUnlinked
-            | Self::ReleaseImported => Ending::Failed,
+            | Self::ReleaseImported
+            | Self::By(_) => Ending::Failed,
         }
     }
 
     /// A fresh system with everything this scenario needs, and nothing begun.
     pub(crate) async fn stage(self) -> Stage {
+        if let Self::By(way) = self {
+            return Box::pin(way.stage()).await;
+        }
         let app = TestApp::start().await;
         let tenant = app.tenant("PRO", "10.00").await;
         let (mut agent_before, mut agent_after) = (None, None);
@@ -190,7 +213,7 @@ impl Scenario {
         let request = if self.is_import() {
             let mut body = import;
             if self != Self::Import {
-                let (agent, known) = agent(&app, &tenant, "after").await;
+                let (agent, known) = agent(&app, &tenant, "vapi", "after").await;
                 (body["agent_id"], agent_after) = (json!(agent), Some(known));
                 body["all_or_nothing"] = json!(self == Self::ImportAllOrNothingRefused);
             }
@@ -202,7 +225,7 @@ impl Scenario {
                 json!({ "e164": app.offers(&tenant, "212").await[0] })
             };
             if !matches!(self, Self::PurchaseExact | Self::PurchaseAny | Self::PurchaseAnyTaken) {
-                let (agent, known) = agent(&app, &tenant, "after").await;
+                let (agent, known) = agent(&app, &tenant, "vapi", "after").await;
                 (body["agent_id"], agent_after) = (json!(agent), Some(known));
                 let aon = matches!(self, Self::PurchaseAllOrNothing | Self::PurchaseAllOrNothingRefused);
                 body["all_or_nothing"] = json!(aon);
@@ -211,7 +234,7 @@ impl Scenario {
         } else {
             let mut body = json!({ "country": "US", "area_code": "212" });
             if !matches!(self, Self::LinkFresh | Self::LinkFreshRefused | Self::ReleaseUnlinked) {
-                let (agent, known) = agent(&app, &tenant, "before").await;
+                let (agent, known) = agent(&app, &tenant, "vapi", "before").await;
                 (body["agent_id"], agent_before) = (json!(agent), Some(known));
             }
             let number = if self == Self::ReleaseImported {
@@ -226,7 +249,7 @@ impl Scenario {
             let its_agent = format!("/v1/numbers/{number}/agent");
             match self.kind() {
                 "link" => {
-                    let (agent, known) = agent(&app, &tenant, "after").await;
+                    let (agent, known) = agent(&app, &tenant, "vapi", "after").await;
                     agent_after = Some(known);
                     Request { method: Method::PUT, path: its_agent, body: Some(json!({ "agent_id": agent })) }
                 }
@@ -235,7 +258,8 @@ impl Scenario {
             }
         };
         let token = if self.is_import() { operator } else { tenant.token.clone() };
-        Stage { app, scenario: self, tenant, request, token, own, agent_before, agent_after }
+        let stage = Stage::set(app, self, tenant, request, (agent_before, agent_after)).await;
+        Stage { token, own, ..stage }
     }
 }
 
@@ -256,14 +280,28 @@ async fn bought_by_hand(app: &TestApp) -> Value {
     crate::world::at_carrier(app, OWN).await.expect("it was bought")
 }
 
-/// An agent: our id and the platform's.
-async fn agent(app: &TestApp, tenant: &Tenant, name: &str) -> (String, String) {
-    let ours = app.agent(tenant, name).await;
-    let known = app.get(tenant, &format!("/v1/agents/{ours}")).await.expect(200).text("/platform_agent_id");
-    (ours, known)
+/// An agent: our id, and the platform's.
+pub(crate) async fn agent(app: &TestApp, tenant: &Tenant, platform: &'static str, name: &str) -> (String, Bound) {
+    let wish = json!({ "name": name, "platform": platform, "number": false });
+    let ours = app.post(tenant, "/v1/agents", name, wish).await.expect(201).text("/agent/id");
+    let id = app.get(tenant, &format!("/v1/agents/{ours}")).await.expect(200).text("/platform_agent_id");
+    (ours, Bound { platform, id, kept: true })
 }
 
 impl Stage {
+    /// A stage as it is before the request of a tenant.
+    pub(crate) async fn set(
+        app: TestApp,
+        scenario: Scenario,
+        tenant: Tenant,
+        request: Request,
+        (agent_before, agent_after): (Option<Bound>, Option<Bound>),
+    ) -> Self {
+        let had = (world::wallet(&app, &tenant).await.balance, world::charges(&app, &tenant).await);
+        let token = tenant.token.clone();
+        Self { app, scenario, tenant, request, token, own: None, agent_before, agent_after, had }
+    }
+
     /// The refusal that belongs to the scenario, still to come. A platform refuses as often as it is asked, an offer is
     /// taken once.
     pub(crate) fn refuse(&self) {
@@ -282,7 +320,8 @@ impl Stage {
         match driver {
             Driver::Request => drop(self.ask(&[]).await),
             Driver::Worker => {
-                if self.ask(&[("Prefer", "respond-async")]).await.is_some() {
+                let begun = matches!(self.scenario.kind(), "suspend" | "resume");
+                if begun || self.ask(&[("Prefer", "respond-async")]).await.is_some() {
                     let worker = self.app.system.worker.clone();
                     // What the books do not answer is what the fault wanted; the sweep comes again.
                     let _ = self.app.mortal(async move { worker.tick(Job::Sweep).await.is_ok() }).await;

@@ -12,6 +12,9 @@ use local::system::{DEPLOYMENT, TABLE};
 use serde_json::Value;
 use tests::{Tenant, TestApp};
 
+/// All voice platforms.
+pub(crate) const PLATFORMS: [&str; 3] = ["vapi", "retell", "elevenlabs"];
+
 /// Every item of the table, in the order of its keys.
 pub(crate) type Dump = Vec<HashMap<String, AttributeValue>>;
 
@@ -20,7 +23,7 @@ pub(crate) type Dump = Vec<HashMap<String, AttributeValue>>;
 pub(crate) struct Dumped {
     pub(crate) books: Dump,
     pub(crate) carrier: Value,
-    pub(crate) platform: Value,
+    pub(crate) platforms: [Value; 3],
 }
 
 /// Everything, requests to third parties included.
@@ -36,7 +39,9 @@ pub(crate) async fn dump(app: &TestApp) -> Dumped {
         }
     }
     books.sort_by_key(|item| ["pk", "sk"].map(|key| item[key].as_s().cloned().unwrap_or_default()));
-    Dumped { books, carrier: app.state("twilio").await, platform: app.state("vapi").await }
+    let [vapi, retell, elevenlabs] = PLATFORMS;
+    let platforms = [app.state(vapi).await, app.state(retell).await, app.state(elevenlabs).await];
+    Dumped { books, carrier: app.state("twilio").await, platforms }
 }
 
 /// The tenant's operations of this kind.
