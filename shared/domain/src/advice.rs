@@ -166,7 +166,7 @@ fn about_end(op: &Operation) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::number::{CarrierRef, NumberStatus};
+    use crate::number::NumberStatus;
     use crate::operation::{Failure, Purchase, Release, ReleaseWhy};
 
     #[derive(Debug)]

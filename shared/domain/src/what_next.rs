@@ -156,11 +156,15 @@ pub fn acted(op: &mut Operation, step: Step, outcome: Acted, now: Timestamp) {
 /// Takes in what became of looking whether a started step happened.
 pub fn probed(op: &mut Operation, step: Step, outcome: Probed, now: Timestamp) {
     let StepState::Started { at, absent_seen } = op.state(step).unwrap_or(StepState::Pending) else { return };
-    let waited = op.status == OperationStatus::Waiting;
+    if op.status == OperationStatus::Waiting {
+        match outcome {
+            // Whoever is waited for may take as long as they like.
+            Probed::Absent => return look_again(op, op.trouble.clone().unwrap_or_default(), now),
+            Probed::Failed(error) => return look_again(op, error.detail, now),
+            Probed::Present(_) | Probed::Foreign | Probed::Suspicious(_) => op.status = OperationStatus::Running,
+        }
+    }
     match outcome {
-        // Whoever is waited for may take as long as they like.
-        Probed::Absent if waited => look_again(op, op.trouble.clone().unwrap_or_default(), now),
-        Probed::Failed(error) if waited => look_again(op, error.detail, now),
         Probed::Present(learned) => finished(op, step, learned),
         Probed::Suspicious(why) => stuck(op, why),
         Probed::Foreign => {
@@ -332,9 +336,6 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
     }
     set(op, step, StepState::Finished);
     recovered(op);
-    if op.status == OperationStatus::Waiting {
-        op.status = OperationStatus::Running;
-    }
 }
 
 fn routed(connected: Option<&mut PlatformRef>, by_platform: Box<NumberSettings>) {

@@ -577,13 +577,42 @@ fn a_wait_is_over_at_its_instant() {
 
 #[test]
 fn what_does_not_run_is_left_alone() {
-    use OperationStatus::{Failed, Running, Stuck, Succeeded, Waiting};
+    use OperationStatus::{Failed, Running, Stuck, Succeeded};
     for kind in ALL {
-        for status in [Waiting, Succeeded, Failed, Stuck] {
+        for status in [Succeeded, Failed, Stuck] {
             assert_eq!(what_next(&Operation { status, ..begin(kind) }, start()), Next::Stop, "{kind:?} {status:?}");
         }
         assert_ne!(what_next(&Operation { status: Running, ..begin(kind) }, start()), Next::Stop, "{kind:?}");
     }
+}
+
+#[test]
+fn what_waits_for_somebody_outside_is_looked_at_every_hour_without_an_end() {
+    let waiting = || {
+        let mut op = begun(Kind::PurchaseFor, Step::Buy);
+        acted(&mut op, Step::Buy, Acted::Waiting("the carrier takes its time".into()), start());
+        assert_eq!(op.status, OperationStatus::Waiting);
+        op
+    };
+    let mut op = waiting();
+    let mut now = start();
+    for hour in 0..500 {
+        assert_eq!(what_next(&op, now), Next::Wait(now + secs(3_600)), "{hour}");
+        now += secs(3_600);
+        assert_eq!(what_next(&op, now), Next::Probe(Step::Buy), "{hour}");
+        let outcome = if hour % 2 == 0 { Probed::Absent } else { Probed::Failed(error(Unavailable)) };
+        probed(&mut op, Step::Buy, outcome, now);
+        assert_eq!(op.status, OperationStatus::Waiting, "{hour}");
+    }
+    probed(&mut op, Step::Buy, Probed::Present(learned(Step::Buy)), now);
+    assert_eq!((op.status, what_next(&op, now)), (OperationStatus::Running, Next::Act(Step::Connect)));
+
+    let mut lost = waiting();
+    probed(&mut lost, Step::Buy, Probed::Foreign, now);
+    assert_eq!((lost.status, what_next(&lost, now)), (OperationStatus::Running, Next::Swap));
+    let mut strange = waiting();
+    probed(&mut strange, Step::Buy, Probed::Suspicious("older than the order".into()), now);
+    assert_eq!((strange.status, what_next(&strange, now)), (OperationStatus::Stuck, Next::Stop));
 }
 
 #[test]
