@@ -40,7 +40,8 @@ pub struct CreateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<String>,
     /// Buys it a number: what to buy, as for `POST /v1/numbers`, or false for none. Left out, an agent that is made at
-    /// `elevenlabs` under an `Idempotency-Key` gets a local number of the deployment's country; any other gets none.
+    /// `elevenlabs` under an `Idempotency-Key` by an admin gets a local number of the deployment's country, if one can be had;
+    /// any other gets none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<purchase::Request>))]
     number: Option<NumberWish>,
@@ -72,24 +73,35 @@ pub async fn create(
     let Some(number) = number_wish(app, caller, key_hash, request)? else {
         return make(app, caller, key_hash, request).await.map(|(created, _)| created);
     };
-    // Asked for nothing yet: an agent whose number is refused anyway is not made first.
-    let known = match key_hash {
-        Some(key) => app.store.idempotency_get(&caller.tenant, key).await?.is_some(),
-        None => false,
+    // The agent's key is the purchase's too, as another key: repeated, both answer what they answered.
+    let key = key_hash.map(|key| hash(format!("number of an agent {key}").as_bytes()));
+    let known = |key: Option<String>| async move {
+        match key {
+            Some(key) => app.store.idempotency_get(&caller.tenant, &key).await.map(|record| record.is_some()),
+            None => Ok(false),
+        }
     };
-    if !known {
-        purchase::run(app, caller, None, &number, Mode { dry_run: true, respond_async: false }).await?;
+    // Whoever asked for no number in so many words still gets an agent where none can be had.
+    let asked_for = request.number.is_some();
+    if !known(key_hash.map(str::to_owned)).await? {
+        // An agent whose number is refused anyway is not made first.
+        let dry = Mode { dry_run: true, respond_async: false };
+        match purchase::run(app, caller, None, &number, dry).await {
+            Err(_) if !asked_for => return make(app, caller, key_hash, request).await.map(|(created, _)| created),
+            checked => drop(checked?),
+        }
+    } else if !asked_for && !known(key.clone()).await? {
+        return make(app, caller, key_hash, request).await.map(|(created, _)| created);
     }
     let (mut created, made_now) = make(app, caller, key_hash, request).await?;
     let agent = created.agent.id().parse().map_err(|_| Error::NotFound)?;
-    // The agent's key is the purchase's too, as another key: repeated, both answer what they answered.
-    let key = key_hash.map(|key| hash(format!("number of an agent {key}").as_bytes()));
     let number = purchase::Request { agent_id: Some(created.agent.id().to_owned()), ..number };
     let op = match purchase::run(app, caller, key.as_deref(), &number, mode).await {
         Ok(Outcome::Bought(_, op) | Outcome::Running(op)) => op,
         Ok(Outcome::Previewed(_)) => return Ok(created),
         // The agent is there, and its token is shown this once: what became of the number is told by its operation.
         Err(Error::Operation(id, _)) => app.store.operation_get(&caller.tenant, &id).await?.ok_or(Error::NotFound)?,
+        Err(_) if !asked_for => return Ok(created),
         Err(refusal) => {
             if made_now {
                 take_back(app, caller, &agent, key_hash).await?;

@@ -25,7 +25,9 @@ async fn books_and_world_that_agree_are_said_to_agree() {
     let operator = world.app.operator().await;
     let day = world.app.get(&operator, &format!("/v1/operator/agreement/{date}")).await.expect(200).body;
     let statement = |of: &str, name: &str, compared: u32| json!({ of: name, "compared": compared, "agreeing": compared, "exceptions": 0, "percentage": "100.00", "others": 0 });
-    assert_eq!(day["statements"], json!([statement("carrier", "twilio", 2), statement("platform", "vapi", 1)]));
+    let [vapi, retell, elevenlabs] =
+        [("vapi", 1), ("retell", 0), ("elevenlabs", 0)].map(|(name, compared)| statement("platform", name, compared));
+    assert_eq!(day["statements"], json!([statement("carrier", "twilio", 2), vapi, retell, elevenlabs]));
     let latest = world.app.get(&operator, "/v1/operator/reconcile/latest").await.expect(200).body;
     assert_eq!(latest, run);
     let _ = world.app.get(&operator, "/v1/operator/agreement/2020-01-01").await.expect(404);

@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod agent_numbers;
 mod agents;
 mod authorization;
 mod bad_input;
