@@ -211,11 +211,14 @@ async fn hand_over(
         }
         Reach::Register => {
             let sid = webhook.parameter("CallSid").unwrap_or_default();
-            let document = match register(app, webhook, called, target).await? {
-                HandedOver::Address(address) => dial(Sip::new(address, None)),
-                HandedOver::Document(document) => Response::given(document),
+            // After a document of the platform's own the carrier asks nothing more of us.
+            let (document, routed) = match register(app, webhook, called, target).await? {
+                HandedOver::Address(address) => (dial(Sip::new(address, None)), None),
+                HandedOver::Document(document) => {
+                    (Response::given(document), Some(routed(agent.to_string(), Why::Linked)))
+                }
             };
-            if let Err(error) = app.store.call_answered(sid, &document.render(), agent).await {
+            if let Err(error) = app.store.call_answered(sid, &document.render(), agent, routed).await {
                 // Asked again, we would have to register the call again, which costs nothing.
                 tracing::warn!(call.sid = sid, %error, "what a call was answered could not be kept");
             }

@@ -64,10 +64,20 @@ impl Store {
         }
     }
 
-    /// Keeps what the carrier is answered about a call, and who it goes to by that, unless something was kept before.
-    pub async fn call_answered(&self, call_sid: &str, answer: &str, agent: &AgentId) -> Result<(), StoreError> {
-        let update =
+    /// Keeps what the carrier is answered about a call, whose agent it goes to by that, and (where nobody will say later
+    /// whether that took it) who it went to and why; unless something was kept before.
+    pub async fn call_answered(
+        &self,
+        call_sid: &str,
+        answer: &str,
+        agent: &AgentId,
+        routed: Option<(String, String)>,
+    ) -> Result<(), StoreError> {
+        let mut update =
             Update::of(keys::call(call_sid)).set("answer", &answer)?.set_if_absent("agent_id", &Some(agent))?;
+        if let Some((to, why)) = &routed {
+            update = update.set_if_absent("routed_to", to)?.set_if_absent("routed_why", why)?;
+        }
         self.call_update(update.when_exists().when_not_set("answer")).await
     }
 

@@ -75,8 +75,8 @@ impl Way {
     async fn log(self, story: &Story, number: &str) -> Vec<String> {
         let calls = list(&story.get(&format!("/v1/numbers/{number}/calls")).await.expect(200).body, "items");
         let line = |call: &Value| {
-            let [direction, status] = ["/direction", "/status"].map(|part| word(call, part));
-            format!("{direction} {status} {} {}", call["duration_s"], word(call, "/cost/amount"))
+            let [direction, status, why] = ["/direction", "/status", "/routed/why"].map(|part| word(call, part));
+            format!("{direction} {status} {} {} {why}", call["duration_s"], word(call, "/cost/amount"))
         };
         calls.iter().map(line).collect()
     }
@@ -88,7 +88,7 @@ impl Way {
         story.app.verify().await;
 
         self.answered_by(&story, Some(&first)).await;
-        assert_eq!(self.log(&story, &number).await, ["inbound completed 30 0.02"], "{self:?}");
+        assert_eq!(self.log(&story, &number).await, ["inbound completed 30 0.02 linked"], "{self:?}");
 
         let path = format!("/v1/numbers/{number}/test-call");
         let placed = story.app.post(&story.tenant, &path, "ring me", json!({ "to": CALLER })).await.expect(201);
@@ -97,7 +97,7 @@ impl Way {
         let _ = story.app.drain().await.expect(200);
         let log = self.log(&story, &number).await;
         assert_eq!(log.len(), 2, "{self:?}: {log:?}");
-        assert!(log.iter().any(|line| line == "outbound completed 30 0.02"), "{self:?}: {log:?}");
+        assert!(log.iter().any(|line| line == "outbound completed 30 0.02 linked"), "{self:?}: {log:?}");
 
         let linked = self.link(&story, &number, &second).await;
         assert_eq!(linked["number"]["agent_id"], json!(second), "{linked}");
