@@ -45,7 +45,7 @@ pub enum Why {
     Failure,
     /// As many calls are going on as the plan allows at once.
     Busy,
-    /// The tenant cannot pay for a minute.
+    /// The tenant has no money left.
     NoFunds,
 }
 
@@ -120,7 +120,7 @@ pub fn route(tenant_id: &TenantId, tenant: Option<&Tenant>, claim: Option<&Claim
 pub struct Standing {
     /// Fewer calls are going on than its plan allows at once.
     pub line_free: bool,
-    /// It can pay for a minute, or is given time to pay for the number itself.
+    /// It has money left for minutes, or is given time to pay for the number itself.
     pub funds: bool,
     /// What it wants callers to hear when it cannot be reached.
     pub message: Option<String>,

@@ -47,14 +47,15 @@ pub async fn incoming(app: &App, webhook: &Signed) -> Response {
 fn standing(app: &App, found: &CallLookup) -> Standing {
     let plan = app.plan(found.tenant.as_ref());
     let minute = app.price_book.minutes.price.micros;
-    let can_pay = minute <= 0 || found.wallet.as_ref().is_some_and(|wallet| wallet.available >= minute);
+    // What is left of a minute's price lets a call in: how long it gets is not known before.
+    let has_funds = minute <= 0 || found.wallet.as_ref().is_some_and(|wallet| wallet.available > 0);
     let route = found.claim.as_ref().and_then(|claim| claim.route.as_ref());
     // Whoever is past due is given time: that is what the time is for.
     let in_grace = route.is_some_and(|route| route.status == NumberStatus::PastDue);
     let live = u32::try_from(found.live).unwrap_or(u32::MAX);
     Standing {
         line_free: live < plan.calls,
-        funds: can_pay || in_grace,
+        funds: has_funds || in_grace,
         message: found.tenant.as_ref().and_then(|tenant| tenant.suspended_message.clone()),
     }
 }

@@ -344,8 +344,8 @@ async fn an_anonymous_caller_is_put_through_like_any_other() {
 }
 
 #[tokio::test]
-async fn an_agent_answers_only_while_its_tenant_can_pay_for_a_minute() {
-    let story = Story::begin("PRO", "1.51").await;
+async fn an_agent_answers_only_while_its_tenant_has_money_left() {
+    let story = Story::begin("PRO", "1.50").await;
     story.stock(&[NUMBER]).await;
     let agent = story.app.agent(&story.tenant, "Front desk").await;
     let bought = story.buy("first", json!({ "e164": NUMBER, "agent_id": agent })).await.expect(201);
