@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Method;
 use crate::call::CallStatus;
 use crate::ids::{TenantId, TopUpId};
 use crate::money::Money;
@@ -395,8 +396,13 @@ pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
     /// the platform has no way for is [`Reason::Other`].
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError>;
 
-    /// Binds a known number to another agent. May be repeated.
-    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError>;
+    /// Binds a known number, whose calls get there in this way, to another agent. May be repeated.
+    async fn number_bind(
+        &self,
+        id: &str,
+        method: Method,
+        platform_agent_id: &str,
+    ) -> Result<PlatformNumber, ProviderError>;
 
     /// Tells the platform of a call that we are about to hand over, and answers where it is to be taken. Costs nothing when
     /// no call follows, so it may be repeated. A platform that needs no telling refuses.

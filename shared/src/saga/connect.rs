@@ -180,7 +180,7 @@ async fn remove(app: &App, known: &PlatformRef) -> Result<(), ProviderError> {
 
 async fn bind(app: &App, known: &PlatformRef, platform_agent_id: &str) -> Result<PlatformRef, ProviderError> {
     let platform = app.providers.platform(known.platform).await?;
-    match platform.number_bind(id(known)?, platform_agent_id).await {
+    match platform.number_bind(id(known)?, known.reach.method(), platform_agent_id).await {
         Ok(_) => Ok(PlatformRef { platform_agent_id: platform_agent_id.to_owned(), ..known.clone() }),
         Err(error) if error.kind == ProviderErrorKind::NotFound => Err(refuse(
             "The voice platform no longer knows the number or the agent. Unlink the number, then link it again.".into(),

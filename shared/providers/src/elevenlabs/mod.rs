@@ -323,7 +323,12 @@ impl VoicePlatform for ElevenLabs {
         Err(if doubtful { ProviderError { kind: answer.doubt, ..refused } } else { refused })
     }
 
-    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
+    async fn number_bind(
+        &self,
+        id: &str,
+        _: domain::agent::Method,
+        platform_agent_id: &str,
+    ) -> Result<PlatformNumber, ProviderError> {
         let until = self.http.deadline();
         let request = self.request(Method::PATCH, &number_path(id)?)?.json(&Binding { agent_id: platform_agent_id });
         let answer = match self.answer(request, until).await {
@@ -417,7 +422,7 @@ mod tests {
             let refused =
                 |error: ProviderError| assert_eq!(error.kind, ProviderErrorKind::Rejected(Reason::Other), "{id}");
             refused(client.number_get(id).await.unwrap_err());
-            refused(client.number_bind(id, "agent_1").await.unwrap_err());
+            refused(client.number_bind(id, domain::agent::Method::Trunk, "agent_1").await.unwrap_err());
             refused(client.number_remove(id).await.unwrap_err());
             refused(client.agent_delete(id).await.unwrap_err());
             assert_eq!(client.agent_exists(id).await, Ok(false), "{id}");

@@ -322,7 +322,12 @@ impl VoicePlatform for Retell {
         }
     }
 
-    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
+    async fn number_bind(
+        &self,
+        id: &str,
+        _: domain::agent::Method,
+        platform_agent_id: &str,
+    ) -> Result<PlatformNumber, ProviderError> {
         let until = self.http.deadline();
         let binding =
             Binding { inbound_agents: wire::only(platform_agent_id), outbound_agents: wire::only(platform_agent_id) };

@@ -15,6 +15,7 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::agent::Method as Way;
 use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
@@ -301,13 +302,21 @@ impl VoicePlatform for Vapi {
         }
     }
 
-    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
-        let path = number_path(id)?;
-        let until = self.http.deadline();
-        // A change names the variant of the union, which only Vapi knows of a number.
-        let before: Number = read(&self.answer(self.request(Method::GET, &path)?, until).await?)?;
-        let binding = Binding { provider: before.provider().unwrap_or(SIP), assistant_id: platform_agent_id };
-        let answer = self.answer(self.request(Method::PATCH, &path)?.json(&binding), until).await?;
+    async fn number_bind(
+        &self,
+        id: &str,
+        method: Way,
+        platform_agent_id: &str,
+    ) -> Result<PlatformNumber, ProviderError> {
+        // A change names the variant of the union.
+        let provider = match method {
+            Way::HandOver => SIP,
+            Way::Import => AT_TWILIO,
+            Way::Trunk => trunk::OWN,
+        };
+        let binding = Binding { provider, assistant_id: platform_agent_id };
+        let request = self.request(Method::PATCH, &number_path(id)?)?.json(&binding);
+        let answer = self.answer(request, self.http.deadline()).await?;
         let bound = number(read(&answer)?, answer.doubt)?;
         if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
             Ok(bound)

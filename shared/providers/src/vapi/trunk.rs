@@ -16,7 +16,7 @@ use super::{Vapi, collection_not_found, number, number_path, one, read};
 use crate::http::{self, Deadline};
 
 /// The variant of Vapi's union of numbers that a trunk brings the calls of, and its credentials'.
-const OWN: &str = "byo-phone-number";
+pub(super) const OWN: &str = "byo-phone-number";
 const TRUNK: &str = "byo-sip-trunk";
 /// Credentials asked for at once; as many as Vapi gives of anything.
 const CREDENTIALS_MAX: usize = 1_000;

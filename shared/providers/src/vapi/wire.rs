@@ -167,7 +167,7 @@ pub(super) struct NewAuthentication<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Binding<'a> {
-    pub(super) provider: &'a str,
+    pub(super) provider: &'static str,
     pub(super) assistant_id: &'a str,
 }
 
