@@ -53,7 +53,7 @@ async fn relinking_binds_the_same_address_to_the_other_agent_and_frees_the_first
     vapi      sip:local-<3>@sip.vapi.ai is local-<3>, answered by <5>
     vapi      assistant <6> is Front desk
     vapi      assistant <5> is Night shift
-    asked     2 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.get 200, 1 × numbers.list 200, 1 × numbers.update 200
+    asked     2 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.update 200
     event     number.linked {"agent_id":"agt_<1>","number_id":"num_<7>","operation_id":"op_<2>"}
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<8>"}
