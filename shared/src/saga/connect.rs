@@ -26,7 +26,7 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
     let agent = binding(op)?;
     let tag = op.tag(&app.settings.deployment);
     let platform = app.providers.platform(agent.platform).await?;
-    let (access, reach) = match way(app, &agent, &tag).await? {
+    let (access, reach) = match way(app, op, &agent, &tag).await? {
         Way::Register => return registering(&*platform, agent, tag).await,
         Way::Connect(access, reach) => (access, reach),
     };
@@ -63,7 +63,7 @@ enum Way {
     Connect(Access, Reach),
 }
 
-async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
+async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
     Ok(match (agent.method, agent.platform) {
         (Method::HandOver, Platform::Vapi) => {
             let (key_id, password) = app.providers.sip_password(tag, None).await?;
@@ -75,6 +75,10 @@ async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, Provider
             Way::Connect(Access::Trunk(sip), Reach::Trunk { sid })
         }
         (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
+        (Method::Direct, _) => {
+            let trunk = app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?;
+            Way::Connect(Access::Trunk(trunk), Reach::Direct)
+        }
     })
 }
 
@@ -91,7 +95,7 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
     let look = async {
         let agent = binding(op)?;
         let tag = op.tag(&app.settings.deployment);
-        let Way::Connect(_, reach) = way(app, &agent, &tag).await? else { return Ok(None) };
+        let Way::Connect(_, reach) = way(app, op, &agent, &tag).await? else { return Ok(None) };
         let platform = app.providers.platform(agent.platform).await?;
         let known = ours(&*platform, op.saga.e164(), &tag).await?;
         Ok(known.map(|known| reference(known, agent, reach)))
