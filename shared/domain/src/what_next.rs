@@ -72,6 +72,8 @@ pub enum Probed {
     Absent,
     /// It is there, and somebody else's.
     Foreign,
+    /// Whoever was waited for will not have it.
+    Refused(ProviderError),
     /// It is there under our tag but cannot be from this step: hands off.
     Suspicious(String),
     /// Could not look.
@@ -163,6 +165,10 @@ pub fn probed(op: &mut Operation, step: Step, outcome: Probed, now: Timestamp) {
         Probed::Failed(error) if waited => look_again(op, error.detail, now),
         Probed::Present(learned) => finished(op, step, learned),
         Probed::Suspicious(why) => stuck(op, why),
+        Probed::Refused(error) => {
+            op.status = OperationStatus::Running;
+            if has_next_offer(op, step) { set(op, step, StepState::Lost) } else { refused(op, step, &error) }
+        }
         Probed::Foreign => {
             let error = ProviderError::new(
                 ProviderErrorKind::Rejected(Reason::Taken),
@@ -360,6 +366,7 @@ fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
             | Step::ImportAtCarrier
             | Step::Connect
             | Step::Rebind
+            | Step::Unbind
             | Step::Disconnect
             | Step::ReleaseAtCarrier
             | Step::Configure

@@ -102,7 +102,7 @@ impl Engine<'_> {
                     .platform_ref
                     .as_ref()
                     .filter(|known| known.platform == *platform)
-                    .and_then(|known| Some((register::platform_key(known.id.as_deref()?), register::platform_expected(known)))),
+                    .and_then(|known| Some((register::platform_key(known.id.as_deref()?), register::platform_expected(known, number.bound_to())))),
                 Place::Carrier(_) => None,
             };
             if let Some((key, print)) = expected {

@@ -11,8 +11,16 @@ use store::{keys, table};
 use crate::{document, files, template};
 
 /// Settings the template may leave out: they point a program at something else than the real third parties.
-const ELSEWHERE: [&str; 5] =
-    ["STRIPE_BASE_URL", "TWILIO_API_BASE_URL", "TWILIO_PRICING_BASE_URL", "VAPI_BASE_URL", "VAPI_SIP_DOMAIN"];
+const ELSEWHERE: [&str; 8] = [
+    "ELEVENLABS_BASE_URL",
+    "NETGSM_BASE_URL",
+    "RETELL_BASE_URL",
+    "STRIPE_BASE_URL",
+    "TWILIO_API_BASE_URL",
+    "TWILIO_PRICING_BASE_URL",
+    "VAPI_BASE_URL",
+    "VAPI_SIP_DOMAIN",
+];
 /// Settings that Lambda itself makes: where a function runs, and as whom.
 const BY_LAMBDA: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Settings that libraries read by themselves: where the root certificates are.
@@ -221,6 +229,7 @@ fn settings_read() -> BTreeSet<String> {
 fn a_function_may_use_exactly_what_it_is_told_of() {
     let template = template::read();
     let secrets = [
+        ("NETGSM_SECRET", "NetgsmSecret"),
         ("TWILIO_SECRET", "TwilioSecret"),
         ("VAPI_SECRET", "VapiSecret"),
         ("SIP_SECRET", "SipSecret"),

@@ -323,7 +323,7 @@ impl VoicePlatform for ElevenLabs {
         Err(if doubtful { ProviderError { kind: answer.doubt, ..refused } } else { refused })
     }
 
-    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
+    async fn number_bind(&self, id: &str, platform_agent_id: Option<&str>) -> Result<PlatformNumber, ProviderError> {
         let until = self.http.deadline();
         let request = self.request(Method::PATCH, &number_path(id)?)?.json(&Binding { agent_id: platform_agent_id });
         let answer = match self.answer(request, until).await {
@@ -335,7 +335,7 @@ impl VoicePlatform for ElevenLabs {
             Err(error) => return Err(error),
         };
         let bound = number(read(&answer)?, answer.doubt)?;
-        if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
+        if bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
             Err(ProviderError::new(answer.doubt, "ElevenLabs answered a binding with another agent"))
@@ -417,7 +417,7 @@ mod tests {
             let refused =
                 |error: ProviderError| assert_eq!(error.kind, ProviderErrorKind::Rejected(Reason::Other), "{id}");
             refused(client.number_get(id).await.unwrap_err());
-            refused(client.number_bind(id, "agent_1").await.unwrap_err());
+            refused(client.number_bind(id, Some("agent_1")).await.unwrap_err());
             refused(client.number_remove(id).await.unwrap_err());
             refused(client.agent_delete(id).await.unwrap_err());
             assert_eq!(client.agent_exists(id).await, Ok(false), "{id}");

@@ -301,7 +301,7 @@ impl VoicePlatform for Vapi {
         }
     }
 
-    async fn number_bind(&self, id: &str, platform_agent_id: &str) -> Result<PlatformNumber, ProviderError> {
+    async fn number_bind(&self, id: &str, platform_agent_id: Option<&str>) -> Result<PlatformNumber, ProviderError> {
         let path = number_path(id)?;
         let until = self.http.deadline();
         // A change names the variant of the union, which only Vapi knows of a number.
@@ -309,7 +309,7 @@ impl VoicePlatform for Vapi {
         let binding = Binding { provider: before.provider().unwrap_or(SIP), assistant_id: platform_agent_id };
         let answer = self.answer(self.request(Method::PATCH, &path)?.json(&binding), until).await?;
         let bound = number(read(&answer)?, answer.doubt)?;
-        if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
+        if bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
             Err(ProviderError::new(answer.doubt, "Vapi answered a binding with another assistant"))

@@ -221,7 +221,7 @@ async fn vapi_would_understand_every_request() {
     vapi.number_connect(&order).await.unwrap();
     vapi.number_find(&known(), TAG).await.unwrap();
     vapi.number_get(UUID).await.unwrap();
-    vapi.number_bind(UUID, UUID).await.unwrap();
+    vapi.number_bind(UUID, Some(UUID)).await.unwrap();
     let auth_token = SecretString::from("0123456789abcdef");
     let access = domain::ports::Access::Carrier { account_sid: ACCOUNT.to_owned(), auth_token };
     vapi.number_connect(&ConnectOrder { access, ..order }).await.unwrap();
@@ -276,7 +276,7 @@ async fn vapi_would_understand_a_binding_of_every_kind_of_number() {
             base_url: recorder.url.clone(),
             sip_domain: "sip.vapi.ai".to_owned(),
         });
-        vapi.number_bind(&id, UUID).await.unwrap();
+        vapi.number_bind(&id, Some(UUID)).await.unwrap();
         check(&document, &recorder, &["PhoneNumberController_findOne", "PhoneNumberController_update"]);
         let sent: Value = serde_json::from_slice(&recorder.requests()[1].body).unwrap();
         assert_eq!(sent, json!({"provider": provider, "assistantId": UUID}));
@@ -398,7 +398,7 @@ async fn retell_would_understand_every_request() {
     }
     let page = retell.number_list(None).await.unwrap();
     retell.number_list(page.next.as_deref()).await.unwrap();
-    retell.number_bind(known().as_str(), "agent_1").await.unwrap();
+    retell.number_bind(known().as_str(), Some("agent_1")).await.unwrap();
     retell.number_remove(known().as_str()).await.unwrap();
     let order = |outgoing: bool, from: &str| CallOrder {
         platform_agent_id: "agent_1".to_owned(),
