@@ -255,6 +255,7 @@ mod tests {
             Step::ImportAtCarrier,
             Step::Connect,
             Step::Rebind,
+            Step::Unbind,
             Step::Disconnect,
             Step::ReleaseAtCarrier,
             Step::Configure,
@@ -267,7 +268,7 @@ mod tests {
                     Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => {
                         "carrier"
                     }
-                    Step::Connect | Step::Rebind | Step::Disconnect => "platform",
+                    Step::Connect | Step::Rebind | Step::Unbind | Step::Disconnect => "platform",
                 };
                 for word in ["A resume", "Check", third_party] {
                     assert!(told.contains(word), "{step:?} {state:?}, {word}: {told}");
