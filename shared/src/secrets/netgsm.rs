@@ -56,7 +56,8 @@ impl SecretProviders {
         }
         let make = |secret: NetgsmSecret| {
             let networks: Result<Vec<Network>, _> = secret.signalling.iter().map(|text| text.parse()).collect();
-            let signalling = networks.map_err(|_| misconfigured("the secret of Netgsm names a network that is none"))?;
+            let signalling =
+                networks.map_err(|_| misconfigured("the secret of Netgsm names a network that is none"))?;
             let base_url = self.settings.netgsm_base_url.clone();
             let config = NetgsmConfig { usercode: secret.usercode, password: secret.password, base_url, signalling };
             Ok(Arc::new(Netgsm::new(config)))

@@ -66,7 +66,10 @@ impl Story {
 async fn a_turkish_number_lives_from_the_offer_to_the_end_in_both_places() {
     let story = Story::in_turkey("100.00").await;
     let countries = list(&story.get("/v1/countries").await.expect(200).body, "items");
-    assert!(countries.iter().any(|it| word(it, "/country") == "TR" && word(it, "/carrier") == "netgsm"), "{countries:?}");
+    assert!(
+        countries.iter().any(|it| word(it, "/country") == "TR" && word(it, "/carrier") == "netgsm"),
+        "{countries:?}"
+    );
     let offers = story.get("/v1/available-numbers?country=TR&type=national").await.expect(200);
     assert_eq!(offers.body["items"][0]["price"], json!({ "amount": "20.00", "currency": "TRY" }), "{}", offers.body);
 
