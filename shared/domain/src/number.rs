@@ -1,14 +1,14 @@
 //! A number a tenant holds, with everything its carrier and voice platform know it by.
 
-use jiff::{SignedDuration, Timestamp};
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Method, Platform};
 use crate::claim::Route;
 use crate::dunning::Dunning;
-use crate::limits;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
+use crate::limits;
 use crate::money::Money;
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::ports::{CarrierNumber, NumberSettings, Webhooks};
