@@ -71,6 +71,8 @@ impl World {
     fn of(simulators: &Simulators) -> Self {
         let carrier = |carrier| match carrier {
             Carrier::Twilio => ours(&simulators.twilio.state()),
+            Carrier::Netgsm => ours(&simulators.netgsm.state()),
+            Carrier::Custom => Resources::new(),
         };
         let platform = |platform| match platform {
             Platform::Vapi => ours(&simulators.vapi.state()),

@@ -134,6 +134,10 @@ fn about_step(record: StepRecord) -> &'static str {
             "It is not known which agent the voice platform has answer the number. A resume looks, and binds the new one if it \
              is not bound. Check at the platform that the number and both agents still exist."
         }
+        (Step::Unbind, Known::Doubt | Known::Undoing | Known::NotYet) => {
+            "It is not known whether the voice platform still takes calls for the number, which is not paid for. A resume sets \
+             that again at once. Check at the platform that the number is there, and which agent it has."
+        }
         (Step::Disconnect, Known::Doubt | Known::Undoing | Known::NotYet) => {
             "The voice platform would not remove the number, so callers may still reach the agent. A resume removes it again \
              at once; one that is gone already counts as removed. Check at the platform what uses the number."
@@ -251,6 +255,7 @@ mod tests {
             Step::ImportAtCarrier,
             Step::Connect,
             Step::Rebind,
+            Step::Unbind,
             Step::Disconnect,
             Step::ReleaseAtCarrier,
             Step::Configure,
@@ -263,7 +268,7 @@ mod tests {
                     Step::Buy | Step::ImportAtCarrier | Step::ReleaseAtCarrier | Step::Configure | Step::Route => {
                         "carrier"
                     }
-                    Step::Connect | Step::Rebind | Step::Disconnect => "platform",
+                    Step::Connect | Step::Rebind | Step::Unbind | Step::Disconnect => "platform",
                 };
                 for word in ["A resume", "Check", third_party] {
                     assert!(told.contains(word), "{step:?} {state:?}, {word}: {told}");

@@ -238,6 +238,9 @@ mod tests {
         check(CountryCode::GB, NumberKind::Local, "2.25");
         check(CountryCode::GB, NumberKind::TollFree, "4.00");
         check(CountryCode::GB, NumberKind::Mobile, "3.00");
+        let turkish = book.line(CountryCode::TR, NumberKind::National).unwrap();
+        assert_eq!((turkish.carrier, turkish.cost_period), (Carrier::Netgsm, CostPeriod::Year));
+        assert_eq!([turkish.price, turkish.cost].map(|of| of.to_string()), ["20.00 TRY", "191.00 TRY"]);
         assert!(book.line(CountryCode::US, NumberKind::Mobile).is_none(), "the carrier sells no mobile numbers there");
     }
 

@@ -1,13 +1,14 @@
 //! A number a tenant holds, with everything its carrier and voice platform know it by.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Method, Platform};
 use crate::claim::Route;
 use crate::dunning::Dunning;
 use crate::ids::{AgentId, NumberId, OperationId, ProjectId, TenantId};
+use crate::limits;
 use crate::money::Money;
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::ports::{CarrierNumber, NumberSettings, Webhooks};
@@ -19,17 +20,45 @@ use crate::wallet::WalletRef;
 pub enum Carrier {
     /// twilio.com
     Twilio,
+    /// netgsm.com.tr: Turkish 0850 numbers, paid for by the year.
+    Netgsm,
+    /// A carrier of the tenant's own, where we have no account.
+    Custom,
 }
 
 impl Carrier {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Twilio];
+    pub const ALL: [Self; 3] = [Self::Twilio, Self::Netgsm, Self::Custom];
+
+    /// Those at which the operator may have an account: what is there can be listed, bought and given back.
+    pub const WITH_ACCOUNT: [Self; 2] = [Self::Twilio, Self::Netgsm];
+
+    /// Whether it asks a webhook of ours what to do with a call: at the others there is nothing to set up.
+    #[must_use]
+    pub const fn has_webhooks(self) -> bool {
+        match self {
+            Self::Twilio => true,
+            Self::Netgsm | Self::Custom => false,
+        }
+    }
+
+    /// How much earlier than it was sold a number may say it was: clocks differ, and some carriers name only the day, which
+    /// begins where they are.
+    #[must_use]
+    pub const fn dates_within(self) -> SignedDuration {
+        match self {
+            Self::Twilio => limits::CARRIER_CLOCK_SKEW,
+            Self::Netgsm | Self::Custom => SignedDuration::from_hours(24),
+        }
+    }
 
     /// As written in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
+            Self::Netgsm => "netgsm",
+            Self::Custom => "custom",
         }
     }
 }
@@ -188,6 +217,11 @@ pub enum Reach {
         /// How; none until it was read back.
         settings: Option<Box<NumberSettings>>,
     },
+    /// The carrier takes calls to the platform by SIP, as the platform was told; nothing at the carrier is part of the link.
+    Direct {
+        /// Whether calls get in: the platform was told where they come from.
+        inbound: bool,
+    },
 }
 
 impl Reach {
@@ -198,6 +232,22 @@ impl Reach {
             Self::Dial { .. } | Self::Register => Method::HandOver,
             Self::Trunk { .. } => Method::Trunk,
             Self::Import { .. } => Method::Import,
+            Self::Direct { .. } => Method::Direct,
+        }
+    }
+
+    /// What is still missing for calls to get there, for a tenant.
+    #[must_use]
+    pub const fn missing(&self) -> Option<&'static str> {
+        match self {
+            Self::Direct { inbound: false } => {
+                Some("The agent can call, and cannot be called yet: where the carrier's calls come from is not known.")
+            }
+            Self::Direct { inbound: true }
+            | Self::Dial { .. }
+            | Self::Register
+            | Self::Trunk { .. }
+            | Self::Import { .. } => None,
         }
     }
 
@@ -206,7 +256,7 @@ impl Reach {
     #[must_use]
     pub fn settings(&self, ours: Webhooks) -> Option<NumberSettings> {
         match self {
-            Self::Dial { .. } | Self::Register => Some(NumberSettings::by_webhooks(ours)),
+            Self::Dial { .. } | Self::Register | Self::Direct { .. } => Some(NumberSettings::by_webhooks(ours)),
             Self::Trunk { sid } => {
                 Some(NumberSettings { trunk: Some(sid.clone()), ..NumberSettings::by_webhooks(ours) })
             }
@@ -220,9 +270,17 @@ impl Reach {
 pub struct Link {
     /// Linked, or why not.
     pub status: LinkStatus,
-    /// Why it is not linked, in words.
+    /// Why it is not linked, or what is still missing, in words.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+impl Link {
+    /// The link of a number that its platform knows.
+    #[must_use]
+    pub fn made(known: &PlatformRef) -> Self {
+        Self { status: LinkStatus::Linked, reason: known.reach.missing().map(str::to_owned) }
+    }
 }
 
 /// Whether calls reach the agent.
@@ -344,10 +402,22 @@ impl Number {
     /// of hand-over, which say to a caller what else is the case.
     #[must_use]
     pub fn settings(&self, ours: Webhooks) -> NumberSettings {
+        if !self.carrier.has_webhooks() {
+            return NumberSettings::none();
+        }
         let serving = self.platform_ref.as_ref().filter(|_| self.status.serves());
         serving
             .and_then(|known| known.reach.settings(ours.clone()))
             .unwrap_or_else(|| NumberSettings::by_webhooks(ours))
+    }
+
+    /// The agent its platform should have it bound to. Where nothing of ours is in a call's way, that is none while it does not
+    /// serve.
+    #[must_use]
+    pub fn bound_to(&self) -> Option<&str> {
+        let known = self.platform_ref.as_ref()?;
+        let reached = self.status.serves() || known.reach.method() != Method::Direct;
+        reached.then_some(known.platform_agent_id.as_str())
     }
 
     /// What an incoming call needs to know of it; kept in the claim, written with every change of these fields.

@@ -8,6 +8,7 @@ mod parameters;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Method;
 use crate::ids::{NumberId, OperationId, ProjectId, TenantId};
 use crate::number::{Carrier, CarrierRef, Number, PlatformRef};
 use crate::numbering::E164;
@@ -67,6 +68,8 @@ pub enum Step {
     Connect,
     /// Bind the number the platform knows to another agent.
     Rebind,
+    /// Bind the number the platform knows to no agent.
+    Unbind,
     /// Remove the number at the voice platform.
     Disconnect,
     /// Give the number back to the carrier.
@@ -86,6 +89,7 @@ impl Step {
             Self::ImportAtCarrier => "import_at_carrier",
             Self::Connect => "connect",
             Self::Rebind => "rebind",
+            Self::Unbind => "unbind",
             Self::Disconnect => "disconnect",
             Self::ReleaseAtCarrier => "release_at_carrier",
             Self::Configure => "configure",
@@ -101,6 +105,7 @@ impl Step {
             Self::Buy | Self::Connect => false,
             Self::ImportAtCarrier
             | Self::Rebind
+            | Self::Unbind
             | Self::Disconnect
             | Self::ReleaseAtCarrier
             | Self::Configure
@@ -236,7 +241,7 @@ impl Failure {
                     | ProviderErrorKind::Unknown => FailureCode::CarrierUnavailable,
                 }
             }
-            Step::Connect | Step::Rebind | Step::Disconnect => FailureCode::PlatformUnavailable,
+            Step::Connect | Step::Rebind | Step::Unbind | Step::Disconnect => FailureCode::PlatformUnavailable,
         };
         let detail = match code {
             FailureCode::NumberUnavailable => "It is taken or not on offer. Search again.",
@@ -315,10 +320,13 @@ impl Saga {
     pub fn plan(&self) -> Vec<Step> {
         let linked = |agent: Option<&AgentBinding>| {
             let connect = agent.map(|_| Step::Connect);
-            connect.into_iter().chain(agent.filter(|agent| agent.method.past_us()).map(|_| Step::Route))
+            connect.into_iter().chain(agent.filter(|agent| agent.method.set_at_carrier()).map(|_| Step::Route))
         };
-        let past_us = |known: &Option<PlatformRef>| {
-            known.as_ref().filter(|known| known.reach.method().past_us()).map(|_| Step::Route)
+        let route = |known: &Option<PlatformRef>| {
+            known.as_ref().filter(|known| known.reach.method().set_at_carrier()).map(|_| Step::Route)
+        };
+        let direct = |known: &Option<PlatformRef>, step: Step| {
+            known.as_ref().filter(|known| known.reach.method() == Method::Direct).map(|_| step)
         };
         // A platform that keeps no number has none to remove.
         let there =
@@ -328,14 +336,19 @@ impl Saga {
             Self::Import(import) => [Step::ImportAtCarrier].into_iter().chain(linked(import.agent.as_ref())).collect(),
             Self::Link(link) if link.rebinds() => vec![Step::Rebind],
             Self::Link(link) => {
-                let route = past_us(&link.previous).or(link.agent.method.past_us().then_some(Step::Route));
+                let route = route(&link.previous).or(link.agent.method.set_at_carrier().then_some(Step::Route));
                 [Step::Connect].into_iter().chain(route).chain(there(&link.previous)).collect()
             }
-            Self::Unlink(unlink) => past_us(&unlink.platform).into_iter().chain(there(&unlink.platform)).collect(),
+            Self::Unlink(unlink) => route(&unlink.platform).into_iter().chain(there(&unlink.platform)).collect(),
             Self::Release(release) => there(&release.platform).into_iter().chain([Step::ReleaseAtCarrier]).collect(),
             // Where calls come by our own webhook it reads the number's status, and no third party has a part in it.
-            Self::Suspend(suspend) => past_us(&suspend.platform).into_iter().collect(),
-            Self::Resume(resume) => past_us(&resume.platform).into_iter().collect(),
+            // Where nothing of ours is in their way at all, only the platform can hold them up.
+            Self::Suspend(suspend) => {
+                route(&suspend.platform).or_else(|| direct(&suspend.platform, Step::Unbind)).into_iter().collect()
+            }
+            Self::Resume(resume) => {
+                route(&resume.platform).or_else(|| direct(&resume.platform, Step::Rebind)).into_iter().collect()
+            }
             Self::Restore(_) => vec![Step::Configure],
         }
     }

@@ -224,6 +224,12 @@ impl NumberSettings {
     pub const fn by_webhooks(webhooks: Webhooks) -> Self {
         Self { webhooks, trunk: None, application: None }
     }
+
+    /// Of a number whose calls nothing at the carrier decides about.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::by_webhooks(Webhooks { voice: String::new(), voice_fallback: String::new(), status: String::new() })
+    }
 }
 
 /// One page of a list.
@@ -396,12 +402,13 @@ pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
     /// the platform has no way for is [`Reason::Other`].
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError>;
 
-    /// Binds a known number, whose calls get there in this way, to another agent. May be repeated.
+    /// Binds a known number, whose calls get there in this way, to another agent, or to none: then it
+    /// takes no calls. May be repeated.
     async fn number_bind(
         &self,
         id: &str,
         method: Method,
-        platform_agent_id: &str,
+        platform_agent_id: Option<&str>,
     ) -> Result<PlatformNumber, ProviderError>;
 
     /// Tells the platform of a call that we are about to hand over, and answers where it is to be taken. Costs nothing when

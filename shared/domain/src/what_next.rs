@@ -72,6 +72,8 @@ pub enum Probed {
     Absent,
     /// It is there, and somebody else's.
     Foreign,
+    /// Whoever was waited for will not have it.
+    Refused(ProviderError),
     /// It is there under our tag but cannot be from this step: hands off.
     Suspicious(String),
     /// Could not look.
@@ -161,12 +163,21 @@ pub fn probed(op: &mut Operation, step: Step, outcome: Probed, now: Timestamp) {
             // Whoever is waited for may take as long as they like.
             Probed::Absent => return look_again(op, op.trouble.clone().unwrap_or_default(), now),
             Probed::Failed(error) => return look_again(op, error.detail, now),
-            Probed::Present(_) | Probed::Foreign | Probed::Suspicious(_) => op.status = OperationStatus::Running,
+            Probed::Present(_) | Probed::Foreign | Probed::Refused(_) | Probed::Suspicious(_) => {
+                op.status = OperationStatus::Running;
+            }
         }
     }
     match outcome {
         Probed::Present(learned) => finished(op, step, learned),
         Probed::Suspicious(why) => stuck(op, why),
+        Probed::Refused(error) => {
+            if has_next_offer(op, step) {
+                set(op, step, StepState::Lost)
+            } else {
+                refused(op, step, &error)
+            }
+        }
         Probed::Foreign => {
             let error = ProviderError::new(
                 ProviderErrorKind::Rejected(Reason::Taken),
@@ -361,6 +372,7 @@ fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
             | Step::ImportAtCarrier
             | Step::Connect
             | Step::Rebind
+            | Step::Unbind
             | Step::Disconnect
             | Step::ReleaseAtCarrier
             | Step::Configure

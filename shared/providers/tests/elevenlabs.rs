@@ -167,12 +167,12 @@ async fn a_number_on_a_trunk_is_connected_bound_and_removed() {
 
     let other = client.agent_create("Other", None, "agt-2").await.unwrap();
     for _ in 0..2 {
-        let bound = client.number_bind(&number.id, domain::agent::Method::HandOver, &other).await.unwrap();
+        let bound = client.number_bind(&number.id, domain::agent::Method::HandOver, Some(&other)).await.unwrap();
         assert_eq!((&bound.id, bound.platform_agent_id.as_ref()), (&number.id, Some(&other)));
     }
     // Nobody of that id: the number is there, and stays as it was.
     assert_eq!(
-        kind(client.number_bind(&number.id, domain::agent::Method::HandOver, "agent_none").await),
+        kind(client.number_bind(&number.id, domain::agent::Method::HandOver, Some("agent_none")).await),
         Rejected(Reason::Other)
     );
     assert_eq!(client.number_get(&number.id).await.unwrap().platform_agent_id.as_ref(), Some(&other));
@@ -183,7 +183,10 @@ async fn a_number_on_a_trunk_is_connected_bound_and_removed() {
     client.number_remove(&number.id).await.unwrap();
     assert_eq!(kind(client.number_remove(&number.id).await), NotFound);
     assert_eq!(kind(client.number_get(&number.id).await), NotFound);
-    assert_eq!(kind(client.number_bind(&number.id, domain::agent::Method::HandOver, &world.agent).await), NotFound);
+    assert_eq!(
+        kind(client.number_bind(&number.id, domain::agent::Method::HandOver, Some(&world.agent)).await),
+        NotFound
+    );
     assert_eq!(client.number_find(&known(), TAG).await, Ok(Vec::new()));
 }
 
@@ -295,7 +298,10 @@ async fn every_write_can_be_in_doubt_and_every_read_cannot() {
     assert_eq!(kind(client.agent_create("Lost", None, "agt-lost").await), Unknown);
     assert!(client.agent_find("agt-lost").await.unwrap().is_some());
     world.fault("numbers.update", Kind::LostReply);
-    assert_eq!(kind(client.number_bind(&number.id, domain::agent::Method::HandOver, &world.agent).await), Unknown);
+    assert_eq!(
+        kind(client.number_bind(&number.id, domain::agent::Method::HandOver, Some(&world.agent)).await),
+        Unknown
+    );
     for operation in ["agents.get", "numbers.get", "numbers.list", "agents.list"] {
         world.add(Fault { times: 2, ..Fault::new(ELEVENLABS, operation, Kind::Timeout) });
     }

@@ -164,20 +164,20 @@ async fn a_number_is_connected_bound_and_removed() {
 
     let other = retell.agent_create("Other", None, "agt_2").await.unwrap();
     for _ in 0..2 {
-        let bound = retell.number_bind(&number.id, domain::agent::Method::HandOver, &other).await.unwrap();
+        let bound = retell.number_bind(&number.id, domain::agent::Method::HandOver, Some(&other)).await.unwrap();
         assert_eq!((&bound.id, bound.platform_agent_id.as_ref()), (&number.id, Some(&other)));
         assert_eq!(world.state()["numbers"][0]["outbound_agent"], other);
     }
     // Retell says the same of a number and of an agent that is not there.
     assert_eq!(
-        kind(retell.number_bind(&number.id, domain::agent::Method::HandOver, NOBODY).await),
+        kind(retell.number_bind(&number.id, domain::agent::Method::HandOver, Some(NOBODY)).await),
         Rejected(Reason::Other)
     );
 
     retell.number_remove(&number.id).await.unwrap();
     assert_eq!(kind(retell.number_remove(&number.id).await), NotFound);
     assert_eq!(kind(retell.number_get(&number.id).await), NotFound);
-    assert_eq!(kind(retell.number_bind(&number.id, domain::agent::Method::HandOver, &other).await), NotFound);
+    assert_eq!(kind(retell.number_bind(&number.id, domain::agent::Method::HandOver, Some(&other)).await), NotFound);
     assert_eq!(retell.number_find(&known(), TAG).await, Ok(Vec::new()));
 }
 
@@ -279,7 +279,7 @@ async fn every_write_can_be_in_doubt_and_every_read_cannot() {
     assert_eq!(kind(retell.agent_create("Lost", None, "agt_lost").await), Unknown);
     assert!(retell.agent_find("agt_lost").await.unwrap().is_some());
     world.fault("numbers.update", Kind::LostReply);
-    assert_eq!(kind(retell.number_bind(&number.id, domain::agent::Method::HandOver, &agent).await), Unknown);
+    assert_eq!(kind(retell.number_bind(&number.id, domain::agent::Method::HandOver, Some(&agent)).await), Unknown);
     world.fault("calls.register", Kind::LostReply);
     assert_eq!(kind(retell.call_register(&call(&agent, false)).await), Unknown);
     // One that is listed by POST, too.
@@ -499,7 +499,7 @@ mod caller {
             NumberSettings { trunk: Some(trunk), ..NumberSettings::by_webhooks(webhooks("http://127.0.0.1:9/voice")) };
         carrier.number_configure(&id, TAG, &on_it).await.unwrap();
         assert_eq!(calls(&world).await["answered_by"]["agent_id"], agent);
-        world.retell.number_bind(&number.id, domain::agent::Method::HandOver, &other).await.unwrap();
+        world.retell.number_bind(&number.id, domain::agent::Method::HandOver, Some(&other)).await.unwrap();
         assert_eq!(calls(&world).await["answered_by"]["agent_id"], other);
         world.retell.number_remove(&number.id).await.unwrap();
         assert_eq!(calls(&world).await["status"], "failed");

@@ -110,7 +110,7 @@ mod taken_over {
 
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
         for _ in 0..2 {
-            let bound = world.vapi.number_bind(&number.id, domain::agent::Method::Import, &other).await.unwrap();
+            let bound = world.vapi.number_bind(&number.id, domain::agent::Method::Import, Some(&other)).await.unwrap();
             assert_eq!((&bound.id, bound.platform_agent_id.as_ref()), (&number.id, Some(&other)));
             assert_eq!(bound.e164, Some(known()));
         }
@@ -201,11 +201,14 @@ mod taken_over {
         let number = world.vapi.number_connect(&world.takeover(TAG)).await.unwrap();
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
         world.add(Fault::new("vapi", "numbers.update", Kind::LostReply));
-        assert_eq!(kind(world.vapi.number_bind(&number.id, domain::agent::Method::Import, &other).await), Unknown);
+        assert_eq!(
+            kind(world.vapi.number_bind(&number.id, domain::agent::Method::Import, Some(&other)).await),
+            Unknown
+        );
         assert_eq!(world.vapi.number_get(&number.id).await.unwrap().platform_agent_id, Some(other));
         let nobody = "00000000-0000-4000-8000-000000000000";
         assert_eq!(
-            kind(world.vapi.number_bind(&number.id, domain::agent::Method::Import, nobody).await),
+            kind(world.vapi.number_bind(&number.id, domain::agent::Method::Import, Some(nobody)).await),
             Rejected(Reason::Other)
         );
     }
@@ -275,7 +278,7 @@ mod by_trunk {
         assert_eq!(made["outboundAuthenticationPlan"], plan);
 
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
-        let bound = world.vapi.number_bind(&number.id, domain::agent::Method::Trunk, &other).await.unwrap();
+        let bound = world.vapi.number_bind(&number.id, domain::agent::Method::Trunk, Some(&other)).await.unwrap();
         assert_eq!(bound.platform_agent_id, Some(other));
         ends_well(&world, &number, "").await;
         assert_eq!(kind(world.vapi.number_remove(&number.id).await), ProviderErrorKind::NotFound);

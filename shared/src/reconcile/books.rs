@@ -100,7 +100,10 @@ impl Engine<'_> {
                 }
                 Place::Platform(platform) => {
                     number.platform_ref.as_ref().filter(|known| known.platform == *platform).and_then(|known| {
-                        Some((register::platform_key(known.id.as_deref()?), register::platform_expected(known)))
+                        Some((
+                            register::platform_key(known.id.as_deref()?),
+                            register::platform_expected(known, number.bound_to()),
+                        ))
                     })
                 }
                 Place::Carrier(_) => None,

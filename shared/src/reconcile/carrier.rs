@@ -115,7 +115,7 @@ impl Engine<'_> {
         let known =
             number.as_ref().filter(|number| number.status.held()).and_then(|number| number.carrier_ref.as_ref());
         let (found, gone) = look(port, e164, known.map(|known| known.id.as_str()), listed).await?;
-        let expected = number.as_ref().map_or_else(no_settings, |number| self.settings(number));
+        let expected = number.as_ref().map_or_else(ports::NumberSettings::none, |number| self.settings(number));
         let books = Books {
             claim: claim.as_ref(),
             number: number.as_ref(),
@@ -162,9 +162,4 @@ async fn look(
         }
     }
     Ok((port.number_find(e164).await?, known.is_some()))
-}
-
-fn no_settings() -> ports::NumberSettings {
-    let none = ports::Webhooks { voice: String::new(), voice_fallback: String::new(), status: String::new() };
-    ports::NumberSettings::by_webhooks(none)
 }

@@ -143,7 +143,7 @@ pub(super) fn commit(
 }
 
 fn link_of(what: &Acquisition<'_>) -> Option<Link> {
-    let linked = what.connected.map(|_| Link { status: LinkStatus::Linked, reason: None });
+    let linked = what.connected.map(Link::made);
     let refused = what.link_refused.map(str::to_owned);
     linked.or_else(|| refused.map(|reason| Link { status: LinkStatus::Failed, reason: Some(reason) }))
 }

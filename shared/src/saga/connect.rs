@@ -6,7 +6,7 @@
 use domain::E164;
 use domain::agent::{Method, Platform};
 use domain::number::{PlatformRef, Reach};
-use domain::operation::{AgentBinding, Link, Operation, Saga};
+use domain::operation::{AgentBinding, Link, Operation, Resume, Saga, Suspend};
 use domain::ports::{Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
 use domain::what_next::{Acted, Learned, Probed};
 
@@ -26,7 +26,7 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
     let agent = binding(op)?;
     let tag = op.tag(&app.settings.deployment);
     let platform = app.providers.platform(agent.platform).await?;
-    let (access, reach) = match way(app, &agent, &tag).await? {
+    let (access, reach) = match way(app, op, &agent, &tag).await? {
         Way::Register => return registering(&*platform, agent, tag).await,
         Way::Connect(access, reach) => (access, reach),
     };
@@ -63,7 +63,7 @@ enum Way {
     Connect(Access, Reach),
 }
 
-async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
+async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
     Ok(match (agent.method, agent.platform) {
         (Method::HandOver, Platform::Vapi) => {
             let (key_id, password) = app.providers.sip_password(tag, None).await?;
@@ -75,6 +75,11 @@ async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, Provider
             Way::Connect(Access::Trunk(sip), Reach::Trunk { sid })
         }
         (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
+        (Method::Direct, _) => {
+            let trunk = app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?;
+            let inbound = !trunk.signalling.is_empty();
+            Way::Connect(Access::Trunk(trunk), Reach::Direct { inbound })
+        }
     })
 }
 
@@ -91,7 +96,7 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
     let look = async {
         let agent = binding(op)?;
         let tag = op.tag(&app.settings.deployment);
-        let Way::Connect(_, reach) = way(app, &agent, &tag).await? else { return Ok(None) };
+        let Way::Connect(_, reach) = way(app, op, &agent, &tag).await? else { return Ok(None) };
         let platform = app.providers.platform(agent.platform).await?;
         let known = ours(&*platform, op.saga.e164(), &tag).await?;
         Ok(known.map(|known| reference(known, agent, reach)))
@@ -146,6 +151,37 @@ pub(super) async fn undo_rebind(app: &App, link: &Link) -> Result<(), ProviderEr
     bind(app, previous, &previous.platform_agent_id).await.map(|_| ())
 }
 
+/// Lets the platform take no calls for a number, where nothing of ours is in their way. One that it no longer knows takes
+/// none.
+pub(super) async fn unbind(app: &App, suspend: &Suspend) -> Acted {
+    let Some(known) = &suspend.platform else { return Acted::Done(Learned::Nothing) };
+    bound(rebound(app, known, None).await)
+}
+
+/// Lets the platform take calls again. What it has forgotten is made known again by reconciliation.
+pub(super) async fn bind_again(app: &App, resume: &Resume) -> Acted {
+    let Some(known) = &resume.platform else { return Acted::Done(Learned::Nothing) };
+    bound(rebound(app, known, Some(&known.platform_agent_id)).await)
+}
+
+/// It was paid for meanwhile.
+pub(super) async fn undo_unbind(app: &App, suspend: &Suspend) -> Result<(), ProviderError> {
+    let Some(known) = &suspend.platform else { return Ok(()) };
+    rebound(app, known, Some(&known.platform_agent_id)).await
+}
+
+async fn rebound(app: &App, known: &PlatformRef, agent: Option<&str>) -> Result<(), ProviderError> {
+    let platform = app.providers.platform(known.platform).await?;
+    gone_is_fine(platform.number_bind(id(known)?, known.reach.method(), agent).await.map(drop))
+}
+
+fn bound(outcome: Result<(), ProviderError>) -> Acted {
+    match outcome {
+        Ok(()) => Acted::Done(Learned::Nothing),
+        Err(error) => Acted::Failed(error),
+    }
+}
+
 pub(super) async fn disconnect(app: &App, op: &Operation) -> Acted {
     let known = match &op.saga {
         Saga::Link(link) => link.previous.as_ref(),
@@ -157,7 +193,7 @@ pub(super) async fn disconnect(app: &App, op: &Operation) -> Acted {
     // A platform that had set the carrier up may set it up again when the number is taken from it.
     let stays = !matches!(op.saga, Saga::Release(_)) && matches!(known.reach, Reach::Import { .. });
     let outcome = async {
-        remove(app, known).await?;
+        remove(app, op, known).await?;
         if stays { route::again(app, op).await } else { Ok(()) }
     };
     match outcome.await {
@@ -166,7 +202,7 @@ pub(super) async fn disconnect(app: &App, op: &Operation) -> Acted {
     }
 }
 
-async fn remove(app: &App, known: &PlatformRef) -> Result<(), ProviderError> {
+async fn remove(app: &App, op: &Operation, known: &PlatformRef) -> Result<(), ProviderError> {
     let platform = app.providers.platform(known.platform).await?;
     match platform.number_get(id(known)?).await {
         Ok(number) if number.tag != known.tag => Err(refuse(format!(
@@ -174,13 +210,20 @@ async fn remove(app: &App, known: &PlatformRef) -> Result<(), ProviderError> {
             number.id
         ))),
         Ok(number) => gone_is_fine(platform.number_remove(&number.id).await),
+        // Looking for it by its tag removes what a platform keeps besides the number.
+        Err(error) if error.kind == ProviderErrorKind::NotFound && known.reach.method() == Method::Direct => {
+            for left in platform.number_find(op.saga.e164(), &known.tag).await.map_err(only_looked)? {
+                gone_is_fine(platform.number_remove(&left.id).await)?;
+            }
+            Ok(())
+        }
         Err(error) => gone_is_fine(Err(error)),
     }
 }
 
 async fn bind(app: &App, known: &PlatformRef, platform_agent_id: &str) -> Result<PlatformRef, ProviderError> {
     let platform = app.providers.platform(known.platform).await?;
-    match platform.number_bind(id(known)?, known.reach.method(), platform_agent_id).await {
+    match platform.number_bind(id(known)?, known.reach.method(), Some(platform_agent_id)).await {
         Ok(_) => Ok(PlatformRef { platform_agent_id: platform_agent_id.to_owned(), ..known.clone() }),
         Err(error) if error.kind == ProviderErrorKind::NotFound => Err(refuse(
             "The voice platform no longer knows the number or the agent. Unlink the number, then link it again.".into(),

@@ -11,7 +11,6 @@
 //! abort   number as before · agent freed · operation
 //! ```
 
-use domain::number::LinkStatus;
 use domain::operation::{Link, Operation};
 use jiff::Timestamp;
 use serde_json::json;
@@ -35,7 +34,7 @@ pub(super) fn commit(app: &App, op: &Operation, link: &Link, now: Timestamp) -> 
     let corrupt = || StoreError::Corrupt("a link is to be committed without the platform's handle".into());
     let platform = link.connected.as_ref().ok_or_else(corrupt)?;
     let (tenant, agent) = (&op.tenant_id, &link.agent.agent_id);
-    let linked = domain::number::Link { status: LinkStatus::Linked, reason: None };
+    let linked = domain::number::Link::made(platform);
     let mut writes = vec![
         store::number::linked(tenant, &op.number_id, &op.id, agent, platform, &linked)?,
         store::claim::reroute(&link.e164, &op.number_id, &op.id, None, Some(agent), Some(platform))?,

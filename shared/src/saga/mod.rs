@@ -145,6 +145,8 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::act(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::act(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::rebind(app, link).await,
+        (Saga::Suspend(suspend), Step::Unbind) => connect::unbind(app, suspend).await,
+        (Saga::Resume(resume), Step::Rebind) => connect::bind_again(app, resume).await,
         (Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) => connect::disconnect(app, op).await,
         (Saga::Release(_), Step::ReleaseAtCarrier) => give_back::act(app, op).await,
         (Saga::Restore(_), Step::Configure) | (_, Step::Route) => route::act(app, op).await,
@@ -162,6 +164,8 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
         (Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_), Step::Disconnect)
         | (Saga::Release(_), Step::ReleaseAtCarrier)
         | (Saga::Restore(_), Step::Configure)
+        | (Saga::Suspend(_), Step::Unbind)
+        | (Saga::Resume(_), Step::Rebind)
         | (_, Step::Route) => Probed::Absent,
         (saga, step) => Probed::Suspicious(not_a_step(saga, step)),
     }
@@ -173,6 +177,7 @@ async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::undo_rebind(app, link).await,
+        (Saga::Suspend(suspend), Step::Unbind) => connect::undo_unbind(app, suspend).await,
         (_, Step::Route) => route::undo(app, op).await,
         // Settings as they should be are nothing to undo.
         (Saga::Restore(_), Step::Configure) => Ok(()),

@@ -3,6 +3,7 @@
 //! ```text
 //! begin   number ours alone, suspended and paid for · operation
 //!         route   again until calls go past us, if the number is linked that way
+//!    or   rebind  again until the platform takes its calls, if it took none meanwhile
 //! commit  number active · callers reach it · wallet · operation · event
 //! ```
 

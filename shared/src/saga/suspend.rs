@@ -4,6 +4,7 @@
 //! ```text
 //! begin   number ours alone, past due as it was read · operation
 //!         route   again until calls come to our webhook; undo: past us again
+//!    or   unbind  again until the platform takes no calls, where nothing of ours is in their way; undo: bind again
 //! commit  number suspended, its release announced · callers hear the suspended message · operation · events
 //! abort   number as it is (it was paid for meanwhile) · operation
 //! ```

@@ -11,8 +11,9 @@ use store::{keys, table};
 use crate::{document, files, template};
 
 /// Settings the template may leave out: they point a program at something else than the real third parties.
-const ELSEWHERE: [&str; 7] = [
+const ELSEWHERE: [&str; 8] = [
     "ELEVENLABS_BASE_URL",
+    "NETGSM_BASE_URL",
     "RETELL_BASE_URL",
     "STRIPE_BASE_URL",
     "TWILIO_API_BASE_URL",
@@ -228,6 +229,7 @@ fn settings_read() -> BTreeSet<String> {
 fn a_function_may_use_exactly_what_it_is_told_of() {
     let template = template::read();
     let secrets = [
+        ("NETGSM_SECRET", "NetgsmSecret"),
         ("TWILIO_SECRET", "TwilioSecret"),
         ("VAPI_SECRET", "VapiSecret"),
         ("SIP_SECRET", "SipSecret"),

@@ -13,6 +13,7 @@ mod calling;
 mod importing;
 mod linking;
 mod money;
+mod netgsm;
 mod parking;
 mod platforms;
 mod projects;

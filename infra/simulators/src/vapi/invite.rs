@@ -35,6 +35,24 @@ impl Platform for Org {
 }
 
 impl Org {
+    /// A carrier brings a call by the trunk of a number. It must be one of the trunk's networks that it comes from, so there
+    /// must be one; an assistant must be there.
+    pub(super) fn ring(&mut self, e164: &str, caller: &str) -> Option<String> {
+        let called = |number: &&Resource| {
+            number.text("provider") == Some("byo-phone-number") && number.text("number") == Some(e164)
+        };
+        let number = self.numbers.iter().find(called)?;
+        let trunk = self.credentials.get(number.text("credentialId")?)?;
+        let lets_in = |gateway: &Value| gateway["inboundEnabled"] != json!(false);
+        if !trunk.fields.get("gateways")?.as_array()?.iter().any(lets_in) {
+            return None;
+        }
+        let (id, assistant) = (number.id.clone(), number.text("assistantId")?.to_owned());
+        self.assistants.get(&assistant)?;
+        self.take_call(&id, &assistant, json!({ "phoneCallProvider": "vapi", "customer": { "number": caller } }));
+        Some(assistant)
+    }
+
     fn take_call(&mut self, number: &str, assistant: &str, arrival: Value) {
         let mut fields = arrival;
         fields["type"] = json!("inboundPhoneCall");

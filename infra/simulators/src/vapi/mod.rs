@@ -146,6 +146,11 @@ impl Handle {
         org.book.commit();
     }
 
+    /// A carrier brings a call to a number by the trunk it was made known with; answers the assistant that took it.
+    pub fn ring(&self, e164: &str, caller: &str) -> Option<String> {
+        locked(&self.org).ring(e164, caller)
+    }
+
     /// Everything that waits is delivered.
     pub async fn tick(&self) {
         self.courier.deliver_pending(&self.org).await;

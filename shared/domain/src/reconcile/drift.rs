@@ -209,14 +209,13 @@ pub fn at_platform(number: &Number, found: Option<&PlatformNumber>, since: Times
         let detail = format!("{} answers at {there} and not at {sip_uri}", found.id);
         return drift(Kind::BindingDrift, Repair::Person, detail);
     }
-    match found.platform_agent_id.as_ref() {
-        Some(agent) if *agent == known.platform_agent_id => Verdict::Agrees,
-        other => {
-            let bound = other.map_or("no agent", String::as_str);
-            let detail = format!("{} is bound to {bound} and not to {}", found.id, known.platform_agent_id);
-            drift(Kind::BindingDrift, may(Repair::Rebind), detail)
-        }
+    let (bound, expected) = (found.platform_agent_id.as_deref(), number.bound_to());
+    if bound == expected {
+        return Verdict::Agrees;
     }
+    let named = |agent: Option<&str>| agent.unwrap_or("no agent").to_owned();
+    let detail = format!("{} is bound to {} and not to {}", found.id, named(bound), named(expected));
+    drift(Kind::BindingDrift, may(Repair::Rebind), detail)
 }
 
 /// What to think of a number a platform knows that no number of the books is linked by. `working` says that an operation

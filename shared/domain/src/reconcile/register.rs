@@ -177,24 +177,24 @@ fn carrier_print(id: &str, tag: &str, settings: &NumberSettings) -> u64 {
     hash([id, tag, &webhooks.voice, &webhooks.voice_fallback, &webhooks.status, &or_none(trunk), &or_none(application)])
 }
 
-/// Fingerprint of a linked number as its platform should have it.
+/// Fingerprint of a linked number as its platform should have it, bound to this agent or to none.
 #[must_use]
-pub fn platform_expected(known: &PlatformRef) -> u64 {
+pub fn platform_expected(known: &PlatformRef, agent: Option<&str>) -> u64 {
     let sip_uri = match &known.reach {
         Reach::Dial { sip_uri, .. } => sip_uri,
-        Reach::Register | Reach::Trunk { .. } | Reach::Import { .. } => "",
+        Reach::Register | Reach::Trunk { .. } | Reach::Import { .. } | Reach::Direct { .. } => "",
     };
-    platform_print(&known.tag, sip_uri, Some(&known.platform_agent_id))
+    platform_print(&known.tag, sip_uri, agent)
 }
 
 /// Fingerprint of a number as its platform has it.
 #[must_use]
 pub fn platform_met(found: &PlatformNumber) -> u64 {
-    platform_print(&found.tag, found.sip_uri.as_deref().unwrap_or_default(), found.platform_agent_id.as_ref())
+    platform_print(&found.tag, found.sip_uri.as_deref().unwrap_or_default(), found.platform_agent_id.as_deref())
 }
 
-fn platform_print(tag: &str, sip_uri: &str, agent: Option<&String>) -> u64 {
-    hash([tag, &sip_uri.to_ascii_lowercase(), agent.map_or("", String::as_str)])
+fn platform_print(tag: &str, sip_uri: &str, agent: Option<&str>) -> u64 {
+    hash([tag, &sip_uri.to_ascii_lowercase(), agent.unwrap_or_default()])
 }
 
 /// FNV-1a of 64 bits over the parts, each ended by a byte no UTF-8 text has: no adversary chooses what goes in, and it must

@@ -199,7 +199,7 @@ fn learned(step: Step) -> Learned {
         Step::Buy => Learned::Bought(carrier_ref(), start()),
         Step::ImportAtCarrier => Learned::Imported(carrier_ref()),
         Step::Connect | Step::Rebind => Learned::Connected(platform_ref()),
-        Step::Disconnect | Step::ReleaseAtCarrier | Step::Configure | Step::Route => Learned::Nothing,
+        Step::Unbind | Step::Disconnect | Step::ReleaseAtCarrier | Step::Configure | Step::Route => Learned::Nothing,
     }
 }
 

@@ -327,7 +327,7 @@ impl VoicePlatform for ElevenLabs {
         &self,
         id: &str,
         _: domain::agent::Method,
-        platform_agent_id: &str,
+        platform_agent_id: Option<&str>,
     ) -> Result<PlatformNumber, ProviderError> {
         let until = self.http.deadline();
         let request = self.request(Method::PATCH, &number_path(id)?)?.json(&Binding { agent_id: platform_agent_id });
@@ -340,7 +340,7 @@ impl VoicePlatform for ElevenLabs {
             Err(error) => return Err(error),
         };
         let bound = number(read(&answer)?, answer.doubt)?;
-        if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
+        if bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
             Err(ProviderError::new(answer.doubt, "ElevenLabs answered a binding with another agent"))
@@ -422,7 +422,7 @@ mod tests {
             let refused =
                 |error: ProviderError| assert_eq!(error.kind, ProviderErrorKind::Rejected(Reason::Other), "{id}");
             refused(client.number_get(id).await.unwrap_err());
-            refused(client.number_bind(id, domain::agent::Method::Trunk, "agent_1").await.unwrap_err());
+            refused(client.number_bind(id, domain::agent::Method::Trunk, Some("agent_1")).await.unwrap_err());
             refused(client.number_remove(id).await.unwrap_err());
             refused(client.agent_delete(id).await.unwrap_err());
             assert_eq!(client.agent_exists(id).await, Ok(false), "{id}");

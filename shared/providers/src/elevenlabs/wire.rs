@@ -78,7 +78,8 @@ pub(super) struct Credentials<'a> {
 /// A change of who answers.
 #[derive(Debug, Serialize)]
 pub(super) struct Binding<'a> {
-    pub(super) agent_id: &'a str,
+    /// Null for nobody.
+    pub(super) agent_id: Option<&'a str>,
 }
 
 /// An agent to make; all that is not said is ElevenLabs' default until the tenant sets it.

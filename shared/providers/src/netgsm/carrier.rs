@@ -7,7 +7,7 @@ use domain::number::Capabilities;
 use domain::numbering::{CountryCode, E164, NumberKind};
 use domain::ports::{
     AddressRequirement, BuyOrder, Carrier, CarrierNumber, NumberSettings, Offer, Page, ProviderError,
-    ProviderErrorKind, Reason, Sale, SearchFilter, Webhooks,
+    ProviderErrorKind, Reason, Sale, SearchFilter,
 };
 use domain::sip::SipTrunk;
 
@@ -29,14 +29,9 @@ impl From<Held> for CarrierNumber {
             tag: held.client_ref.unwrap_or_default(),
             created_at: held.sold_at,
             capabilities: CAPABILITIES,
-            settings: no_settings(),
+            settings: NumberSettings::none(),
         }
     }
-}
-
-fn no_settings() -> NumberSettings {
-    let none = String::new;
-    NumberSettings::by_webhooks(Webhooks { voice: none(), voice_fallback: none(), status: none() })
 }
 
 fn refused(why: &str) -> ProviderError {
@@ -99,7 +94,7 @@ impl Carrier for Netgsm {
         let wanted = |e164: &E164| {
             let digits = national(e164);
             filter.area_code.as_deref().is_none_or(|area| digits.starts_with(area))
-                && filter.contains.as_deref().is_none_or(|part| digits.contains(part))
+                && filter.contains.as_deref().is_none_or(|part| e164.digits().contains(part.trim_start_matches('+')))
         };
         let found = self.for_sale(wanted, usize::from(filter.limit), self.http.deadline()).await?;
         let offer = |e164| Offer {
@@ -180,7 +175,7 @@ impl Carrier for Netgsm {
         tag: &str,
         settings: &NumberSettings,
     ) -> Result<CarrierNumber, ProviderError> {
-        if *settings != no_settings() {
+        if *settings != NumberSettings::none() {
             return Err(refused("has no webhooks, trunks or applications to set"));
         }
         let number = self.number_get(id).await?;

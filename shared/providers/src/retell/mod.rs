@@ -326,11 +326,11 @@ impl VoicePlatform for Retell {
         &self,
         id: &str,
         _: domain::agent::Method,
-        platform_agent_id: &str,
+        platform_agent_id: Option<&str>,
     ) -> Result<PlatformNumber, ProviderError> {
         let until = self.http.deadline();
-        let binding =
-            Binding { inbound_agents: wire::only(platform_agent_id), outbound_agents: wire::only(platform_agent_id) };
+        let agents = platform_agent_id.map(wire::only);
+        let binding = Binding { inbound_agents: agents.clone(), outbound_agents: agents };
         let request = self.request(Method::PATCH, &number_path("update", id)?)?.json(&binding);
         let answer = match self.answer(request, until).await {
             // The number or the agent: Retell says the same of both.
@@ -343,7 +343,7 @@ impl VoicePlatform for Retell {
             answered => answered?,
         };
         let bound = number(read(&answer)?, answer.doubt)?;
-        if bound.id == id && bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
+        if bound.id == id && bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
             Err(ProviderError::new(answer.doubt, "Retell answered a binding with another agent"))

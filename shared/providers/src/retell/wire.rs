@@ -54,8 +54,9 @@ pub(super) struct Import<'a> {
 /// A change of who takes and makes calls.
 #[derive(Debug, Serialize)]
 pub(super) struct Binding {
-    pub(super) inbound_agents: [Chance; 1],
-    pub(super) outbound_agents: [Chance; 1],
+    /// Null for nobody.
+    pub(super) inbound_agents: Option<[Chance; 1]>,
+    pub(super) outbound_agents: Option<[Chance; 1]>,
 }
 
 /// An agent to make.

@@ -306,19 +306,19 @@ impl VoicePlatform for Vapi {
         &self,
         id: &str,
         method: Way,
-        platform_agent_id: &str,
+        platform_agent_id: Option<&str>,
     ) -> Result<PlatformNumber, ProviderError> {
         // A change names the variant of the union.
         let provider = match method {
             Way::HandOver => SIP,
             Way::Import => AT_TWILIO,
-            Way::Trunk => trunk::OWN,
+            Way::Trunk | Way::Direct => trunk::OWN,
         };
         let binding = Binding { provider, assistant_id: platform_agent_id };
         let request = self.request(Method::PATCH, &number_path(id)?)?.json(&binding);
         let answer = self.answer(request, self.http.deadline()).await?;
         let bound = number(read(&answer)?, answer.doubt)?;
-        if bound.platform_agent_id.as_deref() == Some(platform_agent_id) {
+        if bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
             Err(ProviderError::new(answer.doubt, "Vapi answered a binding with another assistant"))

@@ -168,7 +168,8 @@ pub(super) struct NewAuthentication<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Binding<'a> {
     pub(super) provider: &'static str,
-    pub(super) assistant_id: &'a str,
+    /// Null for nobody. That Vapi takes null is not published, so the answer is read.
+    pub(super) assistant_id: Option<&'a str>,
 }
 
 /// An assistant to make; model, voice and transcriber are Vapi's defaults until the tenant sets them.

@@ -69,7 +69,7 @@ async fn elevenlabs_would_understand_every_request() {
     elevenlabs.number_connect(&order(carrier)).await.unwrap();
     elevenlabs.number_find(&known(), TAG).await.unwrap();
     elevenlabs.number_list(None).await.unwrap();
-    elevenlabs.number_bind(TRUNKED, domain::agent::Method::HandOver, AGENT).await.unwrap();
+    elevenlabs.number_bind(TRUNKED, domain::agent::Method::HandOver, Some(AGENT)).await.unwrap();
     elevenlabs.number_remove(TRUNKED).await.unwrap();
     elevenlabs.call_create(&call(Some(TRUNKED), true)).await.unwrap();
     elevenlabs.call_create(&call(Some(IMPORTED), true)).await.unwrap();
@@ -140,7 +140,7 @@ async fn what_elevenlabs_answers_is_not_taken_for_more_than_it_says() {
     assert_eq!(elevenlabs.call_create(&call(Some(IMPORTED), true)).await.unwrap_err().kind, unknown);
     assert_eq!(elevenlabs.agent_create("A", None, "r").await.unwrap_err().kind, unknown);
     assert_eq!(
-        elevenlabs.number_bind(TRUNKED, domain::agent::Method::HandOver, AGENT).await.unwrap_err().kind,
+        elevenlabs.number_bind(TRUNKED, domain::agent::Method::HandOver, Some(AGENT)).await.unwrap_err().kind,
         unknown
     );
     let access = Access::Trunk(SipTrunk::at("x.pstn.twilio.com", None));

@@ -221,7 +221,7 @@ async fn vapi_would_understand_every_request() {
     vapi.number_connect(&order).await.unwrap();
     vapi.number_find(&known(), TAG).await.unwrap();
     vapi.number_get(UUID).await.unwrap();
-    vapi.number_bind(UUID, domain::agent::Method::HandOver, UUID).await.unwrap();
+    vapi.number_bind(UUID, domain::agent::Method::HandOver, Some(UUID)).await.unwrap();
     let auth_token = SecretString::from("0123456789abcdef");
     let access = domain::ports::Access::Carrier { account_sid: ACCOUNT.to_owned(), auth_token };
     vapi.number_connect(&ConnectOrder { access, ..order }).await.unwrap();
@@ -268,7 +268,7 @@ async fn vapi_would_understand_a_binding_of_every_kind_of_number() {
             base_url: recorder.url.clone(),
             sip_domain: "sip.vapi.ai".to_owned(),
         });
-        vapi.number_bind(UUID, method, UUID).await.unwrap();
+        vapi.number_bind(UUID, method, Some(UUID)).await.unwrap();
         check(&document, &recorder, &["PhoneNumberController_update"]);
         let sent: Value = serde_json::from_slice(&recorder.requests()[0].body).unwrap();
         assert_eq!(sent, json!({"provider": provider, "assistantId": UUID}));
@@ -390,7 +390,7 @@ async fn retell_would_understand_every_request() {
     }
     let page = retell.number_list(None).await.unwrap();
     retell.number_list(page.next.as_deref()).await.unwrap();
-    retell.number_bind(known().as_str(), domain::agent::Method::HandOver, "agent_1").await.unwrap();
+    retell.number_bind(known().as_str(), domain::agent::Method::HandOver, Some("agent_1")).await.unwrap();
     retell.number_remove(known().as_str()).await.unwrap();
     let order = |outgoing: bool, from: &str| CallOrder {
         platform_agent_id: "agent_1".to_owned(),

@@ -213,7 +213,7 @@ impl Driver {
                 doubt.absent_at.push(self.now);
             }
             (Probed::Absent | Probed::Failed(_) | Probed::Suspicious(_), _) => {}
-            (Probed::Present(_) | Probed::Foreign, _) => self.doubt = None,
+            (Probed::Present(_) | Probed::Foreign | Probed::Refused(_), _) => self.doubt = None,
         }
         self.take_in(|op, now| probed(op, step, outcome, now));
     }
