@@ -12,16 +12,18 @@ use aws_sdk_secretsmanager::{Client, Config};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::agent::Platform;
-use domain::number::Carrier;
 use domain::limits;
+use domain::number::Carrier;
 use domain::ports::{self, Access, ProviderError, ProviderErrorKind, SipTrunk};
+use domain::sip::Sealed;
+use domain::{NumberId, TenantId};
 use http::HeaderMap;
 use jiff::Timestamp;
-use providers::twilio::{Credentials, signature};
 use providers::retell::AgentTemplate;
+use providers::twilio::{Credentials, signature};
 use providers::{
-    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, elevenlabs, retell,
-    stripe, vapi,
+    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig,
+    elevenlabs, retell, stripe, vapi,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -29,6 +31,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::app::{Providers, Told, Trunk};
+use crate::sealed::{Keyring, SealSecret};
 
 /// How long a secret is believed without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -49,6 +52,8 @@ pub struct ProviderSettings {
     pub elevenlabs_secret: String,
     /// `{"current":"k1","keys":{"k1":"…"}}`: what SIP passwords are derived from.
     pub sip_secret: String,
+    /// The same; what tenants' secrets are sealed with.
+    pub seal_secret: String,
     /// `{"api_key","webhook_secret","previous_webhook_secret"?}`
     pub stripe_secret: String,
     /// Base URL of Twilio's v2010 API.
@@ -124,6 +129,7 @@ pub struct SecretProviders {
     retell: Slot<PlatformKeys>,
     elevenlabs: Slot<PlatformKeys>,
     sip: Slot<SipKeys>,
+    seal: Slot<Keyring>,
     stripe: Slot<StripeKeys>,
 }
 
@@ -185,6 +191,7 @@ impl SecretProviders {
             retell: Slot::empty(),
             elevenlabs: Slot::empty(),
             sip: Slot::empty(),
+            seal: Slot::empty(),
             stripe: Slot::empty(),
         }
     }
@@ -271,10 +278,15 @@ impl SecretProviders {
                 Arc::new(ElevenLabs::new(ElevenLabsConfig { api_key, base_url }))
             }
         };
-        let trunk = trunk.map(|TrunkSecret { sid, host, username, password }| {
-            Trunk { sid, sip: SipTrunk::at(host, username.zip(password)) }
+        let trunk = trunk.map(|TrunkSecret { sid, host, username, password }| Trunk {
+            sid,
+            sip: SipTrunk::at(host, username.zip(password)),
         });
         PlatformKeys { client, trunk, webhook_secrets: signs.into_iter().chain(previous_webhook_secret).collect() }
+    }
+
+    async fn keyring(&self) -> Result<Arc<Keyring>, ProviderError> {
+        self.slot(&self.seal, &self.settings.seal_secret, |secret: SealSecret| secret.into()).await
     }
 
     async fn stripe(&self) -> Result<Arc<StripeKeys>, ProviderError> {
@@ -338,6 +350,18 @@ impl Providers for SecretProviders {
         Ok((key_id.to_owned(), derive(key, tag)))
     }
 
+    async fn seal(&self, tenant: &TenantId, number: &NumberId, secret: &SecretString) -> Result<Sealed, ProviderError> {
+        self.keyring().await?.seal(tenant, number, secret)
+    }
+
+    async fn open(&self, tenant: &TenantId, number: &NumberId, sealed: &Sealed) -> Result<SecretString, ProviderError> {
+        if !self.keyring().await?.has(&sealed.key_id) {
+            // A key may have been added since they were read.
+            self.seal.forget(REREAD_EVERY).await;
+        }
+        self.keyring().await?.open(tenant, number, sealed)
+    }
+
     async fn told(
         &self,
         platform: Platform,
@@ -394,17 +418,14 @@ impl Providers for SecretProviders {
         if let Ok(mut slot) = self.stripe.0.try_lock() {
             *slot = None;
         }
+        if let Ok(mut slot) = self.seal.0.try_lock() {
+            *slot = None;
+        }
     }
 }
 
 /// Whether a platform signed this body, each in its own way.
-fn is_signed(
-    platform: Platform,
-    secrets: &[SecretString],
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Timestamp,
-) -> bool {
+fn is_signed(platform: Platform, secrets: &[SecretString], headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match platform {
         Platform::Vapi => {

@@ -21,9 +21,9 @@ use domain::tenant::{Role, Tenant};
 use domain::{Clock, Currency, TenantId};
 use serde_json::json;
 use shared::http::auth::Caller;
-use shared::use_cases::purchase::Mode;
 use shared::use_cases::agents;
 use shared::use_cases::operator::{self, AdjustmentRequest};
+use shared::use_cases::purchase::Mode;
 
 use crate::system::System;
 use stage::{Outcome, Stage};

@@ -10,15 +10,15 @@ mod http;
 mod webhook;
 
 pub mod elevenlabs;
-pub mod retell;
 pub mod netgsm;
+pub mod retell;
 pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 
 pub use elevenlabs::{ElevenLabs, ElevenLabsConfig};
-pub use retell::{Retell, RetellConfig};
 pub use netgsm::{Netgsm, NetgsmConfig};
+pub use retell::{Retell, RetellConfig};
 pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
 pub use vapi::{Vapi, VapiConfig};

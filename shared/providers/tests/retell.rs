@@ -445,7 +445,7 @@ mod told {
 mod caller {
     use axum::Router;
     use axum::http::header;
-    use domain::ports::{BuyOrder, Sale, Carrier, NumberSettings, Webhooks};
+    use domain::ports::{BuyOrder, Carrier, NumberSettings, Sale, Webhooks};
     use domain::requirement::Papers;
     use providers::twilio::Credentials;
     use providers::{Twilio, TwilioConfig};

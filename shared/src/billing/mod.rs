@@ -159,7 +159,14 @@ async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -
     let Some(before) = number.dunning else { return Ok(false) };
     let release_at = period::midnight(release_on);
     let currency = number.price.currency;
-    let suspend = Suspend { e164: number.e164.clone(), currency, before, after, release_at, platform: number.platform_ref.clone() };
+    let suspend = Suspend {
+        e164: number.e164.clone(),
+        currency,
+        before,
+        after,
+        release_at,
+        platform: number.platform_ref.clone(),
+    };
     let op = left_to_the_queue(app, operation(app, number, Saga::Suspend(Box::new(suspend))));
     if !begun(app, saga::suspend::begin(&op, number)?).await? {
         return Ok(false);

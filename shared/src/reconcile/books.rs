@@ -98,11 +98,11 @@ impl Engine<'_> {
                 Place::Carrier(carrier) if number.carrier == *carrier => {
                     register::carrier_expected(number, &settings).map(|print| (register::e164_key(&number.e164), print))
                 }
-                Place::Platform(platform) => number
-                    .platform_ref
-                    .as_ref()
-                    .filter(|known| known.platform == *platform)
-                    .and_then(|known| Some((register::platform_key(known.id.as_deref()?), register::platform_expected(known)))),
+                Place::Platform(platform) => {
+                    number.platform_ref.as_ref().filter(|known| known.platform == *platform).and_then(|known| {
+                        Some((register::platform_key(known.id.as_deref()?), register::platform_expected(known)))
+                    })
+                }
                 Place::Carrier(_) => None,
             };
             if let Some((key, print)) = expected {

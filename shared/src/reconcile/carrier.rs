@@ -3,10 +3,10 @@
 use domain::limits;
 use domain::number::{Carrier, Number};
 use domain::numbering::E164;
+use domain::operation::is_our_tag;
 use domain::ports::{self, CarrierNumber, ProviderErrorKind};
 use domain::reconcile::drift::{self, Books, Drift, Repair, Verdict};
 use domain::reconcile::register::{self, Met};
-use domain::operation::is_our_tag;
 use domain::reconcile::{Kind, Place};
 use store::reconcile::Phase;
 

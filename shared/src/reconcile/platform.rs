@@ -3,11 +3,11 @@
 use domain::agent::Platform;
 use domain::limits;
 use domain::number::Number;
+use domain::operation::is_our_tag;
 use domain::ports::{PlatformNumber, ProviderErrorKind};
+use domain::reconcile::Place;
 use domain::reconcile::drift;
 use domain::reconcile::register::{self, Met, Register};
-use domain::operation::is_our_tag;
-use domain::reconcile::Place;
 use store::reconcile::{Phase, Spot};
 
 use super::{About, Engine, Halt};

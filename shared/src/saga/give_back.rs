@@ -40,12 +40,7 @@ async fn release(app: &App, op: &Operation, ours: &CarrierRef) -> Result<(), Pro
 
 /// Gives a number of the operator's own its name and settings back. One without our tag is the operator's again already: put
 /// back before, or renamed by hand.
-pub(super) async fn detach(
-    app: &App,
-    op: &Operation,
-    ours: &CarrierRef,
-    before: &Before,
-) -> Result<(), ProviderError> {
+pub(super) async fn detach(app: &App, op: &Operation, ours: &CarrierRef, before: &Before) -> Result<(), ProviderError> {
     let carrier = app.providers.carrier(op.carrier).await?;
     let Some(found) = find(&*carrier, ours, op.saga.e164()).await? else { return Ok(()) };
     if found.tag != ours.tag {

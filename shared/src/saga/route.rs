@@ -103,12 +103,9 @@ fn known(op: &Operation) -> Result<&CarrierRef, ProviderError> {
     let learned = match &op.saga {
         Saga::Purchase(purchase) => purchase.bought.as_ref(),
         Saga::Import(import) => import.imported.as_ref(),
-        Saga::Link(_)
-        | Saga::Unlink(_)
-        | Saga::Release(_)
-        | Saga::Suspend(_)
-        | Saga::Resume(_)
-        | Saga::Restore(_) => None,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
+            None
+        }
     };
     let missing = || ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "The carrier has no such number.");
     learned.or(op.carrier_ref.as_ref()).ok_or_else(missing)

@@ -60,6 +60,8 @@ pub async fn drop(
     match numbers.as_slice() {
         [] => Err(Error::NotFound),
         [number] => routing::release(app, caller, &number.id, request, respond_async).await,
-        [..] => Err(Error::invalid("id", "the agent has several numbers: DELETE /v1/numbers/{id} gives one of them back")),
+        [..] => {
+            Err(Error::invalid("id", "the agent has several numbers: DELETE /v1/numbers/{id} gives one of them back"))
+        }
     }
 }

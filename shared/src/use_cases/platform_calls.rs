@@ -64,8 +64,7 @@ async fn linked(
 fn call(app: &App, report: &PlatformReport, claim: &Claim) -> Call {
     let number = claim.e164.to_string();
     let other: String = report.other.chars().take(100).collect();
-    let (direction, from, to) =
-        if report.outgoing { ("outbound", number, other) } else { ("inbound", other, number) };
+    let (direction, from, to) = if report.outgoing { ("outbound", number, other) } else { ("inbound", other, number) };
     Call {
         call_sid: report.call_id.clone(),
         tenant_id: claim.tenant_id.clone(),

@@ -142,16 +142,18 @@ async fn answer(app: &App, webhook: &Signed, called: &E164, routing: Routing) ->
         Routing::Reject => reject(),
         Routing::Forward { to, why } => forward(app, webhook, to, why),
         Routing::Say { why, message } => say(why, message),
-        Routing::Agent { agent_id, target, fallback } => match hand_over(app, webhook, called, &agent_id, &target).await {
-            Ok(document) => document,
-            Err(error) => {
-                tracing::error!(%error, "a call could not be handed over");
-                match fallback {
-                    Some(to) => forward(app, webhook, to, Why::Failure),
-                    None => say(Why::Failure, None),
+        Routing::Agent { agent_id, target, fallback } => {
+            match hand_over(app, webhook, called, &agent_id, &target).await {
+                Ok(document) => document,
+                Err(error) => {
+                    tracing::error!(%error, "a call could not be handed over");
+                    match fallback {
+                        Some(to) => forward(app, webhook, to, Why::Failure),
+                        None => say(Why::Failure, None),
+                    }
                 }
             }
-        },
+        }
     }
 }
 
@@ -166,7 +168,8 @@ async fn hand_over(
 ) -> Result<Response, ProviderError> {
     let dial = |sip: Sip| {
         let action = callback(app, webhook, paths::DIAL_RESULT, &[("agent", agent.as_str())]);
-        let dial = Dial { action: Some(action), timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
+        let dial =
+            Dial { action: Some(action), timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Sip(sip) };
         Response::new().then(Verb::Dial(dial))
     };
     match &target.reach {
@@ -220,13 +223,15 @@ async fn register(
         reference: text("CallSid"),
     };
     let registered = async { app.providers.platform(target.platform).await?.call_register(&order).await };
-    let too_long = |_| ProviderError::new(ProviderErrorKind::Unavailable, "The platform took too long to register a call.");
+    let too_long =
+        |_| ProviderError::new(ProviderErrorKind::Unavailable, "The platform took too long to register a call.");
     tokio::time::timeout(limits::REGISTER_WITHIN.unsigned_abs(), registered).await.map_err(too_long)?
 }
 
 fn forward(app: &App, webhook: &Signed, to: E164, why: Why) -> Response {
     let action = callback(app, webhook, paths::DIAL_RESULT, &[("why", why.as_str())]);
-    let dial = Dial { action: Some(action), timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Number(to) };
+    let dial =
+        Dial { action: Some(action), timeout_s: limits::DIAL_TIMEOUT_S, caller_id: None, target: Target::Number(to) };
     Response::new().then(Verb::Dial(dial))
 }
 

@@ -64,7 +64,8 @@ impl Store {
 
     /// Keeps what the carrier is answered about a call, and who it goes to by that, unless something was kept before.
     pub async fn call_answered(&self, call_sid: &str, answer: &str, agent: &AgentId) -> Result<(), StoreError> {
-        let update = Update::of(keys::call(call_sid)).set("answer", &answer)?.set_if_absent("agent_id", &Some(agent))?;
+        let update =
+            Update::of(keys::call(call_sid)).set("answer", &answer)?.set_if_absent("agent_id", &Some(agent))?;
         self.call_update(update.when_exists().when_not_set("answer")).await
     }
 

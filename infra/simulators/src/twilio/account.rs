@@ -15,8 +15,8 @@ use super::addresses::Address;
 use super::bundles::Bundle;
 use super::call::{CallRecord, DialResult};
 use super::number::Number;
-use super::trunks::Trunk;
 use super::outgoing::{self, Placed};
+use super::trunks::Trunk;
 use crate::book::Book;
 use crate::stock::{Delivery, Offer, Range, Shelf, StockLine};
 

@@ -53,10 +53,13 @@ impl Org {
 pub(super) fn from_twilio(org: &mut Org, call: &Call) -> Result<Answer, Refusal> {
     let form = pairs(&call.body);
     let given = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    let called = |number: &&Resource| {
-        number.text("provider") == Some("twilio") && number.text("number") == Some(given("To"))
-    };
-    let answers = org.numbers.iter().find(called).and_then(|number| Some((number.id.clone(), number.text("assistantId")?.to_owned())));
+    let called =
+        |number: &&Resource| number.text("provider") == Some("twilio") && number.text("number") == Some(given("To"));
+    let answers = org
+        .numbers
+        .iter()
+        .find(called)
+        .and_then(|number| Some((number.id.clone(), number.text("assistantId")?.to_owned())));
     let known = answers.filter(|(_, assistant)| org.assistants.get(assistant).is_some());
     let document = match known {
         None => "<Response><Reject/></Response>".to_owned(),

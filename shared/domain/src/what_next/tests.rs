@@ -145,9 +145,8 @@ fn saga(kind: Kind) -> Saga {
     };
     let link =
         |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
-    let release = |agent_id, platform| {
-        Release { e164: e164(123), agent_id, platform, why: ReleaseWhy::Asked, included: false }
-    };
+    let release =
+        |agent_id, platform| Release { e164: e164(123), agent_id, platform, why: ReleaseWhy::Asked, included: false };
     match kind {
         Kind::Purchase => purchase(&[], None, false),
         Kind::PurchaseAny => purchase(&[124, 125], None, false),

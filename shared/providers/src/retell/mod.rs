@@ -301,7 +301,8 @@ impl VoicePlatform for Retell {
         let (username, password) = trunk.credentials.as_ref().map(|(name, password)| (name.as_str(), password)).unzip();
         let request = self.request(Method::POST, "/import-phone-number")?.json(&Import {
             phone_number: order.e164.as_str(),
-            termination_uri: &trunk.host,
+            termination_uri: trunk.address(),
+            transport: trunk.transport.map(|transport| transport.as_str().to_ascii_uppercase()),
             sip_trunk_auth_username: username,
             sip_trunk_auth_password: password.map(ExposeSecret::expose_secret),
             nickname: &order.tag,
