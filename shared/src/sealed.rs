@@ -124,7 +124,8 @@ mod tests {
     const PASSWORD: &str = "hunter22-ünïcode";
 
     fn keyring(current: &str, ids: &[&str]) -> Keyring {
-        let keys: BTreeMap<_, _> = ids.iter().map(|id| (*id, format!("{id} is a key of 32 characters or more"))).collect();
+        let keys: BTreeMap<_, _> =
+            ids.iter().map(|id| (*id, format!("{id} is a key of 32 characters or more"))).collect();
         let secret = serde_json::json!({ "current": current, "keys": keys });
         serde_json::from_value::<SealSecret>(secret).unwrap().into()
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{NumberId, OperationId, ProjectId, TenantId};
-use crate::number::{Carrier, CarrierRef, Number, PlatformRef};
+use crate::number::{AtEnd, Carrier, CarrierRef, Number, PlatformRef};
 use crate::numbering::E164;
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 
@@ -90,6 +90,15 @@ impl Step {
             Self::ReleaseAtCarrier => "release_at_carrier",
             Self::Configure => "configure",
             Self::Route => "route",
+        }
+    }
+
+    /// Whether it reaches out to a carrier.
+    #[must_use]
+    pub const fn at_carrier(self) -> bool {
+        match self {
+            Self::Buy | Self::ImportAtCarrier | Self::ReleaseAtCarrier | Self::Configure | Self::Route => true,
+            Self::Connect | Self::Rebind | Self::Disconnect => false,
         }
     }
 
@@ -325,7 +334,10 @@ impl Saga {
             |known: &Option<PlatformRef>| known.as_ref().filter(|known| known.id.is_some()).map(|_| Step::Disconnect);
         match self {
             Self::Purchase(purchase) => [Step::Buy].into_iter().chain(linked(purchase.agent.as_ref())).collect(),
-            Self::Import(import) => [Step::ImportAtCarrier].into_iter().chain(linked(import.agent.as_ref())).collect(),
+            Self::Import(import) => {
+                let at_carrier = import.before.as_ref().map(|_| Step::ImportAtCarrier);
+                at_carrier.into_iter().chain(linked(import.agent.as_ref())).collect()
+            }
             Self::Link(link) if link.rebinds() => vec![Step::Rebind],
             Self::Link(link) => {
                 let route = past_us(&link.previous).or(link.agent.method.past_us().then_some(Step::Route));
@@ -419,7 +431,10 @@ impl Operation {
     /// A fresh record of this saga on this number, owned by whoever begins it.
     #[must_use]
     pub fn begin(id: OperationId, number: &Number, saga: Saga, clock: &dyn crate::Clock) -> Self {
-        let steps = saga.plan().into_iter().map(|step| StepRecord { step, state: StepState::Pending }).collect();
+        // Of a number of the tenant's own carrier nothing is done there.
+        let ours = number.carrier_ref.as_ref().is_none_or(|known| known.at_end != AtEnd::Leave);
+        let plan = saga.plan().into_iter().filter(|step| ours || !step.at_carrier());
+        let steps = plan.map(|step| StepRecord { step, state: StepState::Pending }).collect();
         let now = clock.now();
         Self {
             id,
