@@ -15,8 +15,11 @@ use tracing_subscriber::filter::Targets;
 
 use crate::app::{Parts, Settings};
 use crate::http::auth::ClaimNames;
-use crate::secrets::{ProviderSettings, SecretProviders};
+use crate::secrets::{NetgsmMode, ProviderSettings, SecretProviders};
 use crate::{App, serve::Error};
+
+/// Where Netgsm itself is, and not something that stands in for it.
+const NETGSM: &str = "https://api.netgsm.com.tr";
 
 /// A setting that is missing or wrong; the process does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +62,7 @@ impl Ids for SystemIds {
 /// [`BadSetting`], [`CatalogError`].
 pub fn app() -> Result<App, Error> {
     let sdk = sdk()?;
-    let providers = SecretProviders::new((&sdk).into(), provider_settings());
+    let providers = SecretProviders::new((&sdk).into(), provider_settings()?);
     let parts = Parts {
         settings: settings()?,
         store: Store::new((&sdk).into(), env::var("TABLE_NAME").unwrap_or_default()),
@@ -171,14 +174,20 @@ fn settings() -> Result<Settings, BadSetting> {
 }
 
 /// Where third parties and their secrets are; anything unset is the real thing.
-#[must_use]
-pub fn provider_settings() -> ProviderSettings {
+///
+/// # Errors
+/// When Netgsm is asked for in a way that is none, or without a contract.
+pub fn provider_settings() -> Result<ProviderSettings, BadSetting> {
     let or = |name: &str, default: &str| {
         let set = env::var(name).ok().filter(|text| !text.is_empty());
         set.unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
     };
-    ProviderSettings {
+    let netgsm_base_url = or("NETGSM_BASE_URL", NETGSM);
+    let confirmed = or("NETGSM_CONTRACT_CONFIRMED", "no") == "yes" || netgsm_base_url != NETGSM;
+    let netgsm_mode = NetgsmMode::read(&or("NETGSM_MODE", "disabled"), confirmed);
+    Ok(ProviderSettings {
         twilio_secret: or("TWILIO_SECRET", "trunkline/dev/twilio"),
+        netgsm_secret: or("NETGSM_SECRET", "trunkline/dev/netgsm"),
         vapi_secret: or("VAPI_SECRET", "trunkline/dev/vapi"),
         retell_secret: or("RETELL_SECRET", "trunkline/dev/retell"),
         elevenlabs_secret: or("ELEVENLABS_SECRET", "trunkline/dev/elevenlabs"),
@@ -187,10 +196,12 @@ pub fn provider_settings() -> ProviderSettings {
         stripe_secret: or("STRIPE_SECRET", "trunkline/dev/stripe"),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", "https://api.twilio.com"),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", "https://pricing.twilio.com"),
+        netgsm_mode: netgsm_mode.map_err(|why| BadSetting { name: "NETGSM_MODE", why })?,
+        netgsm_base_url,
         vapi_base_url: or("VAPI_BASE_URL", "https://api.vapi.ai"),
         retell_base_url: or("RETELL_BASE_URL", "https://api.retellai.com"),
         elevenlabs_base_url: or("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io"),
         vapi_sip_domain: or("VAPI_SIP_DOMAIN", "sip.vapi.ai"),
         stripe_base_url: or("STRIPE_BASE_URL", "https://api.stripe.com"),
-    }
+    })
 }

@@ -2,6 +2,8 @@
 //!
 //! Each third party has a secret of its own, so that a function can be given just the ones it needs.
 
+mod netgsm;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -22,8 +24,8 @@ use jiff::Timestamp;
 use providers::retell::AgentTemplate;
 use providers::twilio::{Credentials, signature};
 use providers::{
-    ElevenLabs, ElevenLabsConfig, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig,
-    elevenlabs, retell, stripe, vapi,
+    ElevenLabs, ElevenLabsConfig, Netgsm, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi,
+    VapiConfig, elevenlabs, retell, stripe, vapi,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -32,6 +34,8 @@ use tokio::sync::Mutex;
 
 use crate::app::{Providers, Told, Trunk};
 use crate::sealed::{Keyring, SealSecret};
+
+pub use netgsm::NetgsmMode;
 
 /// How long a secret is believed without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -43,6 +47,8 @@ const REREAD_EVERY: Duration = Duration::from_secs(30);
 pub struct ProviderSettings {
     /// `{"account_sid","auth_token","previous_auth_token"?}`
     pub twilio_secret: String,
+    /// `{"usercode","password","signalling"?:["203.0.113.0/28"]}`
+    pub netgsm_secret: String,
     /// `{"api_key","webhook_secret"?,"previous_webhook_secret"?}`
     pub vapi_secret: String,
     /// The same, with `"trunk"?:{"sid","host","username"?,"password"?}` and `"agent"?:{"llm_id","voice_id"}`; calls are signed
@@ -60,6 +66,10 @@ pub struct ProviderSettings {
     pub twilio_api_base_url: String,
     /// Base URL of Twilio's Pricing API.
     pub twilio_pricing_base_url: String,
+    /// Base URL of Netgsm's API.
+    pub netgsm_base_url: String,
+    /// Whether numbers are ordered there.
+    pub netgsm_mode: NetgsmMode,
     /// Base URL of Vapi's API.
     pub vapi_base_url: String,
     /// Base URL of Retell's API.
@@ -125,6 +135,7 @@ pub struct SecretProviders {
     config: Config,
     client: OnceLock<Client>,
     twilio: Slot<TwilioKeys>,
+    netgsm: Slot<Result<Arc<Netgsm>, ProviderError>>,
     vapi: Slot<PlatformKeys>,
     retell: Slot<PlatformKeys>,
     elevenlabs: Slot<PlatformKeys>,
@@ -187,6 +198,7 @@ impl SecretProviders {
             config,
             client: OnceLock::new(),
             twilio: Slot::empty(),
+            netgsm: Slot::empty(),
             vapi: Slot::empty(),
             retell: Slot::empty(),
             elevenlabs: Slot::empty(),
@@ -308,6 +320,11 @@ impl Providers for SecretProviders {
     async fn carrier(&self, carrier: Carrier) -> Result<Arc<dyn ports::Carrier>, ProviderError> {
         match carrier {
             Carrier::Twilio => Ok(self.twilio().await?.client.clone()),
+            Carrier::Netgsm => Ok(self.netgsm().await?),
+            Carrier::Custom => {
+                let why = "we have no account at a tenant's own carrier";
+                Err(ProviderError::new(ProviderErrorKind::Misconfigured, why))
+            }
         }
     }
 
@@ -408,6 +425,9 @@ impl Providers for SecretProviders {
     fn credentials_refused(&self) {
         // Whoever holds a slot is reading it afresh already.
         if let Ok(mut slot) = self.twilio.0.try_lock() {
+            *slot = None;
+        }
+        if let Ok(mut slot) = self.netgsm.0.try_lock() {
             *slot = None;
         }
         for platform in Platform::ALL {

@@ -27,7 +27,7 @@ use serde_json::json;
 use shared::app::{Parts, Providers, Settings};
 use shared::boot::{self, SystemIds};
 use shared::http::auth::ClaimNames;
-use shared::secrets::{ProviderSettings, SecretProviders};
+use shared::secrets::{NetgsmMode, ProviderSettings, SecretProviders};
 use shared::store::{Queue, Store};
 use shared::{App, store};
 use simulators::{Kind, Simulators};
@@ -435,6 +435,7 @@ async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str) -> io::Result<Strin
 }
 
 const TWILIO_SECRET: &str = "trunkline/local/twilio";
+const NETGSM_SECRET: &str = "trunkline/local/netgsm";
 const VAPI_SECRET: &str = "trunkline/local/vapi";
 const RETELL_SECRET: &str = "trunkline/local/retell";
 const ELEVENLABS_SECRET: &str = "trunkline/local/elevenlabs";
@@ -448,6 +449,12 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     aws.secrets.put(TWILIO_SECRET, &secret.to_string());
     aws.secrets
         .put(VAPI_SECRET, &json!({ "api_key": vapi.api_key, "webhook_secret": vapi.webhook_secret }).to_string());
+    let netgsm = json!({
+        "usercode": simulators.netgsm.usercode,
+        "password": simulators.netgsm.password,
+        "signalling": ["203.0.113.0/28"],
+    });
+    aws.secrets.put(NETGSM_SECRET, &netgsm.to_string());
     let (retell, elevenlabs) = (&simulators.retell, &simulators.elevenlabs);
     let secret = json!({
         "api_key": retell.api_key,
@@ -492,6 +499,7 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
     let or = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     ProviderSettings {
         twilio_secret: TWILIO_SECRET.into(),
+        netgsm_secret: NETGSM_SECRET.into(),
         vapi_secret: VAPI_SECRET.into(),
         retell_secret: RETELL_SECRET.into(),
         elevenlabs_secret: ELEVENLABS_SECRET.into(),
@@ -500,6 +508,8 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
         stripe_secret: STRIPE_SECRET.into(),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", &simulators.twilio.pricing_url),
+        netgsm_base_url: or("NETGSM_BASE_URL", &simulators.netgsm.url),
+        netgsm_mode: NetgsmMode::Http,
         vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
         retell_base_url: or("RETELL_BASE_URL", &simulators.retell.url),
         elevenlabs_base_url: or("ELEVENLABS_BASE_URL", &simulators.elevenlabs.url),

@@ -46,6 +46,11 @@ impl Platform {
             (Carrier::Twilio, Self::Vapi) => &[Method::HandOver, Method::Import],
             (Carrier::Twilio, Self::Retell) => &[Method::Trunk, Method::HandOver],
             (Carrier::Twilio, Self::ElevenLabs) => &[Method::HandOver, Method::Trunk, Method::Import],
+            // It asks for a registration before it brings a call, and of the platforms only Vapi registers.
+            (Carrier::Netgsm, Self::Vapi) | (Carrier::Custom, Self::Vapi | Self::Retell | Self::ElevenLabs) => {
+                &[Method::Direct]
+            }
+            (Carrier::Netgsm, Self::Retell | Self::ElevenLabs) => &[],
         }
     }
 }
@@ -60,11 +65,13 @@ pub enum Method {
     Trunk,
     /// The platform took the number over at its carrier and answers the carrier itself; our webhook is not asked.
     Import,
+    /// The number's own carrier takes calls to the platform by SIP; nothing of ours has a part in it.
+    Direct,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::HandOver, Self::Trunk, Self::Import];
+    pub const ALL: [Self; 4] = [Self::HandOver, Self::Trunk, Self::Import, Self::Direct];
 
     /// As written in the API.
     #[must_use]
@@ -73,14 +80,24 @@ impl Method {
             Self::HandOver => "hand_over",
             Self::Trunk => "trunk",
             Self::Import => "import",
+            Self::Direct => "direct",
         }
     }
 
-    /// Whether calls go past our webhook, so that how the carrier sends them is part of the link.
+    /// Whether calls go past our webhook: all we hear of them is what the platform tells.
     #[must_use]
     pub const fn past_us(self) -> bool {
         match self {
             Self::HandOver => false,
+            Self::Trunk | Self::Import | Self::Direct => true,
+        }
+    }
+
+    /// Whether settings of ours at the carrier let calls go past us, so that setting them is part of the link.
+    #[must_use]
+    pub const fn set_at_carrier(self) -> bool {
+        match self {
+            Self::HandOver | Self::Direct => false,
             Self::Trunk | Self::Import => true,
         }
     }

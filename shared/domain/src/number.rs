@@ -20,17 +20,26 @@ use crate::wallet::WalletRef;
 pub enum Carrier {
     /// twilio.com
     Twilio,
+    /// netgsm.com.tr: Turkish 0850 numbers, paid for by the year.
+    Netgsm,
+    /// A carrier of the tenant's own, where we have no account.
+    Custom,
 }
 
 impl Carrier {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Twilio];
+    pub const ALL: [Self; 3] = [Self::Twilio, Self::Netgsm, Self::Custom];
+
+    /// Those at which the operator may have an account: what is there can be listed, bought and given back.
+    pub const WITH_ACCOUNT: [Self; 2] = [Self::Twilio, Self::Netgsm];
 
     /// As written in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
+            Self::Netgsm => "netgsm",
+            Self::Custom => "custom",
         }
     }
 }
@@ -191,6 +200,8 @@ pub enum Reach {
         /// How; none until it was read back.
         settings: Option<Box<NumberSettings>>,
     },
+    /// The carrier takes calls to the platform by SIP, as the platform was told; nothing at the carrier is part of the link.
+    Direct,
 }
 
 impl Reach {
@@ -201,6 +212,7 @@ impl Reach {
             Self::Dial { .. } | Self::Register => Method::HandOver,
             Self::Trunk { .. } => Method::Trunk,
             Self::Import { .. } => Method::Import,
+            Self::Direct => Method::Direct,
         }
     }
 
@@ -209,7 +221,7 @@ impl Reach {
     #[must_use]
     pub fn settings(&self, ours: Webhooks) -> Option<NumberSettings> {
         match self {
-            Self::Dial { .. } | Self::Register => Some(NumberSettings::by_webhooks(ours)),
+            Self::Dial { .. } | Self::Register | Self::Direct => Some(NumberSettings::by_webhooks(ours)),
             Self::Trunk { sid } => {
                 Some(NumberSettings { trunk: Some(sid.clone()), ..NumberSettings::by_webhooks(ours) })
             }

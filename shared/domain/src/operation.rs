@@ -324,10 +324,10 @@ impl Saga {
     pub fn plan(&self) -> Vec<Step> {
         let linked = |agent: Option<&AgentBinding>| {
             let connect = agent.map(|_| Step::Connect);
-            connect.into_iter().chain(agent.filter(|agent| agent.method.past_us()).map(|_| Step::Route))
+            connect.into_iter().chain(agent.filter(|agent| agent.method.set_at_carrier()).map(|_| Step::Route))
         };
-        let past_us = |known: &Option<PlatformRef>| {
-            known.as_ref().filter(|known| known.reach.method().past_us()).map(|_| Step::Route)
+        let route = |known: &Option<PlatformRef>| {
+            known.as_ref().filter(|known| known.reach.method().set_at_carrier()).map(|_| Step::Route)
         };
         // A platform that keeps no number has none to remove.
         let there =
@@ -340,14 +340,14 @@ impl Saga {
             }
             Self::Link(link) if link.rebinds() => vec![Step::Rebind],
             Self::Link(link) => {
-                let route = past_us(&link.previous).or(link.agent.method.past_us().then_some(Step::Route));
+                let route = route(&link.previous).or(link.agent.method.set_at_carrier().then_some(Step::Route));
                 [Step::Connect].into_iter().chain(route).chain(there(&link.previous)).collect()
             }
-            Self::Unlink(unlink) => past_us(&unlink.platform).into_iter().chain(there(&unlink.platform)).collect(),
+            Self::Unlink(unlink) => route(&unlink.platform).into_iter().chain(there(&unlink.platform)).collect(),
             Self::Release(release) => there(&release.platform).into_iter().chain([Step::ReleaseAtCarrier]).collect(),
             // Where calls come by our own webhook it reads the number's status, and no third party has a part in it.
-            Self::Suspend(suspend) => past_us(&suspend.platform).into_iter().collect(),
-            Self::Resume(resume) => past_us(&resume.platform).into_iter().collect(),
+            Self::Suspend(suspend) => route(&suspend.platform).into_iter().collect(),
+            Self::Resume(resume) => route(&resume.platform).into_iter().collect(),
             Self::Restore(_) => vec![Step::Configure],
         }
     }

@@ -112,7 +112,7 @@ pub async fn tick(app: &App, deadline: Timestamp) -> Result<Option<Run>, Refused
 
 async fn begin(app: &App, wish: Wish, fence: u64) -> Result<Run, StoreError> {
     let now = app.clock.now();
-    let places = Carrier::ALL.map(Place::Carrier).into_iter().chain(Platform::ALL.map(Place::Platform));
+    let places = Carrier::WITH_ACCOUNT.map(Place::Carrier).into_iter().chain(Platform::ALL.map(Place::Platform));
     let places: Vec<_> = places.map(|place| (place, Tally::default())).collect();
     let open = app.store.operations_open().await?;
     Ok(Run {

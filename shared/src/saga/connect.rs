@@ -5,9 +5,11 @@
 
 use domain::E164;
 use domain::agent::{Method, Platform};
-use domain::number::{PlatformRef, Reach};
+use domain::number::{Carrier, PlatformRef, Reach};
 use domain::operation::{AgentBinding, Link, Operation, Saga};
-use domain::ports::{Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
+use domain::ports::{
+    Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, SipTrunk, VoicePlatform,
+};
 use domain::what_next::{Acted, Learned, Probed};
 
 use super::buy::only_looked;
@@ -26,7 +28,7 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
     let agent = binding(op)?;
     let tag = op.tag(&app.settings.deployment);
     let platform = app.providers.platform(agent.platform).await?;
-    let (access, reach) = match way(app, &agent, &tag).await? {
+    let (access, reach) = match way(app, op, &agent, &tag).await? {
         Way::Register => return registering(&*platform, agent, tag).await,
         Way::Connect(access, reach) => (access, reach),
     };
@@ -63,7 +65,7 @@ enum Way {
     Connect(Access, Reach),
 }
 
-async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
+async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Result<Way, ProviderError> {
     Ok(match (agent.method, agent.platform) {
         (Method::HandOver, Platform::Vapi) => {
             let (key_id, password) = app.providers.sip_password(tag, None).await?;
@@ -75,7 +77,29 @@ async fn way(app: &App, agent: &AgentBinding, tag: &str) -> Result<Way, Provider
             Way::Connect(Access::Trunk(sip), Reach::Trunk { sid })
         }
         (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
+        (Method::Direct, _) => {
+            let trunk = match op.carrier {
+                Carrier::Twilio | Carrier::Netgsm => {
+                    app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?
+                }
+                Carrier::Custom => own_trunk(app, op).await?,
+            };
+            Way::Connect(Access::Trunk(trunk), Reach::Direct)
+        }
     })
+}
+
+/// The trunk of a number of the tenant's own carrier, with its password opened.
+async fn own_trunk(app: &App, op: &Operation) -> Result<SipTrunk, ProviderError> {
+    let number = app.store.number_get(&op.tenant_id, &op.number_id).await;
+    let silent = |_| ProviderError::new(ProviderErrorKind::Unavailable, "The books do not answer.");
+    let trunk = number.map_err(silent)?.and_then(|number| number.sip);
+    let trunk = trunk.ok_or_else(|| refuse("The number has no trunk.".into()))?;
+    let password = match &trunk.credentials {
+        Some((_, sealed)) => Some(app.providers.open(&op.tenant_id, &op.number_id, sealed).await?),
+        None => None,
+    };
+    Ok(trunk.opened(password))
 }
 
 /// The handle to keep of a number the platform knows.
@@ -91,7 +115,7 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
     let look = async {
         let agent = binding(op)?;
         let tag = op.tag(&app.settings.deployment);
-        let Way::Connect(_, reach) = way(app, &agent, &tag).await? else { return Ok(None) };
+        let Way::Connect(_, reach) = way(app, op, &agent, &tag).await? else { return Ok(None) };
         let platform = app.providers.platform(agent.platform).await?;
         let known = ours(&*platform, op.saga.e164(), &tag).await?;
         Ok(known.map(|known| reference(known, agent, reach)))

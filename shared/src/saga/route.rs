@@ -99,7 +99,7 @@ async fn read_back(app: &App, op: &Operation, ours: &NumberSettings) -> Result<L
 }
 
 /// The carrier's handle of the number: learned on the way, or as the books have it.
-fn known(op: &Operation) -> Result<&CarrierRef, ProviderError> {
+pub(super) fn known(op: &Operation) -> Result<&CarrierRef, ProviderError> {
     let learned = match &op.saga {
         Saga::Purchase(purchase) => purchase.bought.as_ref(),
         Saga::Import(import) => import.imported.as_ref(),

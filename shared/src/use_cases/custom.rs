@@ -1,6 +1,5 @@
 //! The trunk of a tenant's own carrier: what a tenant may say of it, and how it is kept.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use domain::agent::Platform;
@@ -197,7 +196,7 @@ impl From<OwnTrunk> for View {
             transport: trunk.transport.map(Transport::as_str),
             username: trunk.credentials.map(|(username, _)| username),
             register: trunk.register,
-            signalling_cidrs: trunk.signalling.iter().map(fmt::Display::to_string).collect(),
+            signalling_cidrs: trunk.signalling.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Request {
     /// Which of the tenant's agents is to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// How calls get there: `hand_over`, `trunk` or `import`; as the platform is usually reached by default.
+    /// How calls get there: `hand_over`, `trunk`, `import` or `direct`; as the platform is usually reached by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// Where callers go when the agent cannot answer (E.164).

@@ -41,7 +41,7 @@ pub struct Request {
     /// Who is to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// How calls get there: `hand_over`, `trunk` or `import`; as the platform is usually reached by default.
+    /// How calls get there: `hand_over`, `trunk`, `import` or `direct`; as the platform is usually reached by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// The tenant's name for it.

@@ -13,7 +13,7 @@ use crate::api::{NumberAndOperation, NumberView};
 use crate::http::auth::Caller;
 use crate::saga;
 use crate::use_cases::linking::Answers;
-use crate::use_cases::{numbers, purchase};
+use crate::use_cases::{custom, numbers, purchase};
 use crate::{App, Error};
 
 /// Who is to answer.
@@ -22,7 +22,7 @@ use crate::{App, Error};
 #[serde(deny_unknown_fields)]
 pub struct LinkRequest {
     agent_id: String,
-    /// How calls get there: `hand_over`, `trunk` or `import`; as the platform is usually reached by default.
+    /// How calls get there: `hand_over`, `trunk`, `import` or `direct`; as the platform is usually reached by default.
     method: Option<String>,
 }
 

@@ -193,7 +193,7 @@ async fn hand_over(
             Ok(document)
         }
         // The carrier asks us though it should not: somebody changed its settings, or is about to.
-        Reach::Trunk { .. } | Reach::Import { .. } => {
+        Reach::Trunk { .. } | Reach::Import { .. } | Reach::Direct => {
             let why = "The number's calls go past us, and this one came to us.";
             Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), why))
         }

@@ -9,6 +9,7 @@ mod authorization;
 mod bad_input;
 mod buying;
 mod calling;
+mod custom;
 mod importing;
 mod linking;
 mod money;
