@@ -19,7 +19,7 @@ const PLATFORMS: [&str; 3] = ["vapi", "retell", "elevenlabs"];
 /// What a tenant asks for: [`NUMBER`] at a carrier of its own, and more.
 fn wish(more: Value) -> Value {
     let sip = json!({
-        "host": "sip.example.com", "port": 5070, "transport": "tcp", "username": "line-1", "password": PASSWORD,
+        "host": "sip.example.com", "port": 5060, "transport": "tcp", "username": "line-1", "password": PASSWORD,
         "signalling_cidrs": ["203.0.113.0/28"],
     });
     let mut request = json!({ "carrier": "custom", "e164": NUMBER, "sip": sip });
@@ -86,7 +86,7 @@ async fn a_whole_life_on_every_platform() {
             assert_eq!(word(&number, pointer), expected, "{platform}: {pointer}");
         }
         let shown = json!({
-            "host": "sip.example.com", "port": 5070, "transport": "tcp", "username": "line-1", "register": false,
+            "host": "sip.example.com", "port": 5060, "transport": "tcp", "username": "line-1", "register": false,
             "signalling_cidrs": ["203.0.113.0/28"],
         });
         assert_eq!(number["sip"], shown);

@@ -40,7 +40,7 @@ pub(super) fn only(agent_id: &str) -> [Chance; 1] {
 #[derive(Serialize)]
 pub(super) struct Import<'a> {
     pub(super) phone_number: &'a str,
-    /// A host, without a scheme, and a port.
+    /// A host, without a scheme.
     pub(super) termination_uri: String,
     /// `TLS`, `TCP` or `UDP`.
     #[serde(skip_serializing_if = "Option::is_none")]
