@@ -118,6 +118,9 @@ pub struct NumberView {
     tags: Vec<String>,
     project_id: Option<String>,
     capabilities: CapabilitiesView,
+    /// How a number of the tenant's own carrier is reached; of others there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sip: Option<crate::use_cases::custom::View>,
     /// A month.
     price: Money,
     /// A price that was announced; null when none was.
@@ -166,6 +169,7 @@ impl From<Number> for NumberView {
             tags: number.tags,
             project_id: number.project_id.map(Into::into),
             capabilities: number.capabilities.into(),
+            sip: number.sip.map(|trunk| (*trunk).into()),
             price: number.price,
             price_change: number
                 .price_change

@@ -12,8 +12,9 @@ use domain::dunning::Policy;
 use domain::number::Carrier;
 use domain::ports::{self, Access, ProviderError, SipTrunk, Webhooks};
 use domain::requirement::Addresses;
+use domain::sip::Sealed;
 use domain::tenant::Tenant;
-use domain::{Clock, CountryCode, Ids, TenantId};
+use domain::{Clock, CountryCode, Ids, NumberId, TenantId};
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -56,6 +57,10 @@ pub trait Providers: Send + Sync + fmt::Debug {
     /// The password for a SIP address of ours: derived from our key and the tag, so that it is stored nowhere. Without a
     /// key id the current key is used; the key's id comes back.
     async fn sip_password(&self, tag: &str, key_id: Option<&str>) -> Result<(String, SecretString), ProviderError>;
+    /// Seals a secret of this number of this tenant, so that it can be stored. `Misconfigured` when there is no key.
+    async fn seal(&self, tenant: &TenantId, number: &NumberId, secret: &SecretString) -> Result<Sealed, ProviderError>;
+    /// Opens it again. `Misconfigured` when its key is gone, or it is not this number's.
+    async fn open(&self, tenant: &TenantId, number: &NumberId, sealed: &Sealed) -> Result<SecretString, ProviderError>;
     /// The SIP trunk that takes calls from our carrier to this platform. `Misconfigured` when there is none.
     async fn trunk(&self, platform: Platform) -> Result<Trunk, ProviderError>;
     /// What a platform needs to take a number over at our carrier. `Misconfigured` when there is nothing to give.

@@ -192,6 +192,7 @@ pub fn provider_settings() -> Result<ProviderSettings, BadSetting> {
         retell_secret: or("RETELL_SECRET", "trunkline/dev/retell"),
         elevenlabs_secret: or("ELEVENLABS_SECRET", "trunkline/dev/elevenlabs"),
         sip_secret: or("SIP_SECRET", "trunkline/dev/sip"),
+        seal_secret: or("SEAL_SECRET", "trunkline/dev/seal"),
         stripe_secret: or("STRIPE_SECRET", "trunkline/dev/stripe"),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", "https://api.twilio.com"),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", "https://pricing.twilio.com"),

@@ -21,6 +21,7 @@ pub mod http;
 pub mod openapi;
 
 pub mod boot;
+mod sealed;
 pub mod secrets;
 pub mod serve;
 

@@ -17,6 +17,8 @@ use domain::agent::Platform;
 use domain::limits;
 use domain::number::Carrier;
 use domain::ports::{self, Access, ProviderError, ProviderErrorKind, SipTrunk};
+use domain::sip::Sealed;
+use domain::{NumberId, TenantId};
 use http::HeaderMap;
 use jiff::Timestamp;
 use providers::retell::AgentTemplate;
@@ -31,6 +33,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::app::{Providers, Told, Trunk};
+use crate::sealed::{Keyring, SealSecret};
 
 pub use netgsm::NetgsmMode;
 
@@ -55,6 +58,8 @@ pub struct ProviderSettings {
     pub elevenlabs_secret: String,
     /// `{"current":"k1","keys":{"k1":"…"}}`: what SIP passwords are derived from.
     pub sip_secret: String,
+    /// The same; what tenants' secrets are sealed with.
+    pub seal_secret: String,
     /// `{"api_key","webhook_secret","previous_webhook_secret"?}`
     pub stripe_secret: String,
     /// Base URL of Twilio's v2010 API.
@@ -135,6 +140,7 @@ pub struct SecretProviders {
     retell: Slot<PlatformKeys>,
     elevenlabs: Slot<PlatformKeys>,
     sip: Slot<SipKeys>,
+    seal: Slot<Keyring>,
     stripe: Slot<StripeKeys>,
 }
 
@@ -197,6 +203,7 @@ impl SecretProviders {
             retell: Slot::empty(),
             elevenlabs: Slot::empty(),
             sip: Slot::empty(),
+            seal: Slot::empty(),
             stripe: Slot::empty(),
         }
     }
@@ -290,6 +297,10 @@ impl SecretProviders {
         PlatformKeys { client, trunk, webhook_secrets: signs.into_iter().chain(previous_webhook_secret).collect() }
     }
 
+    async fn keyring(&self) -> Result<Arc<Keyring>, ProviderError> {
+        self.slot(&self.seal, &self.settings.seal_secret, |secret: SealSecret| secret.into()).await
+    }
+
     async fn stripe(&self) -> Result<Arc<StripeKeys>, ProviderError> {
         let make = |secret: StripeSecret| {
             let key = secret.api_key.expose_secret();
@@ -356,6 +367,18 @@ impl Providers for SecretProviders {
         Ok((key_id.to_owned(), derive(key, tag)))
     }
 
+    async fn seal(&self, tenant: &TenantId, number: &NumberId, secret: &SecretString) -> Result<Sealed, ProviderError> {
+        self.keyring().await?.seal(tenant, number, secret)
+    }
+
+    async fn open(&self, tenant: &TenantId, number: &NumberId, sealed: &Sealed) -> Result<SecretString, ProviderError> {
+        if !self.keyring().await?.has(&sealed.key_id) {
+            // A key may have been added since they were read.
+            self.seal.forget(REREAD_EVERY).await;
+        }
+        self.keyring().await?.open(tenant, number, sealed)
+    }
+
     async fn told(
         &self,
         platform: Platform,
@@ -413,6 +436,9 @@ impl Providers for SecretProviders {
             }
         }
         if let Ok(mut slot) = self.stripe.0.try_lock() {
+            *slot = None;
+        }
+        if let Ok(mut slot) = self.seal.0.try_lock() {
             *slot = None;
         }
     }

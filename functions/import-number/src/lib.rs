@@ -1,4 +1,5 @@
-//! Make a number that the carrier's account has already a tenant's. For the operator; a tenant only hears why not.
+//! Make a number a tenant's: for the operator one that its carrier account has already, for a tenant one of a carrier of its
+//! own.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -29,10 +30,11 @@ async fn handle(
     Query(Options { dry_run }): Query<Options>,
     request: Result<Body<import::Request>, Problem>,
 ) -> Result<Response, Problem> {
-    if caller.is_some() {
-        return Err(import::refusal(request.ok().map(|Body(request)| request).as_ref()).into());
-    }
     let Body(request) = request?;
-    let mode = Mode { dry_run, respond_async };
-    Ok(import::run(&app, key.as_deref(), &request, mode).await?.into_response())
+    let (key, mode) = (key.as_deref(), Mode { dry_run, respond_async });
+    let outcome = match &caller {
+        Some(caller) => import::own(&app, caller, key, &request, mode).await,
+        None => import::run(&app, key, &request, mode).await,
+    };
+    Ok(outcome?.into_response())
 }

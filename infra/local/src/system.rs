@@ -440,6 +440,7 @@ const VAPI_SECRET: &str = "trunkline/local/vapi";
 const RETELL_SECRET: &str = "trunkline/local/retell";
 const ELEVENLABS_SECRET: &str = "trunkline/local/elevenlabs";
 const SIP_SECRET: &str = "trunkline/local/sip";
+const SEAL_SECRET: &str = "trunkline/local/seal";
 const STRIPE_SECRET: &str = "trunkline/local/stripe";
 
 fn seed_secrets(aws: &Aws, simulators: &Simulators) {
@@ -470,6 +471,8 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     aws.secrets.put(ELEVENLABS_SECRET, &secret.to_string());
     let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
     aws.secrets.put(SIP_SECRET, &sip.to_string());
+    let seal = json!({ "current": "k1", "keys": { "k1": "a fake key of 32 characters or more" } });
+    aws.secrets.put(SEAL_SECRET, &seal.to_string());
     let stripe = json!({ "api_key": simulators.stripe.api_key, "webhook_secret": simulators.stripe.webhook_secret });
     aws.secrets.put(STRIPE_SECRET, &stripe.to_string());
 }
@@ -501,6 +504,7 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
         retell_secret: RETELL_SECRET.into(),
         elevenlabs_secret: ELEVENLABS_SECRET.into(),
         sip_secret: SIP_SECRET.into(),
+        seal_secret: SEAL_SECRET.into(),
         stripe_secret: STRIPE_SECRET.into(),
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", &simulators.twilio.pricing_url),

@@ -11,7 +11,7 @@ use crate::catalog::PriceBook;
 use crate::dunning::Dunning;
 use crate::ids::NumberId;
 use crate::money::Money;
-use crate::number::{Number, NumberStatus, PriceChange};
+use crate::number::{Carrier, Number, NumberStatus, PriceChange};
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::period::{self, Period};
 use crate::wallet::{Free, Line};
@@ -23,6 +23,8 @@ pub struct Candidate {
     pub id: NumberId,
     /// Its digits.
     pub e164: E164,
+    /// For its line in the price book; a number of the tenant's own carrier has none.
+    pub carrier: Carrier,
     /// For its line in the price book.
     pub country: CountryCode,
     /// For its line in the price book.
@@ -92,6 +94,7 @@ impl Candidate {
         Some(Self {
             id: number.id.clone(),
             e164: number.e164.clone(),
+            carrier: number.carrier,
             country: number.country,
             kind: number.kind,
             status: number.status,
@@ -143,7 +146,7 @@ impl Candidate {
         let applied = self.price_change.filter(|change| change.from <= last.start);
         let price = applied.map_or(self.price, |change| change.price);
         let pending = self.price_change.filter(|change| change.from > last.start);
-        let listed = book.line(self.country, self.kind).map(|line| line.price);
+        let listed = book.line_of(self.carrier, self.country, self.kind).map(|line| line.price);
         let other = listed.filter(|listed| *listed != price && listed.currency == price.currency);
         // Who is about to go is told of no price any more.
         let announced = match pending {

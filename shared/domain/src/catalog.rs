@@ -158,6 +158,15 @@ impl PriceBook {
         self.lines.iter().find(|line| line.country == country && line.kind == kind)
     }
 
+    /// The line by which a number of this carrier is charged; none for a tenant's own, which costs what it did.
+    #[must_use]
+    pub fn line_of(&self, carrier: Carrier, country: CountryCode, kind: NumberKind) -> Option<&PriceLine> {
+        match carrier {
+            Carrier::Custom => None,
+            Carrier::Twilio | Carrier::Netgsm => self.line(country, kind),
+        }
+    }
+
     /// Whether anything of this country is sold.
     #[must_use]
     pub fn sells_in(&self, country: CountryCode) -> bool {

@@ -24,6 +24,10 @@ pub const NOTES_CHARS_MAX: usize = 2_000;
 pub const REASON_CHARS_MAX: usize = 500;
 /// Tags on one number.
 pub const TAGS_MAX: usize = 20;
+/// Characters of a user name or password of a tenant's own SIP trunk.
+pub const SIP_CREDENTIAL_CHARS_MAX: usize = 100;
+/// Networks that calls of a tenant's own SIP trunk come from.
+pub const SIP_NETWORKS_MAX: usize = 20;
 /// Characters of one tag.
 pub const TAG_CHARS_MAX: usize = 50;
 /// Bytes of an agent's settings, as JSON.

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::money::Money;
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::ports::{CarrierNumber, NumberSettings, Webhooks};
+use crate::sip::OwnTrunk;
 use crate::wallet::WalletRef;
 
 /// Who owns the number towards the telephone network.
@@ -162,6 +163,8 @@ pub enum AtEnd {
     Release,
     /// It is the operator's own and stays so: it is only put back to what it was before. Nothing ever removes it.
     Detach(Box<Before>),
+    /// It is the tenant's own, at a carrier where we have no account: nothing was done there, and nothing is.
+    Leave,
 }
 
 /// How a number was named and set up at its carrier before it was imported.
@@ -335,6 +338,9 @@ pub struct Number {
     /// The tenant's tags.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Its trunk, of a number of the tenant's own carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sip: Option<Box<OwnTrunk>>,
     /// What it can do.
     pub capabilities: Capabilities,
     /// What the tenant pays a month; kept from the day of purchase until notice.
@@ -470,6 +476,7 @@ pub(crate) mod tests {
             released_at: None,
             parked: false,
             parked_why: None,
+            sip: None,
             parked_at: None,
             served_until: None,
             open_operation_id: None,

@@ -163,6 +163,9 @@ impl CountryCode {
     /// Türkiye.
     pub const TR: Self = Self(*b"TR");
 
+    /// Of no country that is told apart here (a code that ISO 3166-1 leaves to its users, as CLDR uses it).
+    pub const UNKNOWN: Self = Self(*b"ZZ");
+
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Method;
 use crate::ids::{NumberId, OperationId, ProjectId, TenantId};
-use crate::number::{Carrier, CarrierRef, Number, PlatformRef};
+use crate::number::{AtEnd, Carrier, CarrierRef, Number, PlatformRef};
 use crate::numbering::E164;
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 
@@ -94,6 +94,15 @@ impl Step {
             Self::ReleaseAtCarrier => "release_at_carrier",
             Self::Configure => "configure",
             Self::Route => "route",
+        }
+    }
+
+    /// Whether it reaches out to a carrier.
+    #[must_use]
+    pub const fn at_carrier(self) -> bool {
+        match self {
+            Self::Buy | Self::ImportAtCarrier | Self::ReleaseAtCarrier | Self::Configure | Self::Route => true,
+            Self::Connect | Self::Rebind | Self::Unbind | Self::Disconnect => false,
         }
     }
 
@@ -333,7 +342,10 @@ impl Saga {
             |known: &Option<PlatformRef>| known.as_ref().filter(|known| known.id.is_some()).map(|_| Step::Disconnect);
         match self {
             Self::Purchase(purchase) => [Step::Buy].into_iter().chain(linked(purchase.agent.as_ref())).collect(),
-            Self::Import(import) => [Step::ImportAtCarrier].into_iter().chain(linked(import.agent.as_ref())).collect(),
+            Self::Import(import) => {
+                let at_carrier = import.before.as_ref().map(|_| Step::ImportAtCarrier);
+                at_carrier.into_iter().chain(linked(import.agent.as_ref())).collect()
+            }
             Self::Link(link) if link.rebinds() => vec![Step::Rebind],
             Self::Link(link) => {
                 let route = route(&link.previous).or(link.agent.method.set_at_carrier().then_some(Step::Route));
@@ -432,10 +444,13 @@ impl Operation {
     /// A fresh record of this saga on this number, owned by whoever begins it.
     #[must_use]
     pub fn begin(id: OperationId, number: &Number, saga: Saga, clock: &dyn crate::Clock) -> Self {
-        let plan = saga.plan();
-        // Kept only for steps that act on it: a record is paid for by its size, with every write of the journal.
-        let at_carrier = |step: &Step| matches!(step, Step::ReleaseAtCarrier | Step::Configure | Step::Route);
-        let carrier_ref = number.carrier_ref.clone().filter(|_| plan.iter().any(at_carrier));
+        // Of a number of the tenant's own carrier nothing is done there.
+        let ours = number.carrier_ref.as_ref().is_none_or(|known| known.at_end != AtEnd::Leave);
+        let plan: Vec<Step> = saga.plan().into_iter().filter(|step| ours || !step.at_carrier()).collect();
+        // Kept only for steps that act by it: a record is paid for by its size, with every write of the journal. A carrier
+        // without webhooks is asked for the number's trunk.
+        let needed = !number.carrier.has_webhooks() || plan.iter().any(|step| step.at_carrier());
+        let carrier_ref = number.carrier_ref.clone().filter(|_| needed);
         let steps = plan.into_iter().map(|step| StepRecord { step, state: StepState::Pending }).collect();
         let now = clock.now();
         Self {

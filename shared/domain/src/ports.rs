@@ -16,7 +16,7 @@ use crate::number::Capabilities;
 use crate::numbering::{CountryCode, E164, NumberKind};
 use crate::payment::{Checkout, Dispute, Notification, Payment, Refund};
 use crate::requirement::Papers;
-pub use crate::sip::{Network, SipTrunk};
+pub use crate::sip::{Network, SipTrunk, Transport};
 
 /// How a call to a third party failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -385,7 +385,7 @@ fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
 /// What the step goes by was read before and is not so any more: recorded as it is now, and done again with that.
 fn outdated(op: &mut Operation, step: Step, now_is: Before, now: Timestamp) {
     if let Saga::Import(import) = &mut op.saga {
-        import.before = now_is;
+        import.before = Some(now_is);
     }
     set(op, step, StepState::Pending);
     let error = ProviderError::new(ProviderErrorKind::Unavailable, "Somebody else changes it at the same time.");

@@ -28,10 +28,10 @@ pub struct ImportableView {
     pub kind: &'static str,
     /// Who has it.
     pub carrier: &'static str,
-    /// The carrier's id of it.
-    pub carrier_id: String,
-    /// The carrier's name for it, which is put back when it is detached.
-    pub carrier_name: String,
+    /// The carrier's id of it; null where we have no account.
+    pub carrier_id: Option<String>,
+    /// The carrier's name for it, which is put back when it is detached; null where we have no account.
+    pub carrier_name: Option<String>,
     /// A month.
     pub price: Money,
     /// The tenant's plan includes it: its periods cost nothing.

@@ -174,7 +174,7 @@ impl Work<'_> {
 
     /// Writes a number may take: itself; claim and event when it recovers; an event when its price changes.
     fn writes_of(&self, number: &Candidate) -> usize {
-        let listed = self.app.price_book.line(number.country, number.kind).map(|line| line.price);
+        let listed = self.app.price_book.line_of(number.carrier, number.country, number.kind).map(|line| line.price);
         let dearer = number.price_change.is_some() || listed.is_some_and(|listed| listed != number.price);
         1 + if number.dunning.is_some() { 2 } else { 0 } + usize::from(dearer)
     }

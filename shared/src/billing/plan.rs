@@ -134,7 +134,7 @@ pub async fn preview(app: &App, wallet: &WalletRef, date: Date) -> Result<Previe
     failing.sort_unstable();
     failing.dedup();
     let cost = plan.charges.iter().filter_map(|charge| plan.candidates.get(charge.candidate)).map(|candidate| {
-        let line = app.price_book.line(candidate.country, candidate.kind);
+        let line = app.price_book.line_of(candidate.carrier, candidate.country, candidate.kind);
         line.filter(|line| line.cost.currency == wallet.currency).map_or(0, |line| line.monthly_cost().micros)
     });
     Ok(Preview {

@@ -70,12 +70,13 @@ fn offers() -> Vec<Endpoint> {
             .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired)])
             .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
             .refuses(carrier()),
-        operator_or_tenant(Admin, POST, "/v1/numbers/import", "import-number", "Make a number of the account's a tenant's")
+        operator_or_tenant(Admin, POST, "/v1/numbers/import", "import-number", "Make a number that is there already a tenant's")
             .says(
                 "For the operator: a number that the carrier's account has already is held by the tenant from now on, and \
                  charged from today. When the tenant no longer holds it, it is put back to what it was and stays in the \
-                 account, unless `on_end` says `release`. A tenant that wants to bring a number of its own carrier \
-                 (`custom`) is told that this deployment does not take them.",
+                 account, unless `on_end` says `release`. For a tenant: a number of a carrier of its own (`custom`), reached by \
+                 SIP as `sip` says. It costs nothing a month, nothing is done at its carrier, and the password is sealed \
+                 and never shown.",
             )
             .switch("dry_run", "Check everything and move nothing.")
             .repeatable(Required::True)
@@ -85,7 +86,7 @@ fn offers() -> Vec<Endpoint> {
             .answers::<NumberAndOperation>(201, "Imported.")
             .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
             .refuses([Error::NotFound, Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
-            .refuses([Error::CarrierUnsupported])
+            .refuses([Error::CarrierUnsupported, Error::PlatformUnsupported])
             .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
             .refuses(carrier()),
     ]

@@ -5,9 +5,11 @@
 
 use domain::E164;
 use domain::agent::{Method, Platform};
-use domain::number::{PlatformRef, Reach};
+use domain::number::{Carrier, PlatformRef, Reach};
 use domain::operation::{AgentBinding, Link, Operation, Resume, Saga, Suspend};
-use domain::ports::{Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
+use domain::ports::{
+    Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, SipTrunk, VoicePlatform,
+};
 use domain::what_next::{Acted, Learned, Probed};
 
 use super::buy::only_looked;
@@ -76,11 +78,29 @@ async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Resu
         }
         (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
         (Method::Direct, _) => {
-            let trunk = app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?;
+            let trunk = match op.carrier {
+                Carrier::Twilio | Carrier::Netgsm => {
+                    app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?
+                }
+                Carrier::Custom => own_trunk(app, op).await?,
+            };
             let inbound = !trunk.signalling.is_empty();
             Way::Connect(Access::Trunk(trunk), Reach::Direct { inbound })
         }
     })
+}
+
+/// The trunk of a number of the tenant's own carrier, with its password opened.
+async fn own_trunk(app: &App, op: &Operation) -> Result<SipTrunk, ProviderError> {
+    let number = app.store.number_get(&op.tenant_id, &op.number_id).await;
+    let silent = |_| ProviderError::new(ProviderErrorKind::Unavailable, "The books do not answer.");
+    let trunk = number.map_err(silent)?.and_then(|number| number.sip);
+    let trunk = trunk.ok_or_else(|| refuse("The number has no trunk.".into()))?;
+    let password = match &trunk.credentials {
+        Some((_, sealed)) => Some(app.providers.open(&op.tenant_id, &op.number_id, sealed).await?),
+        None => None,
+    };
+    Ok(trunk.opened(password))
 }
 
 /// The handle to keep of a number the platform knows.

@@ -23,6 +23,7 @@ pub(super) async fn let_go(app: &App, op: &Operation, ours: &CarrierRef) -> Resu
     match &ours.at_end {
         AtEnd::Release => release(app, op, ours).await,
         AtEnd::Detach(before) => detach(app, op, ours, before).await,
+        AtEnd::Leave => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ use super::buy::only_looked;
 use crate::App;
 
 pub(super) async fn act(app: &App, op: &Operation, import: &Import) -> Acted {
+    let Some(before) = &import.before else { return Acted::Suspicious("a number of no carrier of ours".into()) };
     let tag = op.tag(&app.settings.deployment);
     let carrier = match app.providers.carrier(op.carrier).await {
         Ok(carrier) => carrier,
@@ -24,7 +25,7 @@ pub(super) async fn act(app: &App, op: &Operation, import: &Import) -> Acted {
         Err(error) => return Acted::Failed(only_looked(error)),
     };
     let settings = NumberSettings::by_webhooks(app.webhooks(&op.tenant_id));
-    match standing(&found, &tag, &settings, &import.before) {
+    match standing(&found, &tag, &settings, before) {
         Standing::Ours => return Acted::Done(imported(found, import)),
         Standing::Anothers => return Acted::Failed(taken()),
         Standing::Changed => return Acted::Outdated(Box::new(found.into())),
@@ -51,8 +52,8 @@ pub(super) async fn probe(app: &App, op: &Operation, import: &Import) -> Probed 
 
 /// Puts the number back, whatever was to become of it at its end: it was the operator's before there was a tenant.
 pub(super) async fn undo(app: &App, op: &Operation, import: &Import) -> Result<(), ProviderError> {
-    let Some(ours) = &import.imported else { return Ok(()) };
-    super::give_back::detach(app, op, ours, &import.before).await
+    let (Some(ours), Some(before)) = (&import.imported, &import.before) else { return Ok(()) };
+    super::give_back::detach(app, op, ours, before).await
 }
 
 /// How the carrier has a number that is to be ours.

@@ -1,13 +1,17 @@
-//! Import a number: make one that the carrier's account has already a tenant's. Everything that costs nothing is checked
-//! first, the carrier last; then it is held, claimed and driven like a purchase.
+//! Import a number: make one that the carrier's account has already a tenant's, or take in one of a tenant's own carrier.
+//! Everything that costs nothing is checked first, the carrier last; then it is held, claimed and driven like a purchase.
 
-use domain::catalog::{Plan, PriceLine};
+use std::borrow::Cow;
+
+use domain::catalog::{CostPeriod, Plan, PriceLine};
 use domain::claim::Claim;
-use domain::number::{Before, Capabilities};
-use domain::operation::{AgentBinding, Import, OnEnd, Saga, is_tag};
-use domain::ports::{CarrierNumber, ProviderErrorKind};
+use domain::money::Currency;
+use domain::number::{AtEnd, Before, Capabilities, Carrier, CarrierRef, Number};
+use domain::numbering::NumberKind;
+use domain::operation::{AgentBinding, Import, OnEnd, Operation, Saga, is_tag};
+use domain::ports::{CarrierNumber, ProviderErrorKind, SipTrunk};
 use domain::tenant::Role;
-use domain::{E164, ProjectId, TenantId};
+use domain::{CountryCode, E164, Money, ProjectId, TenantId};
 use serde::{Deserialize, Serialize};
 use store::TransactError;
 use store::idempotency::{Idempotency, Made};
@@ -15,6 +19,7 @@ use store::idempotency::{Idempotency, Made};
 use crate::api::{ImportPreview, ImportableView};
 use crate::http::auth::Caller;
 use crate::http::extract::{hash, hash_request};
+use crate::use_cases::custom;
 use crate::use_cases::linking::Answers;
 use crate::use_cases::purchase::{self, Draft, Mode};
 use crate::use_cases::search;
@@ -28,11 +33,11 @@ pub type Outcome = purchase::Outcome<ImportPreview>;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImportRequest))]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// `twilio`.
+    /// `twilio` for the operator, `custom` for a tenant.
     pub carrier: String,
     /// Exactly this number (E.164).
     pub e164: String,
-    /// Who is to hold it.
+    /// Who is to hold it; the operator says so, a tenant takes it in for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
     /// The tenant's name for it.
@@ -54,17 +59,19 @@ pub struct Request {
     #[serde(default)]
     pub all_or_nothing: bool,
     /// What becomes of it when the tenant no longer holds it: `detach` (the default) puts it back to what it was before,
-    /// `release` gives it back to the carrier.
+    /// `release` gives it back to the carrier. Of a tenant's own number nothing becomes there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_end: Option<String>,
-    /// How to reach a number of a tenant's own carrier, which this deployment does not do.
+    /// How to reach a number of a tenant's own carrier.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sip: Option<serde_json::Map<String, serde_json::Value>>,
+    pub sip: Option<custom::Request>,
 }
 
 /// What was asked for, understood.
 struct Wish<'a> {
-    line: &'a PriceLine,
+    line: Cow<'a, PriceLine>,
+    /// Of a number of the tenant's own carrier.
+    trunk: Option<SipTrunk>,
     e164: E164,
     name: Option<String>,
     fallback: Option<E164>,
@@ -92,13 +99,32 @@ pub async fn run(app: &App, key_hash: Option<&str>, request: &Request, mode: Mod
     purchase::once(app, &caller, key, attempt(app, &caller, Some(key), request, mode)).await
 }
 
-/// What a tenant is answered, whatever it asks for.
-#[must_use]
-pub fn refusal(request: Option<&Request>) -> Error {
-    match request.map(|request| request.carrier.as_str()) {
-        Some("custom") => Error::CarrierUnsupported,
-        Some(_) | None => Error::Forbidden,
+/// Takes in a number of a tenant's own carrier, for the tenant.
+///
+/// # Errors
+/// [`Error::Forbidden`] for a number of any other carrier; else as for a purchase.
+pub async fn own(
+    app: &App,
+    caller: &Caller,
+    key_hash: Option<&str>,
+    request: &Request,
+    mode: Mode,
+) -> Result<Outcome, Error> {
+    if request.carrier != Carrier::Custom.as_str() {
+        return Err(Error::Forbidden);
     }
+    if request.tenant_id.as_deref().is_some_and(|tenant| tenant != caller.tenant.as_str()) {
+        return Err(Error::invalid("tenant_id", "a tenant takes numbers in for itself"));
+    }
+    if request.on_end.is_some() {
+        return Err(Error::invalid("on_end", "nothing is done at a carrier of your own"));
+    }
+    if mode.dry_run {
+        return attempt(app, caller, None, request, mode).await;
+    }
+    let key = (key_hash.ok_or(Error::IdempotencyKeyRequired)?, hash_request("POST /v1/numbers/import", request));
+    let key = (key.0, key.1.as_str());
+    purchase::once(app, caller, key, attempt(app, caller, Some(key), request, mode)).await
 }
 
 /// The operator in the tenant's place: what it names of the tenant's must be the tenant's.
@@ -126,28 +152,49 @@ async fn attempt(
 ) -> Result<Outcome, Error> {
     let wish = understand(app, caller, request)?;
     let purchase::Allowed { agent, terms: (plan, included), .. } =
-        purchase::allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
+        purchase::allowed(app, caller, &wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
+    // What costs nothing takes no place of those that the plan includes.
+    let included = included && wish.trunk.is_none();
+    if let (Some(agent), Some(trunk)) = (&agent, &wish.trunk) {
+        custom::suits(agent.platform, trunk.register)?;
+    }
     let standing = app.store.claim_get(&wish.e164).await?;
     if !Claim::may_take(standing.as_ref(), &caller.tenant, app.clock.now()) {
         return Err(Error::NumberUnavailable);
     }
-    let found = at_carrier(app, &wish).await?;
+    let found = match &wish.trunk {
+        Some(_) => None,
+        None => Some(at_carrier(app, &wish).await?),
+    };
     let Some(key) = idempotency else {
         let would = importable(caller, &wish, found, included);
         return Ok(Outcome::Previewed(ImportPreview { would }));
     };
-    let capabilities = found.capabilities;
-    let import = imports(&wish, agent, included, standing, found.into());
+    let capabilities = found.as_ref().map_or(BY_SIP, |found| found.capabilities);
+    let import = imports(&wish, agent, included, standing, found.map(Into::into));
     begin(app, caller, &wish, import, capabilities, plan, key, mode).await
 }
 
 fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wish<'a>, Error> {
     let e164 = |field: &'static str, text: &str| text.parse::<E164>().map_err(|e| Error::invalid(field, e.to_string()));
     let exact = e164("e164", &request.e164)?;
-    let (country, kind) = exact.classify().ok_or(Error::UnsupportedCountry)?;
+    let (line, trunk) = match &request.sip {
+        Some(sip) => {
+            let nearby = app.settings.deployment == LOCAL;
+            (Cow::Owned(own_line(&exact)), Some(custom::understand(sip, nearby)?))
+        }
+        None if request.carrier == Carrier::Custom.as_str() => {
+            return Err(Error::invalid("sip", "how the number's carrier is reached"));
+        }
+        None => {
+            let (country, kind) = exact.classify().ok_or(Error::UnsupportedCountry)?;
+            (Cow::Borrowed(search::line(app, country.as_str(), Some(kind.as_str()))?), None)
+        }
+    };
     let on_end = request.on_end.as_deref().map_or(Some(OnEnd::Detach), OnEnd::from_name);
     Ok(Wish {
-        line: search::line(app, country.as_str(), Some(kind.as_str()))?,
+        line,
+        trunk,
         e164: exact,
         name: request.name.as_deref().map(|name| super::check_name("name", name)).transpose()?,
         fallback: request.fallback.as_deref().map(|text| e164("fallback", text)).transpose()?,
@@ -156,6 +203,21 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         all_or_nothing: request.all_or_nothing,
         on_end: on_end.ok_or_else(|| Error::invalid("on_end", "`detach` or `release`"))?,
     })
+}
+
+/// The deployment on one machine, which may reach what is on it.
+const LOCAL: &str = "local";
+
+/// What a number reached by SIP can do.
+const BY_SIP: Capabilities = Capabilities { voice: true, sms: false, mms: false };
+
+/// A number of a tenant's own costs nothing a month; where we sell nothing it is of no country we know.
+fn own_line(e164: &E164) -> PriceLine {
+    let (country, kind) = e164.classify().unwrap_or((CountryCode::UNKNOWN, NumberKind::International));
+    let nothing = Money::zero(Currency::USD);
+    let carrier = Carrier::Custom;
+    let (cost_period, requires) = (CostPeriod::Month, Vec::new());
+    PriceLine { country, kind, carrier, price: nothing, cost: nothing, cost_period, requires }
 }
 
 /// The number as the carrier has it now. One under a tag is this or another deployment's already.
@@ -174,18 +236,20 @@ async fn at_carrier(app: &App, wish: &Wish<'_>) -> Result<CarrierNumber, Error> 
     }
 }
 
-fn importable(caller: &Caller, wish: &Wish<'_>, found: CarrierNumber, included: bool) -> ImportableView {
+fn importable(caller: &Caller, wish: &Wish<'_>, found: Option<CarrierNumber>, included: bool) -> ImportableView {
+    let capabilities = found.as_ref().map_or(BY_SIP, |found| found.capabilities);
+    let (carrier_id, carrier_name) = found.map_or((None, None), |found| (Some(found.id), Some(found.tag)));
     ImportableView {
         e164: wish.e164.clone().into(),
         tenant_id: caller.tenant.clone().into(),
         country: wish.line.country.into(),
         kind: wish.line.kind.as_str(),
         carrier: wish.line.carrier.as_str(),
-        carrier_id: found.id,
-        carrier_name: found.tag,
+        carrier_id,
+        carrier_name,
         price: wish.line.price,
         included,
-        capabilities: found.capabilities.into(),
+        capabilities: capabilities.into(),
         on_end: wish.on_end.as_str(),
     }
 }
@@ -195,7 +259,7 @@ fn imports(
     agent: Option<AgentBinding>,
     included: bool,
     standing: Option<Claim>,
-    before: Before,
+    before: Option<Before>,
 ) -> Import {
     Import {
         e164: wish.e164.clone(),
@@ -228,14 +292,17 @@ async fn begin(
 ) -> Result<Outcome, Error> {
     let draft = Draft {
         e164: wish.e164.clone(),
-        line: wish.line,
+        line: &wish.line,
         capabilities,
         included: import.included,
         name: wish.name.clone(),
         fallback: wish.fallback.clone(),
         project_id: wish.project_id.clone(),
     };
-    let (number, mut op) = purchase::records(app, caller, draft, Saga::Import(Box::new(import.clone())));
+    let (mut number, mut op) = purchase::records(app, caller, draft, Saga::Import(Box::new(import.clone())));
+    if let Some(trunk) = &wish.trunk {
+        take_in(app, &mut number, &mut op, trunk).await?;
+    }
     let now = app.clock.now();
     if mode.respond_async {
         (op.lease_until, op.due_at) = (None, Some(now));
@@ -261,4 +328,14 @@ async fn begin(
             purchase::go_on(app, begun.ok_or(Error::Store(error))?, mode).await
         }
     }
+}
+
+/// A number of the tenant's own carrier is the tenant's from the beginning; its trunk is kept with it.
+async fn take_in(app: &App, number: &mut Number, op: &mut Operation, trunk: &SipTrunk) -> Result<(), Error> {
+    number.sip = Some(Box::new(custom::sealed(app, number, trunk).await?));
+    let tag = op.tag(&app.settings.deployment);
+    if let Saga::Import(import) = &mut op.saga {
+        import.imported = Some(CarrierRef { id: import.e164.as_str().to_owned(), tag, at_end: AtEnd::Leave });
+    }
+    Ok(())
 }

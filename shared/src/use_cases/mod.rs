@@ -5,6 +5,7 @@ pub mod agent_numbers;
 pub mod agents;
 pub mod audit;
 pub mod calls;
+pub mod custom;
 pub mod import;
 pub(crate) mod linking;
 pub mod numbers;

@@ -407,6 +407,7 @@ pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) 
         primary: false,
         locked: false,
         tags: Vec::new(),
+        sip: None,
         capabilities: draft.capabilities,
         price: draft.line.price,
         price_change: None,

@@ -13,7 +13,7 @@ use crate::api::{NumberAndOperation, NumberView};
 use crate::http::auth::Caller;
 use crate::saga;
 use crate::use_cases::linking::Answers;
-use crate::use_cases::{numbers, purchase};
+use crate::use_cases::{custom, numbers, purchase};
 use crate::{App, Error};
 
 /// Who is to answer.
@@ -42,6 +42,7 @@ pub async fn link(
     let answers = Answers::read(Some(&request.agent_id), request.method.as_deref())?.ok_or(Error::NotFound)?;
     let agent = answers.binding(app, caller, number.carrier).await?;
     serving(&number)?;
+    custom::suits(agent.platform, number.sip.as_ref().is_some_and(|trunk| trunk.register))?;
     let previous = number.platform_ref.clone();
     // The platform has the number once: it could not be told of it in another way before it has forgotten the first.
     let twice = previous.as_ref().is_some_and(|previous| {

@@ -220,7 +220,7 @@ pub async fn margin(app: &App, tenant: &TenantId, request: &MarginRequest) -> Re
         let page = app.store.number_list(tenant, after, limits::PAGE_MAX, bought).await?;
         for number in &page.items {
             let begun = margin::carrier_months(number, today);
-            let line = app.price_book.line(number.country, number.kind);
+            let line = app.price_book.line_of(number.carrier, number.country, number.kind);
             let line = line.filter(|line| line.cost.currency == currency);
             cost = cost.saturating_add(line.map_or(0, |line| margin::carrier_cost(line, begun).micros));
             (months, numbers) = (months + u64::from(begun), numbers + 1);

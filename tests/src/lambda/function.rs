@@ -60,6 +60,7 @@ impl Environment {
             "VapiSecret" => format!("trunkline/{DEPLOYMENT}/vapi"),
             "StripeSecret" => format!("trunkline/{DEPLOYMENT}/stripe"),
             "SipSecret" => format!("trunkline/{DEPLOYMENT}/sip"),
+            "SealSecret" => format!("trunkline/{DEPLOYMENT}/seal"),
             name => template::parameter(name).unwrap_or_else(|| panic!("the template refers to {name}")),
         };
         let value = |value: &Value| match value {

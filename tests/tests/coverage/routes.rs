@@ -233,6 +233,7 @@ fn a_function_may_use_exactly_what_it_is_told_of() {
         ("TWILIO_SECRET", "TwilioSecret"),
         ("VAPI_SECRET", "VapiSecret"),
         ("SIP_SECRET", "SipSecret"),
+        ("SEAL_SECRET", "SealSecret"),
         ("STRIPE_SECRET", "StripeSecret"),
     ];
     let queues = [("OPERATIONS_QUEUE_URL", "OperationsQueue"), ("CHARGES_QUEUE_URL", "ChargesQueue")];

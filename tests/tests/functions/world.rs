@@ -237,6 +237,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         released_at: None,
         parked: false,
         parked_why: None,
+        sip: None,
         parked_at: None,
         served_until: None,
         open_operation_id: Some(op_id.clone()),

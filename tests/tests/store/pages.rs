@@ -65,6 +65,7 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         released_at: None,
         parked: false,
         parked_why: None,
+        sip: None,
         parked_at: None,
         served_until: None,
         open_operation_id: None,

@@ -466,16 +466,19 @@ async fn an_import_is_refused_as_a_purchase_is() {
 }
 
 #[tokio::test]
-async fn a_tenant_imports_nothing_and_hears_why_its_own_carrier_is_not_taken() {
+async fn a_tenant_imports_nothing_of_the_operators() {
     let story = Story::begin("PRO", "10.00").await;
     let before = own(&story).await;
     let viewer = story.app.token(&story.tenant, "viewer", None).await;
     let custom = json!({ "carrier": "custom", "e164": NUMBER, "sip": { "host": "sip.example.test" } });
+    let on_end =
+        json!({ "carrier": "custom", "e164": NUMBER, "sip": { "host": "sip.example.test" }, "on_end": "release" });
     for (caller, request, status, code) in [
-        (&story.tenant, custom.clone(), 422, "carrier_unsupported"),
+        (&story.tenant, on_end, 400, "invalid_request"),
+        (&story.tenant, json!({ "carrier": "custom", "e164": NUMBER }), 400, "invalid_request"),
         (&story.tenant, wish(&story.tenant, json!({})), 403, "forbidden"),
         (&story.tenant, json!({ "carrier": "vapi", "e164": NUMBER }), 403, "forbidden"),
-        (&story.tenant, json!({ "nothing": CALLER }), 403, "forbidden"),
+        (&story.tenant, json!({ "nothing": CALLER }), 400, "invalid_request"),
         (&viewer, custom, 403, "forbidden"),
     ] {
         let answer = story.app.post(caller, IMPORT, "mine", request.clone()).await;

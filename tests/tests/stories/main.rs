@@ -10,6 +10,7 @@ mod authorization;
 mod bad_input;
 mod buying;
 mod calling;
+mod custom;
 mod importing;
 mod linking;
 mod money;

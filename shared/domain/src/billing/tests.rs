@@ -16,6 +16,7 @@ fn candidate(n: u8, anchor: Date, paid_through: Date) -> Candidate {
     Candidate {
         id: format!("num_{n:032x}").parse().unwrap(),
         e164: format!("+1212555{:04}", 100 + u16::from(n)).parse().unwrap(),
+        carrier: Carrier::Twilio,
         country: CountryCode::US,
         kind: NumberKind::Local,
         status: NumberStatus::Active,

@@ -92,8 +92,9 @@ pub struct Import {
     pub included: bool,
     /// What becomes of it at the carrier when the tenant no longer holds it.
     pub on_end: OnEnd,
-    /// How it was last seen at the carrier as the operator's own.
-    pub before: Before,
+    /// How it was last seen at the carrier as the operator's own; none of a number of the tenant's own carrier.
+    #[serde(default)]
+    pub before: Option<Before>,
     /// Whether our order may yet be carried out by the carrier.
     pub doubt: bool,
     /// What stood in the claim's place.
@@ -120,9 +121,10 @@ impl Import {
     /// What is kept with the number for its end.
     #[must_use]
     pub fn at_end(&self) -> AtEnd {
-        match self.on_end {
-            OnEnd::Detach => AtEnd::Detach(Box::new(self.before.clone())),
-            OnEnd::Release => AtEnd::Release,
+        match (self.on_end, &self.before) {
+            (_, None) => AtEnd::Leave,
+            (OnEnd::Detach, Some(before)) => AtEnd::Detach(Box::new(before.clone())),
+            (OnEnd::Release, Some(_)) => AtEnd::Release,
         }
     }
 }

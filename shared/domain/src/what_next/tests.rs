@@ -133,7 +133,7 @@ fn saga(kind: Kind) -> Saga {
             price: crate::Money::from_micros(1_500_000, crate::Currency::USD),
             included: false,
             on_end: OnEnd::Detach,
-            before: before("the operator's own"),
+            before: Some(before("the operator's own")),
             doubt: false,
             previous_claim: None,
             agent,

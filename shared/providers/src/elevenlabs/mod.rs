@@ -19,7 +19,7 @@ use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
-    Reason, VoicePlatform,
+    Reason, Transport, VoicePlatform,
 };
 use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder};
@@ -141,7 +141,8 @@ impl ElevenLabs {
                     .credentials
                     .as_ref()
                     .map(|(username, password)| Credentials { username, password: password.expose_secret() });
-                let outbound_trunk_config = Outbound { address: &trunk.host, credentials };
+                let (address, transport) = (trunk.address(), trunk.transport.map(Transport::as_str));
+                let outbound_trunk_config = Outbound { address, transport, credentials };
                 let body = Trunked { provider, phone_number, label, agent_id, outbound_trunk_config };
                 (request.json(&body), trunk.credentials.as_ref().map(|(_, password)| password))
             }

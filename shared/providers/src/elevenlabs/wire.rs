@@ -63,7 +63,9 @@ pub(super) struct Trunked<'a> {
 /// Where a trunk takes calls that agents make.
 #[derive(Serialize)]
 pub(super) struct Outbound<'a> {
-    pub(super) address: &'a str,
+    pub(super) address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transport: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) credentials: Option<Credentials<'a>>,
 }

@@ -191,6 +191,7 @@ impl Carrier for Netgsm {
         Ok(SipTrunk {
             host: account.host,
             port: Some(account.port),
+            transport: None,
             credentials: Some((account.username, account.password)),
             register: true,
             signalling: self.config.signalling.clone(),

@@ -294,6 +294,10 @@ impl VoicePlatform for Retell {
             Access::Dial(_) => return Err(rejected("a number has no SIP address of its own")),
             Access::Carrier { .. } => return Err(rejected("a number is not taken over at its carrier")),
         };
+        // A host is all that Retell documents of it.
+        if trunk.port.is_some_and(|port| port != 5060) {
+            return Err(rejected("a trunk is reached at port 5060"));
+        }
         let until = self.http.deadline();
         if let Some(there) = self.looked_up(order.e164.as_str(), until).await? {
             return Err(there_already(&there, order));
@@ -301,7 +305,8 @@ impl VoicePlatform for Retell {
         let (username, password) = trunk.credentials.as_ref().map(|(name, password)| (name.as_str(), password)).unzip();
         let request = self.request(Method::POST, "/import-phone-number")?.json(&Import {
             phone_number: order.e164.as_str(),
-            termination_uri: &trunk.host,
+            termination_uri: trunk.host.clone(),
+            transport: trunk.transport.map(|transport| transport.as_str().to_ascii_uppercase()),
             sip_trunk_auth_username: username,
             sip_trunk_auth_password: password.map(ExposeSecret::expose_secret),
             nickname: &order.tag,

@@ -41,7 +41,10 @@ pub(super) fn only(agent_id: &str) -> [Chance; 1] {
 pub(super) struct Import<'a> {
     pub(super) phone_number: &'a str,
     /// A host, without a scheme.
-    pub(super) termination_uri: &'a str,
+    pub(super) termination_uri: String,
+    /// `TLS`, `TCP` or `UDP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transport: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sip_trunk_auth_username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

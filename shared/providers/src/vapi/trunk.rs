@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use domain::ports::{ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason};
-use domain::sip::SipTrunk;
+use domain::sip::{SipTrunk, Transport};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -246,6 +246,7 @@ fn gateways(trunk: &SipTrunk) -> Result<Vec<Gateway>, ProviderError> {
         port: trunk.port,
         inbound_enabled: inbound,
         outbound_enabled: !inbound,
+        outbound_protocol: trunk.transport.filter(|_| !inbound).map(Transport::as_str),
     };
     let mut gateways = vec![gateway(trunk.host.clone(), None, false)];
     for network in &trunk.signalling {
@@ -266,6 +267,7 @@ mod tests {
     fn calls_go_to_a_name_and_come_from_addresses() {
         let trunk = |networks: &[&str]| SipTrunk {
             port: Some(5070),
+            transport: Some(Transport::Tcp),
             signalling: networks.iter().map(|network| network.parse().unwrap()).collect(),
             ..SipTrunk::at("sip.example.com", None)
         };
@@ -273,7 +275,7 @@ mod tests {
             let gateways = gateways(&trunk(networks)).ok().map(|made| serde_json::to_value(made).unwrap());
             assert_eq!(gateways, expected, "{networks:?}");
         };
-        let out = serde_json::json!({"ip": "sip.example.com", "port": 5070, "inboundEnabled": false, "outboundEnabled": true});
+        let out = serde_json::json!({"ip": "sip.example.com", "port": 5070, "inboundEnabled": false, "outboundEnabled": true, "outboundProtocol": "tcp"});
         let from = |ip: &str, netmask: u8| serde_json::json!({"ip": ip, "netmask": netmask, "port": 5070, "inboundEnabled": true, "outboundEnabled": false});
         check(&[], Some(serde_json::json!([out])));
         let both = serde_json::json!([out, from("203.0.113.8", 32), from("198.51.100.0", 24)]);

@@ -78,6 +78,8 @@ pub(super) struct Gateway {
     pub(super) port: Option<u16>,
     pub(super) inbound_enabled: bool,
     pub(super) outbound_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outbound_protocol: Option<&'static str>,
 }
 
 /// How a trunk is told who calls.

@@ -276,7 +276,7 @@ fn what_an_import_puts_back_is_what_the_number_was_like_just_before() {
     let mut op = begun(Kind::Import, Step::ImportAtCarrier);
     acted(&mut op, Step::ImportAtCarrier, Acted::Outdated(Box::new(before("renamed"))), start());
     assert_eq!(shown(&op, start()), "wait 60 s, then act import_at_carrier");
-    assert_eq!(import(&op).before, before("renamed"));
+    assert_eq!(import(&op).before, Some(before("renamed")));
     assert!(!import(&op).doubt, "nothing was asked for");
     let now = play(&mut op, start(), &["done"]);
     assert_eq!(shown(&op, now), "commit");
