@@ -10,7 +10,7 @@ use shared::billing;
 use store::queue::{ChargeCause, ChargeMessage};
 use tests::{Tenant, TestApp};
 
-use crate::fault::{Ending, Fault};
+use crate::fault::{Ending, Fault, Kind, Span};
 use crate::scenario::{Bound, Driver, Request, Scenario, Stage, agent};
 use crate::world;
 
@@ -37,7 +37,21 @@ pub(crate) enum Way {
     SuspendTrunk,
     /// Paid for at last.
     ResumeTrunk,
+    /// Of a Turkish number, which its carrier takes to Vapi.
+    PurchaseDirect,
+    ReleaseDirect,
+    /// For want of payment: the platform is told to take no calls.
+    SuspendDirect,
+    ResumeDirect,
+    /// Of a number of the tenant's own carrier, which takes it to ElevenLabs.
+    ImportOwn,
+    ReleaseOwn,
 }
+
+/// A Turkish number on offer.
+const TURKISH: &str = "+908505550142";
+/// A number of a tenant's own carrier.
+const OWN: &str = "+442079460123";
 
 /// What a failure meets.
 enum Met {
@@ -58,12 +72,34 @@ enum Met {
 impl Way {
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::PurchaseTrunk | Self::PurchaseTrunkRefused | Self::PurchaseRegistered => "purchase",
+            Self::PurchaseTrunk | Self::PurchaseTrunkRefused | Self::PurchaseRegistered | Self::PurchaseDirect => {
+                "purchase"
+            }
+            Self::ImportOwn => "import",
             Self::LinkImportElevenLabs | Self::LinkImportVapi | Self::Move | Self::MoveRefused => "link",
             Self::UnlinkTrunk => "unlink",
-            Self::ReleaseTrunk => "release",
-            Self::SuspendTrunk => "suspend",
-            Self::ResumeTrunk => "resume",
+            Self::ReleaseTrunk | Self::ReleaseDirect | Self::ReleaseOwn => "release",
+            Self::SuspendTrunk | Self::SuspendDirect => "suspend",
+            Self::ResumeTrunk | Self::ResumeDirect => "resume",
+        }
+    }
+
+    /// Whose the number is; none of ours has one that the tenant brought.
+    pub(crate) const fn carrier(self) -> Option<&'static str> {
+        match self {
+            Self::PurchaseDirect | Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => Some("netgsm"),
+            Self::ImportOwn | Self::ReleaseOwn => None,
+            Self::PurchaseTrunk
+            | Self::PurchaseTrunkRefused
+            | Self::PurchaseRegistered
+            | Self::LinkImportElevenLabs
+            | Self::LinkImportVapi
+            | Self::Move
+            | Self::MoveRefused
+            | Self::UnlinkTrunk
+            | Self::ReleaseTrunk
+            | Self::SuspendTrunk
+            | Self::ResumeTrunk => Some("twilio"),
         }
     }
 
@@ -78,7 +114,13 @@ impl Way {
             | Self::UnlinkTrunk
             | Self::ReleaseTrunk
             | Self::SuspendTrunk
-            | Self::ResumeTrunk => None,
+            | Self::ResumeTrunk
+            | Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::ImportOwn
+            | Self::ReleaseOwn => None,
         }
     }
 
@@ -94,14 +136,20 @@ impl Way {
             | Self::UnlinkTrunk
             | Self::ReleaseTrunk
             | Self::SuspendTrunk
-            | Self::ResumeTrunk => Ending::Succeeded,
+            | Self::ResumeTrunk
+            | Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::ImportOwn
+            | Self::ReleaseOwn => Ending::Succeeded,
         }
     }
 
     /// Who drives it in the matrix. What billing begins is left to the queue.
     pub(crate) const fn driver(self) -> Driver {
         match self {
-            Self::SuspendTrunk | Self::ResumeTrunk => Driver::Worker,
+            Self::SuspendTrunk | Self::ResumeTrunk | Self::SuspendDirect | Self::ResumeDirect => Driver::Worker,
             Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
@@ -110,7 +158,11 @@ impl Way {
             | Self::Move
             | Self::MoveRefused
             | Self::UnlinkTrunk
-            | Self::ReleaseTrunk => Driver::Request,
+            | Self::ReleaseTrunk
+            | Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::ImportOwn
+            | Self::ReleaseOwn => Driver::Request,
         }
     }
 
@@ -119,6 +171,16 @@ impl Way {
         match (self, fault.party, fault.operation.as_str()) {
             (_, "twilio", "numbers.search") if purchases => Met::Nothing,
             (_, "twilio", "numbers.list" | "numbers.create") if purchases => Met::Having,
+            // What is on offer is looked at before anything begins, and again before it is ordered.
+            (_, "netgsm", "numbers.search") if purchases && fault.after == 0 => Met::Nothing,
+            // Where trunks cannot be listed one is made anew; where there is one, the number names it.
+            (Self::PurchaseDirect, "vapi", "credentials.list") if fault.kind == Kind::Rejected => Met::Nothing,
+            (Self::ReleaseDirect, "vapi", "credentials.list") => Met::Nothing,
+            // It is tried twice.
+            (_, "vapi", "credentials.delete") if fault.span == Span::Once => Met::Nothing,
+            (_, "netgsm", "numbers.search" | "numbers.list" | "numbers.get" | "numbers.create") if purchases => {
+                Met::Having
+            }
             // Once the creation was answered the number is there, whatever can be read of it.
             (Self::LinkImportElevenLabs, "elevenlabs", "numbers.get") => Met::Nothing,
             (Self::Move, "vapi", _) => Met::Leftovers,
@@ -127,18 +189,8 @@ impl Way {
                 Met::Undoing
             }
             (Self::PurchaseTrunkRefused | Self::MoveRefused, "retell", "numbers.delete") => Met::Undoing,
-            (Self::UnlinkTrunk | Self::ReleaseTrunk | Self::SuspendTrunk | Self::ResumeTrunk, _, _) => Met::Forward,
-            (
-                Self::PurchaseTrunk
-                | Self::PurchaseTrunkRefused
-                | Self::PurchaseRegistered
-                | Self::LinkImportElevenLabs
-                | Self::LinkImportVapi
-                | Self::Move
-                | Self::MoveRefused,
-                _,
-                _,
-            ) => Met::Linking,
+            (_, _, _) if matches!(self.kind(), "unlink" | "release" | "suspend" | "resume") => Met::Forward,
+            (_, _, _) => Met::Linking,
         }
     }
 
@@ -151,7 +203,7 @@ impl Way {
         match (met, self.kind(), self.natural()) {
             (Met::Nothing, _, natural) => natural,
             (Met::Having, _, _) => Ending::Failed,
-            (Met::Linking, "purchase", _) => Ending::Unlinked,
+            (Met::Linking, "purchase" | "import", _) => Ending::Unlinked,
             (Met::Linking, _, _) => Ending::Failed,
             (Met::Leftovers, _, _) => Ending::LeftBehind,
             (Met::Undoing, _, Ending::Unlinked) => Ending::StuckThenUnlinked,
@@ -163,8 +215,11 @@ impl Way {
     /// A fresh system with everything this needs, and nothing begun; but what billing begins has begun.
     pub(crate) async fn stage(self) -> Stage {
         let app = TestApp::start().await;
-        let unpaid = matches!(self, Self::SuspendTrunk | Self::ResumeTrunk);
-        let tenant = app.tenant("PRO", if unpaid { "1.50" } else { "10.00" }).await;
+        let unpaid = matches!(self.kind(), "suspend" | "resume");
+        let tenant = match (self.carrier(), unpaid) {
+            (Some("netgsm"), unpaid) => lira(&app, if unpaid { "20.00" } else { "100.00" }).await,
+            (_, unpaid) => app.tenant("PRO", if unpaid { "1.50" } else { "10.00" }).await,
+        };
         let (before, after) = match self {
             Self::PurchaseTrunk | Self::PurchaseTrunkRefused => (None, Some(("retell", "trunk"))),
             Self::PurchaseRegistered => (None, Some(("elevenlabs", "hand_over"))),
@@ -173,18 +228,20 @@ impl Way {
             Self::Move | Self::MoveRefused => (Some(("vapi", "hand_over")), Some(("retell", "trunk"))),
             Self::UnlinkTrunk | Self::ReleaseTrunk => (Some(("retell", "trunk")), None),
             Self::SuspendTrunk | Self::ResumeTrunk => (Some(("retell", "trunk")), None),
+            Self::PurchaseDirect => (None, Some(("vapi", "direct"))),
+            Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => (Some(("vapi", "direct")), None),
+            Self::ImportOwn => (None, Some(("elevenlabs", "direct"))),
+            Self::ReleaseOwn => (Some(("elevenlabs", "direct")), None),
         };
         let (before, mut agent_before) = wished(&app, &tenant, before, "before").await;
         let (after, mut agent_after) = wished(&app, &tenant, after, "after").await;
-        let request = if self.kind() == "purchase" {
-            let mut body = after;
-            body["e164"] = json!(app.offers(&tenant, "212").await[0]);
-            Request { method: Method::POST, path: "/v1/numbers".into(), body: Some(body) }
+        let request = if matches!(self.kind(), "purchase" | "import") {
+            let (path, body) = self.had_by(&app, &tenant, after).await;
+            Request { method: Method::POST, path: path.into(), body: Some(body) }
         } else {
-            let mut body = before;
-            (body["country"], body["area_code"]) = (json!("US"), json!("212"));
-            let bought = app.post(&tenant, "/v1/numbers", "bought before", body).await.expect(201);
-            let number = bought.text("/number/id");
+            let (path, body) = self.had_by(&app, &tenant, before).await;
+            let had = app.post(&tenant, path, "had before", body).await.expect(201);
+            let number = had.text("/number/id");
             let path = format!("/v1/numbers/{number}");
             match self.kind() {
                 "link" => Request { method: Method::PUT, path: format!("{path}/agent"), body: Some(after) },
@@ -195,15 +252,59 @@ impl Way {
             }
         };
         if unpaid {
-            until_suspension_begins(&app, &tenant).await;
-            if self == Self::ResumeTrunk {
-                until_resumption_begins(&app, &tenant).await;
+            let currency = self.price().1;
+            until_suspension_begins(&app, &tenant, currency).await;
+            if self.kind() == "resume" {
+                until_resumption_begins(&app, &tenant, currency).await;
             }
             // The link stays, whether its calls come through or not.
             (agent_before, agent_after) = (agent_before.clone(), agent_before);
         }
+        // A platform that is to take no calls has no agent for them.
+        if let (Self::SuspendDirect, Some(agent)) = (self, &mut agent_after) {
+            agent.answers = false;
+        }
         Stage::set(app, Scenario::By(self), tenant, request, (agent_before, agent_after)).await
     }
+
+    /// The request by which such a number is had, with an agent or without.
+    async fn had_by(self, app: &TestApp, tenant: &Tenant, mut body: Value) -> (&'static str, Value) {
+        match self.carrier() {
+            Some("netgsm") => {
+                let stocked = app.system.simulators.netgsm.stock(&json!({ "e164": [TURKISH] }));
+                assert!(stocked.is_ok(), "{stocked:?}");
+                body["e164"] = json!(TURKISH);
+                ("/v1/numbers", body)
+            }
+            None => {
+                let sip = json!({ "host": "sip.example.com", "signalling_cidrs": ["203.0.113.0/28"] });
+                (body["carrier"], body["e164"], body["sip"]) = (json!("custom"), json!(OWN), sip);
+                ("/v1/numbers/import", body)
+            }
+            Some(_) => {
+                body["e164"] = json!(app.offers(tenant, "212").await[0]);
+                ("/v1/numbers", body)
+            }
+        }
+    }
+
+    /// What such a number costs a month, in micro-units.
+    pub(crate) const fn price(self) -> (i64, Currency) {
+        match self.carrier() {
+            None => (0, Currency::USD),
+            Some(carrier) => match carrier.as_bytes() {
+                b"netgsm" => (20_000_000, Currency::TRY),
+                _ => (1_500_000, Currency::USD),
+            },
+        }
+    }
+}
+
+/// A tenant with so many lira.
+async fn lira(app: &TestApp, amount: &str) -> Tenant {
+    let wish = json!({ "plan": "PRO", "wallet": { "currency": "TRY", "amount": amount } });
+    let made = app.local("tenants", Some(wish)).await.expect(201);
+    Tenant { id: made.text("/tenant_id"), token: made.text("/token") }
 }
 
 /// What a request says to link by this way, and the agent.
@@ -220,7 +321,7 @@ async fn wished(
 }
 
 /// A number is not paid for until it is to be suspended, and nobody has done so yet.
-async fn until_suspension_begins(app: &TestApp, tenant: &Tenant) {
+async fn until_suspension_begins(app: &TestApp, tenant: &Tenant, currency: Currency) {
     let outage = async |span: &str| {
         let _ = app.local("clock", Some(json!({ "advance": span, "run_jobs": false }))).await.expect(200);
     };
@@ -228,7 +329,7 @@ async fn until_suspension_begins(app: &TestApp, tenant: &Tenant) {
     let _ = app.local("jobs/renew", Some(json!({}))).await.expect(200);
     for _ in 0..10 {
         outage("P1D").await;
-        charge(app, tenant, ChargeCause::Dunning).await;
+        charge(app, tenant, currency, ChargeCause::Dunning).await;
         if !world::operations(app, tenant, "suspend").await.is_empty() {
             return;
         }
@@ -238,18 +339,18 @@ async fn until_suspension_begins(app: &TestApp, tenant: &Tenant) {
 }
 
 /// It is suspended and paid for, and nobody has put callers through yet.
-async fn until_resumption_begins(app: &TestApp, tenant: &Tenant) {
+async fn until_resumption_begins(app: &TestApp, tenant: &Tenant, currency: Currency) {
     let _ = app.drain().await.expect(200);
     let path = format!("/v1/operator/tenants/{}/adjustments", tenant.id);
-    let paid = json!({ "amount": "20.00", "currency": "USD", "reason": "paid at last" });
+    let paid = json!({ "amount": "100.00", "currency": currency.as_str(), "reason": "paid at last" });
     let _ = app.post(&app.operator().await, &path, "paid", paid).await.expect(201);
-    charge(app, tenant, ChargeCause::Credit).await;
+    charge(app, tenant, currency, ChargeCause::Credit).await;
     assert_eq!(world::operations(app, tenant, "resume").await.len(), 1);
 }
 
 /// A wallet's charge, and none of what it leaves to the queue.
-async fn charge(app: &TestApp, tenant: &Tenant, cause: ChargeCause) {
-    let wallet = WalletRef { tenant_id: world::id(tenant), currency: Currency::USD };
+async fn charge(app: &TestApp, tenant: &Tenant, currency: Currency, cause: ChargeCause) {
+    let wallet = WalletRef { tenant_id: world::id(tenant), currency };
     let date = period::date_of(domain::Clock::now(&*app.system.clock));
     billing::charge(&app.system.app, &ChargeMessage { wallet, date, cause }).await.expect("the books answer");
 }
