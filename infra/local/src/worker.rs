@@ -390,8 +390,8 @@ impl Worker {
             at.into_iter().chain(before).min()
         };
         for (pk, sk) in self.index(keys::DUE_INDEX, keys::DUE_PK, keys::DUE_SK).await? {
-            match pk.split_once('#').map(|(kind, _)| kind) {
-                Some("DUE") => due.operations = earlier(due.operations, &sk),
+            match pk.split('#').next() {
+                Some("DUE" | keys::WAITING) => due.operations = earlier(due.operations, &sk),
                 Some("DUNNING") => due.dunning = earlier(due.dunning, &sk),
                 Some("TOPUPS") => due.top_ups = earlier(due.top_ups, &sk),
                 Some("PERIOD-END") => due.period_end = earlier(due.period_end, &sk),

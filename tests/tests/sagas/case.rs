@@ -13,8 +13,6 @@ use crate::fault::{Ending, Fault, Span};
 use crate::scenario::{Bound, Driver, Scenario, Stage};
 use crate::world;
 
-const PRICE: i64 = 1_500_000;
-
 /// Plays a scenario with this fault in it to its end, and checks everything there is to check.
 pub(crate) async fn play(scenario: Scenario, driver: Driver, fault: Fault) {
     let stage = scenario.stage().await;
@@ -148,7 +146,10 @@ async fn resume(stage: &Stage) {
     assert_eq!((number.status, &number.open_operation_id), (status, &Some(op.id.clone())));
     assert_eq!(world::claim(&stage.app, &number).await.map(|claim| claim.state), Some(ClaimState::Held));
     let wallet = world::wallet(&stage.app, &stage.tenant).await;
-    assert_eq!(wallet.held, if stage.scenario.is_purchase() || stage.scenario.is_import() { PRICE } else { 0 });
+    assert_eq!(
+        wallet.held,
+        if stage.scenario.is_purchase() || stage.scenario.is_import() { stage.scenario.price() } else { 0 }
+    );
 
     let operator = stage.app.operator().await;
     let shown = stage.app.get(&operator, "/v1/operator/operations?status=stuck").await.expect(200);
@@ -200,7 +201,7 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let reason = number.link.as_ref().and_then(|link| link.reason.as_ref());
     assert_eq!(reason.is_some(), ending == Ending::Unlinked, "{number:?}");
 
-    let held = world::ours(app, "twilio").await;
+    let held = if scenario.is_native() { world::natives(app).await } else { world::ours(app, "twilio").await };
     let says: Vec<_> = held.iter().map(|number| (number["e164"].as_str(), number["name"].as_str())).collect();
     let tag = number.carrier_ref.as_ref().map(|known| known.tag.as_str());
     let active = status.held();
@@ -219,7 +220,7 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let (had, charges) = stage.had;
     assert_eq!(world::charges(app, tenant).await, charges + usize::from(bought));
     let wallet = world::wallet(app, tenant).await;
-    let balance = had - if bought { PRICE } else { 0 };
+    let balance = had - if bought { scenario.price() } else { 0 };
     assert_eq!((wallet.balance, wallet.held, wallet.available), (balance, 0, balance));
 
     let doubt = match &op.saga {

@@ -250,7 +250,8 @@ impl Fault {
     pub(crate) fn leaves_doubt(&self, scenario: Scenario) -> bool {
         let silent = matches!(self.kind, Kind::ServerError | Kind::Timeout) && self.span == Span::ADay;
         let takes_in = self.operation == "numbers.update" && scenario.is_import() && !self.undoes_an_import(scenario);
-        self.party == "twilio" && (self.operation == "numbers.create" || takes_in) && silent
+        let carrier = if scenario.is_native() { "vapi" } else { "twilio" };
+        self.party == carrier && (self.operation == "numbers.create" || takes_in) && silent
     }
 }
 

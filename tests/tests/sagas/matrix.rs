@@ -144,4 +144,10 @@ sagas! {
     a_release_of_a_number_on_a_trunk_survives: Scenario::By(Way::ReleaseTrunk),
     a_suspension_of_a_number_on_a_trunk_survives: Scenario::By(Way::SuspendTrunk),
     the_end_of_a_suspension_on_a_trunk_survives: Scenario::By(Way::ResumeTrunk),
+    a_purchase_of_a_native_number_survives: Scenario::By(Way::PurchaseNative),
+    the_undoing_of_a_purchase_of_a_native_number_survives: Scenario::By(Way::PurchaseNativeRefused),
+    a_relink_of_a_native_number_survives: Scenario::By(Way::RelinkNative),
+    a_release_of_a_native_number_survives: Scenario::By(Way::ReleaseNative),
+    a_suspension_of_a_native_number_survives: Scenario::By(Way::SuspendNative),
+    the_end_of_a_suspension_of_a_native_number_survives: Scenario::By(Way::ResumeNative),
 }

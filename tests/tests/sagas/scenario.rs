@@ -104,6 +104,16 @@ impl Scenario {
         matches!(self, Self::PurchaseAny | Self::PurchaseAnyTaken)
     }
 
+    /// Whether Vapi is the carrier.
+    pub(crate) const fn is_native(self) -> bool {
+        matches!(self, Self::By(way) if way.is_native())
+    }
+
+    /// What a month of its number costs.
+    pub(crate) const fn price(self) -> i64 {
+        if self.is_native() { 5_000_000 } else { 1_500_000 }
+    }
+
     /// The operation's kind.
     pub(crate) const fn kind(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ use domain::wallet::WalletRef;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::billing;
+use simulators::vapi::{Manner, Tells};
 use store::queue::{ChargeCause, ChargeMessage};
 use tests::{Tenant, TestApp};
 
@@ -37,6 +38,17 @@ pub(crate) enum Way {
     SuspendTrunk,
     /// Paid for at last.
     ResumeTrunk,
+    /// Of Vapi as the carrier, by area code, answered there.
+    PurchaseNative,
+    /// Vapi does not set the agent, and the number is given back.
+    PurchaseNativeRefused,
+    /// To another agent at Vapi.
+    RelinkNative,
+    ReleaseNative,
+    /// For want of payment.
+    SuspendNative,
+    /// Paid for at last.
+    ResumeNative,
 }
 
 /// What a failure meets.
@@ -58,19 +70,54 @@ enum Met {
 impl Way {
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::PurchaseTrunk | Self::PurchaseTrunkRefused | Self::PurchaseRegistered => "purchase",
-            Self::LinkImportElevenLabs | Self::LinkImportVapi | Self::Move | Self::MoveRefused => "link",
+            Self::PurchaseTrunk
+            | Self::PurchaseTrunkRefused
+            | Self::PurchaseRegistered
+            | Self::PurchaseNative
+            | Self::PurchaseNativeRefused => "purchase",
+            Self::LinkImportElevenLabs | Self::LinkImportVapi | Self::Move | Self::MoveRefused | Self::RelinkNative => {
+                "link"
+            }
             Self::UnlinkTrunk => "unlink",
-            Self::ReleaseTrunk => "release",
-            Self::SuspendTrunk => "suspend",
-            Self::ResumeTrunk => "resume",
+            Self::ReleaseTrunk | Self::ReleaseNative => "release",
+            Self::SuspendTrunk | Self::SuspendNative => "suspend",
+            Self::ResumeTrunk | Self::ResumeNative => "resume",
+        }
+    }
+
+    /// Whose number it is.
+    pub(crate) const fn is_native(self) -> bool {
+        match self {
+            Self::PurchaseNative
+            | Self::PurchaseNativeRefused
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative => true,
+            Self::PurchaseTrunk
+            | Self::PurchaseTrunkRefused
+            | Self::PurchaseRegistered
+            | Self::LinkImportElevenLabs
+            | Self::LinkImportVapi
+            | Self::Move
+            | Self::MoveRefused
+            | Self::UnlinkTrunk
+            | Self::ReleaseTrunk
+            | Self::SuspendTrunk
+            | Self::ResumeTrunk => false,
         }
     }
 
     pub(crate) const fn refusal(self) -> Option<(&'static str, &'static str, Option<&'static str>)> {
         match self {
             Self::PurchaseTrunkRefused | Self::MoveRefused => Some(("twilio", "trunks.attach", None)),
-            Self::PurchaseTrunk
+            Self::PurchaseNativeRefused => Some(("vapi", "numbers.update", None)),
+            Self::PurchaseNative
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative
+            | Self::PurchaseTrunk
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
             | Self::LinkImportVapi
@@ -85,8 +132,13 @@ impl Way {
     pub(crate) const fn natural(self) -> Ending {
         match self {
             Self::PurchaseTrunkRefused => Ending::Unlinked,
-            Self::MoveRefused => Ending::Failed,
-            Self::PurchaseTrunk
+            Self::MoveRefused | Self::PurchaseNativeRefused => Ending::Failed,
+            Self::PurchaseNative
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative
+            | Self::PurchaseTrunk
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
             | Self::LinkImportVapi
@@ -101,8 +153,12 @@ impl Way {
     /// Who drives it in the matrix. What billing begins is left to the queue.
     pub(crate) const fn driver(self) -> Driver {
         match self {
-            Self::SuspendTrunk | Self::ResumeTrunk => Driver::Worker,
-            Self::PurchaseTrunk
+            Self::SuspendTrunk | Self::ResumeTrunk | Self::SuspendNative | Self::ResumeNative => Driver::Worker,
+            Self::PurchaseNative
+            | Self::PurchaseNativeRefused
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
@@ -117,6 +173,13 @@ impl Way {
     fn met(self, fault: &Fault) -> Met {
         let purchases = self.kind() == "purchase";
         match (self, fault.party, fault.operation.as_str()) {
+            // Looked for before it is ordered, set up once it is there, and looked for in both ways before it goes back.
+            (Self::PurchaseNativeRefused, "vapi", "numbers.list" | "numbers.get") if fault.after >= 1 => Met::Undoing,
+            (Self::PurchaseNativeRefused, "vapi", "numbers.delete") => Met::Undoing,
+            (Self::PurchaseNative | Self::PurchaseNativeRefused, "vapi", "numbers.list" | "numbers.create") => {
+                Met::Having
+            }
+            (Self::ReleaseNative | Self::SuspendNative | Self::ResumeNative, _, _) => Met::Forward,
             (_, "twilio", "numbers.search") if purchases => Met::Nothing,
             (_, "twilio", "numbers.list" | "numbers.create") if purchases => Met::Having,
             // Once the creation was answered the number is there, whatever can be read of it.
@@ -135,7 +198,10 @@ impl Way {
                 | Self::LinkImportElevenLabs
                 | Self::LinkImportVapi
                 | Self::Move
-                | Self::MoveRefused,
+                | Self::MoveRefused
+                | Self::PurchaseNative
+                | Self::PurchaseNativeRefused
+                | Self::RelinkNative,
                 _,
                 _,
             ) => Met::Linking,
@@ -151,6 +217,7 @@ impl Way {
         match (met, self.kind(), self.natural()) {
             (Met::Nothing, _, natural) => natural,
             (Met::Having, _, _) => Ending::Failed,
+            (Met::Linking, "purchase", Ending::Failed) => Ending::Failed,
             (Met::Linking, "purchase", _) => Ending::Unlinked,
             (Met::Linking, _, _) => Ending::Failed,
             (Met::Leftovers, _, _) => Ending::LeftBehind,
@@ -163,8 +230,11 @@ impl Way {
     /// A fresh system with everything this needs, and nothing begun; but what billing begins has begun.
     pub(crate) async fn stage(self) -> Stage {
         let app = TestApp::start().await;
-        let unpaid = matches!(self, Self::SuspendTrunk | Self::ResumeTrunk);
-        let tenant = app.tenant("PRO", if unpaid { "1.50" } else { "10.00" }).await;
+        let unpaid = matches!(self.kind(), "suspend" | "resume");
+        let month = if self.is_native() { "5.00" } else { "1.50" };
+        let tenant = app.tenant("PRO", if unpaid { month } else { "10.00" }).await;
+        // Had at once, so that what is broken is the saga's and not the waiting.
+        app.system.simulators.vapi.set_manner(Manner { tells: Tells::AtOnce, activation_s: 0, ..Manner::default() });
         let (before, after) = match self {
             Self::PurchaseTrunk | Self::PurchaseTrunkRefused => (None, Some(("retell", "trunk"))),
             Self::PurchaseRegistered => (None, Some(("elevenlabs", "hand_over"))),
@@ -173,16 +243,27 @@ impl Way {
             Self::Move | Self::MoveRefused => (Some(("vapi", "hand_over")), Some(("retell", "trunk"))),
             Self::UnlinkTrunk | Self::ReleaseTrunk => (Some(("retell", "trunk")), None),
             Self::SuspendTrunk | Self::ResumeTrunk => (Some(("retell", "trunk")), None),
+            Self::PurchaseNative | Self::PurchaseNativeRefused => (None, Some(("vapi", "native"))),
+            Self::RelinkNative => (Some(("vapi", "native")), Some(("vapi", "native"))),
+            Self::ReleaseNative | Self::SuspendNative | Self::ResumeNative => (Some(("vapi", "native")), None),
         };
         let (before, mut agent_before) = wished(&app, &tenant, before, "before").await;
         let (after, mut agent_after) = wished(&app, &tenant, after, "after").await;
         let request = if self.kind() == "purchase" {
             let mut body = after;
-            body["e164"] = json!(app.offers(&tenant, "212").await[0]);
+            if self.is_native() {
+                (body["carrier"], body["country"], body["area_code"]) = (json!("vapi"), json!("US"), json!("212"));
+                body["all_or_nothing"] = json!(self == Self::PurchaseNativeRefused);
+            } else {
+                body["e164"] = json!(app.offers(&tenant, "212").await[0]);
+            }
             Request { method: Method::POST, path: "/v1/numbers".into(), body: Some(body) }
         } else {
             let mut body = before;
             (body["country"], body["area_code"]) = (json!("US"), json!("212"));
+            if self.is_native() {
+                body["carrier"] = json!("vapi");
+            }
             let bought = app.post(&tenant, "/v1/numbers", "bought before", body).await.expect(201);
             let number = bought.text("/number/id");
             let path = format!("/v1/numbers/{number}");
@@ -196,7 +277,7 @@ impl Way {
         };
         if unpaid {
             until_suspension_begins(&app, &tenant).await;
-            if self == Self::ResumeTrunk {
+            if self.kind() == "resume" {
                 until_resumption_begins(&app, &tenant).await;
             }
             // The link stays, whether its calls come through or not.
@@ -215,7 +296,7 @@ async fn wished(
 ) -> (Value, Option<Bound>) {
     let Some((platform, method)) = way else { return (json!({}), None) };
     let (agent, mut bound) = agent(app, tenant, platform, name).await;
-    bound.kept = (platform, method) != ("elevenlabs", "hand_over");
+    bound.kept = (platform, method) != ("elevenlabs", "hand_over") && method != "native";
     (json!({ "agent_id": agent, "method": method }), Some(bound))
 }
 
