@@ -17,6 +17,8 @@ use shared::http::auth::ClaimNames;
 use tokio::task::AbortHandle;
 use tower::ServiceExt;
 
+use crate::unseen;
+
 /// Where every test's clock begins.
 pub const BEGINNING: &str = "2027-01-15T10:00:00Z";
 
@@ -153,6 +155,7 @@ impl TestApp {
             }),
             ..config
         };
+        unseen::read_the_log();
         let system = system::start(config).await.expect("the system starts");
         Self { system, crashes, client: client(), mortals }
     }
@@ -206,6 +209,7 @@ impl TestApp {
             let (status, headers) = (answer.status(), answer.headers().clone());
             let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
             let text = String::from_utf8_lossy(&body).into_owned();
+            unseen::absent_from("an answer", &text);
             Answer { status, headers, body: read(text) }
         })
         .await
@@ -235,7 +239,12 @@ impl TestApp {
         }
         let answer = request.send().await.expect("the system answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = read(answer.text().await.expect("a whole answer"));
+        let text = answer.text().await.expect("a whole answer");
+        // The control surface shows what third parties have, and their credentials.
+        if !path.starts_with("/_local/") || path.starts_with("/_local/events") {
+            unseen::absent_from(path, &text);
+        }
+        let body = read(text);
         Answer { status, headers, body }
     }
 
@@ -338,12 +347,14 @@ impl TestApp {
         self.local("verify", None).await.expect(200).body["violations"].clone()
     }
 
-    /// All invariants hold.
+    /// All invariants hold, and nothing secret is stored or was logged.
     ///
     /// # Panics
     /// When one does not.
     pub async fn verify(&self) {
         assert_eq!(self.violations().await, json!([]));
+        unseen::absent_from_the_table(&self.system.table).await;
+        unseen::absent_from_the_log();
     }
 
     /// What a third party believes.

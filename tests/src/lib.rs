@@ -5,5 +5,6 @@ pub mod app;
 pub mod lambda;
 pub mod template;
 pub mod twilio;
+pub mod unseen;
 
 pub use app::{Answer, Tenant, TestApp};

@@ -1,14 +1,16 @@
-//! The demonstration: the tenant that `cargo dev` begins with, and the three acts that `cargo dev --demo` plays.
+//! The demonstration: the tenant that `cargo dev` begins with, and the four acts that `cargo dev --demo` plays.
 //!
 //! They are played from outside, over HTTP, each against a system in a process of its own that is really killed. After each
 //! scene it says what carrier, platform and ledger now say, and it ends at the first thing that is not as it should be.
-//! Read `story` (the scenes of the first act, in their order), `year` (those of the second) and `behind` (those of the third),
-//! then `stage` (what they play on).
+//! Read `story` (the scenes of the first act, in their order), `year` (those of the second), `behind` (those of the third) and
+//! `ways` (those of the fourth), then `stage` (what they play on).
 
 mod behind;
+mod console;
 mod paper;
 mod stage;
 mod story;
+mod ways;
 mod year;
 
 use std::error::Error;
@@ -44,7 +46,8 @@ const PLAYED_WITHIN: Duration = Duration::from_secs(180);
 pub async fn play() -> Result<(), Box<dyn Error>> {
     act("The main story", async |stage| story::play(stage).await).await?;
     act("The year", async |stage| year::play(stage).await).await?;
-    act("What happened behind our back", async |stage| behind::play(stage).await).await
+    act("What happened behind our back", async |stage| behind::play(stage).await).await?;
+    act("Five ways to run phone numbers", async |stage| ways::play(stage).await).await
 }
 
 /// Plays an act on a stage of its own, and prints how long it took.

@@ -23,7 +23,7 @@ Trunkline on one machine.
     --data DIR    keep books, queues, simulators and clock here (.local)
     --fresh       forget what is kept there first
     --memory      keep nothing
-    --demo        play the main story, a year of money, and what others do behind our back, each against a system of its own
+    --demo        play four acts, each against a system of its own: a story, a year, changes behind our back, every carrier
 ";
 
 struct Options {

@@ -448,6 +448,13 @@ const SIP_SECRET: &str = "trunkline/local/sip";
 const SEAL_SECRET: &str = "trunkline/local/seal";
 const STRIPE_SECRET: &str = "trunkline/local/stripe";
 
+/// What SIP passwords are derived from here.
+pub const SIP_KEY: &str = "a fake key for one machine";
+/// What tenants' secrets are sealed with here.
+pub const SEAL_KEY: &str = "a fake key of 32 characters or more";
+/// The password of the operator's SIP trunks at the simulated carrier.
+pub const TRUNK_PASSWORD: &str = "a fake password for one machine";
+
 fn seed_secrets(aws: &Aws, simulators: &Simulators) {
     let (twilio, vapi) = (&simulators.twilio, &simulators.vapi);
     let secret = json!({ "account_sid": twilio.account_sid, "auth_token": twilio.auth_token });
@@ -474,9 +481,9 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
         "trunk": trunk(simulators, "elevenlabs", "sip:sip.rtc.elevenlabs.io;transport=tcp"),
     });
     aws.secrets.put(ELEVENLABS_SECRET, &secret.to_string());
-    let sip = json!({ "current": "k1", "keys": { "k1": "a fake key for one machine" } });
+    let sip = json!({ "current": "k1", "keys": { "k1": SIP_KEY } });
     aws.secrets.put(SIP_SECRET, &sip.to_string());
-    let seal = json!({ "current": "k1", "keys": { "k1": "a fake key of 32 characters or more" } });
+    let seal = json!({ "current": "k1", "keys": { "k1": SEAL_KEY } });
     aws.secrets.put(SEAL_SECRET, &seal.to_string());
     let stripe = json!({ "api_key": simulators.stripe.api_key, "webhook_secret": simulators.stripe.webhook_secret });
     aws.secrets.put(STRIPE_SECRET, &stripe.to_string());
@@ -486,7 +493,7 @@ fn seed_secrets(aws: &Aws, simulators: &Simulators) {
 fn trunk(simulators: &Simulators, name: &str, origination: &str) -> serde_json::Value {
     let sid = simulators.twilio.trunk(name, origination);
     let host = format!("{name}.pstn.twilio.com");
-    json!({ "sid": sid, "host": host, "username": "trunkline", "password": "a fake password for one machine" })
+    json!({ "sid": sid, "host": host, "username": "trunkline", "password": TRUNK_PASSWORD })
 }
 
 /// The operator's addresses at the simulated carrier, unless the environment names others or another carrier.

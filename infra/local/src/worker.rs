@@ -390,13 +390,13 @@ impl Worker {
             at.into_iter().chain(before).min()
         };
         for (pk, sk) in self.index(keys::DUE_INDEX, keys::DUE_PK, keys::DUE_SK).await? {
-            match pk.split('#').next() {
-                Some("DUE" | keys::WAITING) => due.operations = earlier(due.operations, &sk),
-                Some("DUNNING") => due.dunning = earlier(due.dunning, &sk),
-                Some("TOPUPS") => due.top_ups = earlier(due.top_ups, &sk),
-                Some("PERIOD-END") => due.period_end = earlier(due.period_end, &sk),
-                Some("UNPAID-CALLS") => due.dunning = due.dunning.or(Some(Timestamp::MIN)),
-                Some(_) | None => {}
+            match pk.split_once('#').map_or(pk.as_str(), |(kind, _)| kind) {
+                "DUE" | keys::WAITING => due.operations = earlier(due.operations, &sk),
+                "DUNNING" => due.dunning = earlier(due.dunning, &sk),
+                "TOPUPS" => due.top_ups = earlier(due.top_ups, &sk),
+                "PERIOD-END" => due.period_end = earlier(due.period_end, &sk),
+                "UNPAID-CALLS" => due.dunning = due.dunning.or(Some(Timestamp::MIN)),
+                _ => {}
             }
         }
         for (pk, _) in self.index(keys::ANCHOR_INDEX, keys::ANCHOR_PK, keys::ANCHOR_SK).await? {

@@ -7,6 +7,9 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+/// Where SIP is spoken when no port is named (RFC 3261, 19.1.2).
+pub const USUAL_PORT: u16 = 5060;
+
 /// Where a SIP trunk takes calls that an agent makes, and where it brings calls from.
 #[derive(Debug, Clone)]
 pub struct SipTrunk {
@@ -28,7 +31,8 @@ impl SipTrunk {
     /// Its host, with the port where that is not the usual one.
     #[must_use]
     pub fn address(&self) -> String {
-        self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
+        let unusual = self.port.filter(|port| *port != USUAL_PORT);
+        unusual.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
     }
 
     /// One that takes calls at a host and needs no registration.

@@ -3,6 +3,9 @@
 //! Which parts are signed, and how headers are spelt, is known in the `signature.rs` of each. Nothing is logged here: neither
 //! secret nor expected signature may ever be seen.
 
+#[cfg(test)]
+pub(crate) mod vectors;
+
 use aws_lc_rs::{constant_time, hmac};
 use secrecy::{ExposeSecret, SecretString};
 

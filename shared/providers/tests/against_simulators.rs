@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use domain::E164;
+use domain::agent::Method::HandOver;
 use domain::number::Capabilities;
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
@@ -516,18 +517,14 @@ mod vapi {
 
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
         for _ in 0..2 {
-            let bound =
-                world.vapi.number_bind(&number.id, domain::agent::Method::HandOver, Some(&other)).await.unwrap();
+            let bound = world.vapi.number_bind(&number.id, HandOver, Some(&other)).await.unwrap();
             assert_eq!((&bound.id, bound.platform_agent_id.as_ref()), (&number.id, Some(&other)));
         }
 
         world.vapi.number_remove(&number.id).await.unwrap();
         assert_eq!(kind(world.vapi.number_remove(&number.id).await), NotFound);
         assert_eq!(kind(world.vapi.number_get(&number.id).await), NotFound);
-        assert_eq!(
-            kind(world.vapi.number_bind(&number.id, domain::agent::Method::HandOver, Some(&other)).await),
-            NotFound
-        );
+        assert_eq!(kind(world.vapi.number_bind(&number.id, HandOver, Some(&other)).await), NotFound);
         assert_eq!(world.vapi.number_find(&known(), TAG).await, Ok(Vec::new()));
     }
 
@@ -602,10 +599,7 @@ mod vapi {
         assert_eq!(kind(vapi.agent_create("Lost", None, "agt-lost").await), Unknown);
         assert!(vapi.agent_find("agt-lost").await.unwrap().is_some());
         world.fault("vapi", "numbers.update", Kind::LostReply);
-        assert_eq!(
-            kind(vapi.number_bind(&number.id, domain::agent::Method::HandOver, Some(&assistant)).await),
-            Unknown
-        );
+        assert_eq!(kind(vapi.number_bind(&number.id, HandOver, Some(&assistant)).await), Unknown);
         for operation in ["agents.get", "numbers.get", "numbers.list"] {
             world.add(Fault { times: 2, ..Fault::new("vapi", operation, Kind::Timeout) });
         }

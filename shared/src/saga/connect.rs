@@ -190,6 +190,22 @@ pub(super) async fn bind_again(app: &App, resume: &Resume) -> Acted {
     bound(rebound(app, known, Some(&known.platform_agent_id)).await)
 }
 
+/// Whether the platform has the number bound like this already, to an agent or to none; one that it no longer knows takes no
+/// calls either way.
+pub(super) async fn probe_binding(app: &App, known: Option<&PlatformRef>, agent: Option<&str>) -> Probed {
+    let Some(known) = known else { return Probed::Present(Learned::Nothing) };
+    let look = async {
+        let platform = app.providers.platform(known.platform).await?;
+        platform.number_get(id(known)?).await
+    };
+    match look.await {
+        Ok(number) if number.platform_agent_id.as_deref() == agent => Probed::Present(Learned::Nothing),
+        Ok(_) => Probed::Absent,
+        Err(error) if error.kind == ProviderErrorKind::NotFound => Probed::Present(Learned::Nothing),
+        Err(error) => Probed::Failed(error),
+    }
+}
+
 /// It was paid for meanwhile.
 pub(super) async fn undo_unbind(app: &App, suspend: &Suspend) -> Result<(), ProviderError> {
     let Some(known) = &suspend.platform else { return Ok(()) };

@@ -173,9 +173,12 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
         (Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_), Step::Disconnect)
         | (Saga::Release(_), Step::ReleaseAtCarrier)
         | (Saga::Restore(_), Step::Configure)
-        | (Saga::Suspend(_), Step::Unbind)
-        | (Saga::Resume(_), Step::Rebind)
         | (_, Step::Route) => Probed::Absent,
+        (Saga::Suspend(suspend), Step::Unbind) => connect::probe_binding(app, suspend.platform.as_ref(), None).await,
+        (Saga::Resume(resume), Step::Rebind) => {
+            let agent = resume.platform.as_ref().map(|known| known.platform_agent_id.as_str());
+            connect::probe_binding(app, resume.platform.as_ref(), agent).await
+        }
         (saga, step) => Probed::Suspicious(not_a_step(saga, step)),
     }
 }

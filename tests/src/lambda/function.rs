@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::api::{Outcome, RuntimeApi};
 use crate::TestApp;
 use crate::template;
+use crate::unseen;
 
 /// Where carriers reach the functions; what the events in `events/` are signed for.
 pub const PUBLIC_BASE_URL: &str = "https://voice.example.test";
@@ -170,6 +171,7 @@ fn keep(output: impl AsyncRead + Unpin + Send + 'static, log: Arc<Mutex<Vec<Stri
     tokio::spawn(async move {
         let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
+            unseen::absent_from("a line of the log", &line);
             log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
     })

@@ -214,6 +214,7 @@ fn concrete_third_parties_are_named_where_they_are_put_together() {
     let named = [
         "shared/src/boot.rs",
         "shared/src/secrets.rs",
+        "shared/src/secrets/",
         "shared/src/http/stripe.rs",
         "shared/src/http/twilio.rs",
         "shared/src/use_cases/voice.rs",

@@ -28,6 +28,23 @@ pub(crate) enum Kind {
     Throttle,
 }
 
+impl Kind {
+    const fn at_netgsm(self) -> Option<&'static str> {
+        match self {
+            Self::Rejected => Some("70"),
+            Self::Unauthorized => Some("30"),
+            Self::Taken
+            | Self::RateLimit
+            | Self::ServerError
+            | Self::LostReply
+            | Self::Timeout
+            | Self::Crash
+            | Self::Conflict
+            | Self::Throttle => None,
+        }
+    }
+}
+
 /// For how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
@@ -77,7 +94,9 @@ pub(crate) fn kinds(party: &str, operation: &str, driver: Driver, scenario: Scen
         ("dynamodb", "get" | "batch_get" | "query" | "scan", _) if other_way && !full => &[],
         ("dynamodb", _, _) if other_way && !full => &WRITES[..1],
         ("twilio", "numbers.search" | "numbers.list" | "numbers.create", _) if other_way && !full => &CALLS[..1],
-        (_, "numbers.get" | "numbers.list" | "agents.get", _) if other_way && !full => LOOKS,
+        (_, "numbers.get" | "numbers.list" | "numbers.fetch" | "agents.get", _) if other_way && !full => LOOKS,
+        // An account is only told, whatever the fault's name for it.
+        ("netgsm", "numbers.search" | "credentials.create", _) if !full => LOOKS,
         (_, "credentials.list", _) if !full => LOOKS,
         (_, _, _) if other_way && !full => STEPS,
         // A read changes nothing: it fails, or is the last thing its reader does.
@@ -166,6 +185,11 @@ impl Fault {
         let mut fault = json!({
             "provider": self.party, "operation": self.operation, "kind": kind, "after": self.after, "times": self.times(),
         });
+        // Netgsm has no status but 200, and says by a code what it will not do.
+        if let ("netgsm", Some(code)) = (self.party, self.kind.at_netgsm()) {
+            (fault["status"], fault["code"]) = (json!(200), json!(code));
+            return fault;
+        }
         match self.kind {
             Kind::Rejected => fault["status"] = json!(400),
             Kind::Taken => (fault["status"], fault["code"]) = (json!(400), json!("21422")),
@@ -188,7 +212,9 @@ impl Fault {
     }
 
     fn reads(&self) -> bool {
-        matches!(self.operation.as_str(), "numbers.search" | "numbers.list" | "numbers.get" | "agents.get")
+        let operation = self.operation.as_str();
+        (self.party, operation) == ("netgsm", "credentials.create")
+            || matches!(operation, "numbers.search" | "numbers.list" | "numbers.get" | "numbers.fetch" | "agents.get")
     }
 
     /// Whether the saga has to do without what it asked for.
@@ -197,7 +223,8 @@ impl Fault {
             (Kind::Rejected | Kind::Taken, _) => true,
             // Where nothing can be undone, wrong credentials are waited out.
             (Kind::Unauthorized, _) => !undone_or_forward_only,
-            (Kind::LostReply, Span::ADay) => self.reads(),
+            // A trunk that is never heard of is never used.
+            (Kind::LostReply, Span::ADay) => self.reads() || self.operation == "credentials.create",
             (_, Span::ADay) => true,
             (_, Span::Once | Span::AWhile) => false,
         }
@@ -206,7 +233,8 @@ impl Fault {
     /// How this scenario ends with this fault in it.
     pub(crate) fn ending(&self, scenario: Scenario) -> Ending {
         // Trunks a crash left are looked for beside the way: nobody waits for the answer.
-        if (self.party, self.operation.as_str()) == ("vapi", "credentials.list") {
+        let at_twilio = scenario.carrier() == Some("twilio");
+        if at_twilio && (self.party, self.operation.as_str()) == ("vapi", "credentials.list") {
             return scenario.natural();
         }
         if let Scenario::By(way) = scenario {
@@ -250,8 +278,7 @@ impl Fault {
     pub(crate) fn leaves_doubt(&self, scenario: Scenario) -> bool {
         let silent = matches!(self.kind, Kind::ServerError | Kind::Timeout) && self.span == Span::ADay;
         let takes_in = self.operation == "numbers.update" && scenario.is_import() && !self.undoes_an_import(scenario);
-        let carrier = if scenario.is_native() { "vapi" } else { "twilio" };
-        self.party == carrier && (self.operation == "numbers.create" || takes_in) && silent
+        scenario.carrier() == Some(self.party) && (self.operation == "numbers.create" || takes_in) && silent
     }
 }
 

@@ -14,7 +14,7 @@ use crate::case;
 use crate::fault::{Fault, full, kinds};
 use crate::scenario::{Driver, Scenario, Stage};
 use crate::ways::Way;
-use crate::world::PLATFORMS;
+use crate::world::{CARRIERS, PLATFORMS};
 
 /// Systems at once, all tests together; much of a case is waiting for somebody to ask again.
 static SEATS: Semaphore = Semaphore::const_new(16);
@@ -63,7 +63,7 @@ async fn places(scenario: Scenario, driver: Driver) -> Places {
     let stage = scenario.stage().await;
     stage.refuse();
     let mut before = Vec::new();
-    for party in ["twilio"].into_iter().chain(PLATFORMS) {
+    for party in CARRIERS.into_iter().chain(PLATFORMS) {
         before.push((party, requests(&stage, party).await.len()));
     }
     stage.app.system.aws.dynamodb.reset_counts();
@@ -144,6 +144,12 @@ sagas! {
     a_release_of_a_number_on_a_trunk_survives: Scenario::By(Way::ReleaseTrunk),
     a_suspension_of_a_number_on_a_trunk_survives: Scenario::By(Way::SuspendTrunk),
     the_end_of_a_suspension_on_a_trunk_survives: Scenario::By(Way::ResumeTrunk),
+    a_purchase_at_netgsm_survives: Scenario::By(Way::PurchaseDirect),
+    a_release_at_netgsm_survives: Scenario::By(Way::ReleaseDirect),
+    a_suspension_at_the_platform_survives: Scenario::By(Way::SuspendDirect),
+    the_end_of_a_suspension_at_the_platform_survives: Scenario::By(Way::ResumeDirect),
+    the_taking_in_of_a_tenants_own_number_survives: Scenario::By(Way::ImportOwn),
+    the_release_of_a_tenants_own_number_survives: Scenario::By(Way::ReleaseOwn),
     a_purchase_of_a_native_number_survives: Scenario::By(Way::PurchaseNative),
     the_undoing_of_a_purchase_of_a_native_number_survives: Scenario::By(Way::PurchaseNativeRefused),
     a_relink_of_a_native_number_survives: Scenario::By(Way::RelinkNative),

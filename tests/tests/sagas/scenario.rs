@@ -1,5 +1,6 @@
 //! The sagas, each with what has to be there before it and the one request that begins it.
 
+use domain::Currency;
 use local::worker::Job;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -85,6 +86,8 @@ pub(crate) struct Bound {
     pub(crate) id: String,
     /// Whether the platform keeps the number, and not only answers its calls.
     pub(crate) kept: bool,
+    /// Whether it is to answer.
+    pub(crate) answers: bool,
 }
 
 /// A number the operator bought by hand.
@@ -104,16 +107,6 @@ impl Scenario {
         matches!(self, Self::PurchaseAny | Self::PurchaseAnyTaken)
     }
 
-    /// Whether Vapi is the carrier.
-    pub(crate) const fn is_native(self) -> bool {
-        matches!(self, Self::By(way) if way.is_native())
-    }
-
-    /// What a month of its number costs.
-    pub(crate) const fn price(self) -> i64 {
-        if self.is_native() { 5_000_000 } else { 1_500_000 }
-    }
-
     /// The operation's kind.
     pub(crate) const fn kind(self) -> &'static str {
         match self {
@@ -129,6 +122,22 @@ impl Scenario {
             Self::Unlink => "unlink",
             Self::ReleaseLinked | Self::ReleaseUnlinked | Self::ReleaseImported => "release",
             Self::By(way) => way.kind(),
+        }
+    }
+
+    /// Whose the number is.
+    pub(crate) const fn carrier(self) -> Option<&'static str> {
+        match self {
+            Self::By(way) => way.carrier(),
+            _ => Some("twilio"),
+        }
+    }
+
+    /// What the number costs a month, in micro-units.
+    pub(crate) const fn price(self) -> (i64, Currency) {
+        match self {
+            Self::By(way) => way.price(),
+            _ => (1_500_000, Currency::USD),
         }
     }
 
@@ -295,7 +304,7 @@ pub(crate) async fn agent(app: &TestApp, tenant: &Tenant, platform: &'static str
     let wish = json!({ "name": name, "platform": platform, "number": false });
     let ours = app.post(tenant, "/v1/agents", name, wish).await.expect(201).text("/agent/id");
     let id = app.get(tenant, &format!("/v1/agents/{ours}")).await.expect(200).text("/platform_agent_id");
-    (ours, Bound { platform, id, kept: true })
+    (ours, Bound { platform, id, kept: true, answers: true })
 }
 
 impl Stage {
@@ -307,7 +316,9 @@ impl Stage {
         request: Request,
         (agent_before, agent_after): (Option<Bound>, Option<Bound>),
     ) -> Self {
-        let had = (world::wallet(&app, &tenant).await.balance, world::charges(&app, &tenant).await);
+        let (_, currency) = scenario.price();
+        let charges = world::charges(&app, &tenant, currency).await;
+        let had = (world::wallet(&app, &tenant, currency).await.balance, charges);
         let token = tenant.token.clone();
         Self { app, scenario, tenant, request, token, own: None, agent_before, agent_after, had }
     }

@@ -1,5 +1,6 @@
 //! What takes two failures in a row, or two drivers at once.
 
+use domain::Currency;
 use std::time::Duration;
 
 use domain::operation::OperationStatus;
@@ -62,7 +63,7 @@ async fn hands_off(stage: &Stage, before: &Value) {
     let op = only(stage).await;
     assert_eq!(op.failure.map(|failure| failure.code.as_str()), Some("number_unavailable"));
     assert_eq!(stage.app.state("twilio").await["numbers"], *before);
-    assert_eq!(world::charges(&stage.app, &stage.tenant).await, 0);
+    assert_eq!(world::charges(&stage.app, &stage.tenant, Currency::USD).await, 0);
     stage.app.verify().await;
 }
 

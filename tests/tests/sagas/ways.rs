@@ -11,7 +11,7 @@ use simulators::vapi::{Manner, Tells};
 use store::queue::{ChargeCause, ChargeMessage};
 use tests::{Tenant, TestApp};
 
-use crate::fault::{Ending, Fault};
+use crate::fault::{Ending, Fault, Kind, Span};
 use crate::scenario::{Bound, Driver, Request, Scenario, Stage, agent};
 use crate::world;
 
@@ -38,6 +38,15 @@ pub(crate) enum Way {
     SuspendTrunk,
     /// Paid for at last.
     ResumeTrunk,
+    /// Of a Turkish number, which its carrier takes to Vapi.
+    PurchaseDirect,
+    ReleaseDirect,
+    /// For want of payment: the platform is told to take no calls.
+    SuspendDirect,
+    ResumeDirect,
+    /// Of a number of the tenant's own carrier, which takes it to ElevenLabs.
+    ImportOwn,
+    ReleaseOwn,
     /// Of Vapi as the carrier, by area code, answered there.
     PurchaseNative,
     /// Vapi does not set the agent, and the number is given back.
@@ -47,9 +56,13 @@ pub(crate) enum Way {
     ReleaseNative,
     /// For want of payment.
     SuspendNative,
-    /// Paid for at last.
     ResumeNative,
 }
+
+/// A Turkish number on offer.
+const TURKISH: &str = "+908505550142";
+/// A number of a tenant's own carrier.
+const OWN: &str = "+442079460123";
 
 /// What a failure meets.
 enum Met {
@@ -73,27 +86,31 @@ impl Way {
             Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
+            | Self::PurchaseDirect
             | Self::PurchaseNative
             | Self::PurchaseNativeRefused => "purchase",
+            Self::ImportOwn => "import",
             Self::LinkImportElevenLabs | Self::LinkImportVapi | Self::Move | Self::MoveRefused | Self::RelinkNative => {
                 "link"
             }
             Self::UnlinkTrunk => "unlink",
-            Self::ReleaseTrunk | Self::ReleaseNative => "release",
-            Self::SuspendTrunk | Self::SuspendNative => "suspend",
-            Self::ResumeTrunk | Self::ResumeNative => "resume",
+            Self::ReleaseTrunk | Self::ReleaseDirect | Self::ReleaseOwn | Self::ReleaseNative => "release",
+            Self::SuspendTrunk | Self::SuspendDirect | Self::SuspendNative => "suspend",
+            Self::ResumeTrunk | Self::ResumeDirect | Self::ResumeNative => "resume",
         }
     }
 
-    /// Whose number it is.
-    pub(crate) const fn is_native(self) -> bool {
+    /// Whose the number is; none of ours has one that the tenant brought.
+    pub(crate) const fn carrier(self) -> Option<&'static str> {
         match self {
+            Self::PurchaseDirect | Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => Some("netgsm"),
+            Self::ImportOwn | Self::ReleaseOwn => None,
             Self::PurchaseNative
             | Self::PurchaseNativeRefused
             | Self::RelinkNative
             | Self::ReleaseNative
             | Self::SuspendNative
-            | Self::ResumeNative => true,
+            | Self::ResumeNative => Some("vapi"),
             Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
@@ -104,7 +121,7 @@ impl Way {
             | Self::UnlinkTrunk
             | Self::ReleaseTrunk
             | Self::SuspendTrunk
-            | Self::ResumeTrunk => false,
+            | Self::ResumeTrunk => Some("twilio"),
         }
     }
 
@@ -112,12 +129,7 @@ impl Way {
         match self {
             Self::PurchaseTrunkRefused | Self::MoveRefused => Some(("twilio", "trunks.attach", None)),
             Self::PurchaseNativeRefused => Some(("vapi", "numbers.update", None)),
-            Self::PurchaseNative
-            | Self::RelinkNative
-            | Self::ReleaseNative
-            | Self::SuspendNative
-            | Self::ResumeNative
-            | Self::PurchaseTrunk
+            Self::PurchaseTrunk
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
             | Self::LinkImportVapi
@@ -125,7 +137,18 @@ impl Way {
             | Self::UnlinkTrunk
             | Self::ReleaseTrunk
             | Self::SuspendTrunk
-            | Self::ResumeTrunk => None,
+            | Self::ResumeTrunk
+            | Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::PurchaseNative
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative
+            | Self::ImportOwn
+            | Self::ReleaseOwn => None,
         }
     }
 
@@ -133,12 +156,7 @@ impl Way {
         match self {
             Self::PurchaseTrunkRefused => Ending::Unlinked,
             Self::MoveRefused | Self::PurchaseNativeRefused => Ending::Failed,
-            Self::PurchaseNative
-            | Self::RelinkNative
-            | Self::ReleaseNative
-            | Self::SuspendNative
-            | Self::ResumeNative
-            | Self::PurchaseTrunk
+            Self::PurchaseTrunk
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
             | Self::LinkImportVapi
@@ -146,19 +164,31 @@ impl Way {
             | Self::UnlinkTrunk
             | Self::ReleaseTrunk
             | Self::SuspendTrunk
-            | Self::ResumeTrunk => Ending::Succeeded,
+            | Self::ResumeTrunk
+            | Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::PurchaseNative
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative
+            | Self::ImportOwn
+            | Self::ReleaseOwn => Ending::Succeeded,
         }
     }
 
     /// Who drives it in the matrix. What billing begins is left to the queue.
     pub(crate) const fn driver(self) -> Driver {
         match self {
-            Self::SuspendTrunk | Self::ResumeTrunk | Self::SuspendNative | Self::ResumeNative => Driver::Worker,
-            Self::PurchaseNative
-            | Self::PurchaseNativeRefused
-            | Self::RelinkNative
-            | Self::ReleaseNative
-            | Self::PurchaseTrunk
+            Self::SuspendTrunk
+            | Self::ResumeTrunk
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::SuspendNative
+            | Self::ResumeNative => Driver::Worker,
+            Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
@@ -166,7 +196,15 @@ impl Way {
             | Self::Move
             | Self::MoveRefused
             | Self::UnlinkTrunk
-            | Self::ReleaseTrunk => Driver::Request,
+            | Self::ReleaseTrunk
+            | Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::PurchaseNative
+            | Self::PurchaseNativeRefused
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::ImportOwn
+            | Self::ReleaseOwn => Driver::Request,
         }
     }
 
@@ -179,9 +217,18 @@ impl Way {
             (Self::PurchaseNative | Self::PurchaseNativeRefused, "vapi", "numbers.list" | "numbers.create") => {
                 Met::Having
             }
-            (Self::ReleaseNative | Self::SuspendNative | Self::ResumeNative, _, _) => Met::Forward,
             (_, "twilio", "numbers.search") if purchases => Met::Nothing,
             (_, "twilio", "numbers.list" | "numbers.create") if purchases => Met::Having,
+            // What is on offer is looked at before anything begins, and again before it is ordered.
+            (_, "netgsm", "numbers.search") if purchases && fault.after == 0 => Met::Nothing,
+            // Where trunks cannot be listed one is made anew; where there is one, the number names it.
+            (Self::PurchaseDirect, "vapi", "credentials.list") if fault.kind == Kind::Rejected => Met::Nothing,
+            (Self::ReleaseDirect, "vapi", "credentials.list") => Met::Nothing,
+            // It is tried twice.
+            (_, "vapi", "credentials.delete") if fault.span == Span::Once => Met::Nothing,
+            (_, "netgsm", "numbers.search" | "numbers.list" | "numbers.get" | "numbers.create") if purchases => {
+                Met::Having
+            }
             // Once the creation was answered the number is there, whatever can be read of it.
             (Self::LinkImportElevenLabs, "elevenlabs", "numbers.get") => Met::Nothing,
             (Self::Move, "vapi", _) => Met::Leftovers,
@@ -190,21 +237,8 @@ impl Way {
                 Met::Undoing
             }
             (Self::PurchaseTrunkRefused | Self::MoveRefused, "retell", "numbers.delete") => Met::Undoing,
-            (Self::UnlinkTrunk | Self::ReleaseTrunk | Self::SuspendTrunk | Self::ResumeTrunk, _, _) => Met::Forward,
-            (
-                Self::PurchaseTrunk
-                | Self::PurchaseTrunkRefused
-                | Self::PurchaseRegistered
-                | Self::LinkImportElevenLabs
-                | Self::LinkImportVapi
-                | Self::Move
-                | Self::MoveRefused
-                | Self::PurchaseNative
-                | Self::PurchaseNativeRefused
-                | Self::RelinkNative,
-                _,
-                _,
-            ) => Met::Linking,
+            (_, _, _) if matches!(self.kind(), "unlink" | "release" | "suspend" | "resume") => Met::Forward,
+            (_, _, _) => Met::Linking,
         }
     }
 
@@ -217,8 +251,7 @@ impl Way {
         match (met, self.kind(), self.natural()) {
             (Met::Nothing, _, natural) => natural,
             (Met::Having, _, _) => Ending::Failed,
-            (Met::Linking, "purchase", Ending::Failed) => Ending::Failed,
-            (Met::Linking, "purchase", _) => Ending::Unlinked,
+            (Met::Linking, "purchase" | "import", Ending::Succeeded | Ending::Unlinked) => Ending::Unlinked,
             (Met::Linking, _, _) => Ending::Failed,
             (Met::Leftovers, _, _) => Ending::LeftBehind,
             (Met::Undoing, _, Ending::Unlinked) => Ending::StuckThenUnlinked,
@@ -231,8 +264,11 @@ impl Way {
     pub(crate) async fn stage(self) -> Stage {
         let app = TestApp::start().await;
         let unpaid = matches!(self.kind(), "suspend" | "resume");
-        let month = if self.is_native() { "5.00" } else { "1.50" };
-        let tenant = app.tenant("PRO", if unpaid { month } else { "10.00" }).await;
+        let tenant = match (self.carrier(), unpaid) {
+            (Some("netgsm"), unpaid) => lira(&app, if unpaid { "20.00" } else { "100.00" }).await,
+            (Some("vapi"), true) => app.tenant("PRO", "5.00").await,
+            (_, unpaid) => app.tenant("PRO", if unpaid { "1.50" } else { "10.00" }).await,
+        };
         // Had at once, so that what is broken is the saga's and not the waiting.
         app.system.simulators.vapi.set_manner(Manner { tells: Tells::AtOnce, activation_s: 0, ..Manner::default() });
         let (before, after) = match self {
@@ -243,29 +279,23 @@ impl Way {
             Self::Move | Self::MoveRefused => (Some(("vapi", "hand_over")), Some(("retell", "trunk"))),
             Self::UnlinkTrunk | Self::ReleaseTrunk => (Some(("retell", "trunk")), None),
             Self::SuspendTrunk | Self::ResumeTrunk => (Some(("retell", "trunk")), None),
+            Self::PurchaseDirect => (None, Some(("vapi", "direct"))),
+            Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => (Some(("vapi", "direct")), None),
+            Self::ImportOwn => (None, Some(("elevenlabs", "direct"))),
+            Self::ReleaseOwn => (Some(("elevenlabs", "direct")), None),
             Self::PurchaseNative | Self::PurchaseNativeRefused => (None, Some(("vapi", "native"))),
             Self::RelinkNative => (Some(("vapi", "native")), Some(("vapi", "native"))),
             Self::ReleaseNative | Self::SuspendNative | Self::ResumeNative => (Some(("vapi", "native")), None),
         };
         let (before, mut agent_before) = wished(&app, &tenant, before, "before").await;
         let (after, mut agent_after) = wished(&app, &tenant, after, "after").await;
-        let request = if self.kind() == "purchase" {
-            let mut body = after;
-            if self.is_native() {
-                (body["carrier"], body["country"], body["area_code"]) = (json!("vapi"), json!("US"), json!("212"));
-                body["all_or_nothing"] = json!(self == Self::PurchaseNativeRefused);
-            } else {
-                body["e164"] = json!(app.offers(&tenant, "212").await[0]);
-            }
-            Request { method: Method::POST, path: "/v1/numbers".into(), body: Some(body) }
+        let request = if matches!(self.kind(), "purchase" | "import") {
+            let (path, body) = self.had_by(&app, &tenant, after).await;
+            Request { method: Method::POST, path: path.into(), body: Some(body) }
         } else {
-            let mut body = before;
-            (body["country"], body["area_code"]) = (json!("US"), json!("212"));
-            if self.is_native() {
-                body["carrier"] = json!("vapi");
-            }
-            let bought = app.post(&tenant, "/v1/numbers", "bought before", body).await.expect(201);
-            let number = bought.text("/number/id");
+            let (path, body) = self.had_by(&app, &tenant, before).await;
+            let had = app.post(&tenant, path, "had before", body).await.expect(201);
+            let number = had.text("/number/id");
             let path = format!("/v1/numbers/{number}");
             match self.kind() {
                 "link" => Request { method: Method::PUT, path: format!("{path}/agent"), body: Some(after) },
@@ -276,15 +306,65 @@ impl Way {
             }
         };
         if unpaid {
-            until_suspension_begins(&app, &tenant).await;
+            let currency = self.price().1;
+            until_suspension_begins(&app, &tenant, currency).await;
             if self.kind() == "resume" {
-                until_resumption_begins(&app, &tenant).await;
+                until_resumption_begins(&app, &tenant, currency).await;
             }
             // The link stays, whether its calls come through or not.
             (agent_before, agent_after) = (agent_before.clone(), agent_before);
         }
+        // A platform that is to take no calls has no agent for them.
+        if let (Self::SuspendDirect, Some(agent)) = (self, &mut agent_after) {
+            agent.answers = false;
+        }
         Stage::set(app, Scenario::By(self), tenant, request, (agent_before, agent_after)).await
     }
+
+    /// The request by which such a number is had, with an agent or without.
+    async fn had_by(self, app: &TestApp, tenant: &Tenant, mut body: Value) -> (&'static str, Value) {
+        match self.carrier() {
+            Some("netgsm") => {
+                let stocked = app.system.simulators.netgsm.stock(&json!({ "e164": [TURKISH] }));
+                assert!(stocked.is_ok(), "{stocked:?}");
+                body["e164"] = json!(TURKISH);
+                ("/v1/numbers", body)
+            }
+            Some("vapi") => {
+                (body["carrier"], body["country"], body["area_code"]) = (json!("vapi"), json!("US"), json!("212"));
+                body["all_or_nothing"] = json!(self == Self::PurchaseNativeRefused);
+                ("/v1/numbers", body)
+            }
+            None => {
+                let sip = json!({ "host": "sip.example.com", "signalling_cidrs": ["203.0.113.0/28"] });
+                (body["carrier"], body["e164"], body["sip"]) = (json!("custom"), json!(OWN), sip);
+                ("/v1/numbers/import", body)
+            }
+            Some(_) => {
+                body["e164"] = json!(app.offers(tenant, "212").await[0]);
+                ("/v1/numbers", body)
+            }
+        }
+    }
+
+    /// What such a number costs a month, in micro-units.
+    pub(crate) const fn price(self) -> (i64, Currency) {
+        match self.carrier() {
+            None => (0, Currency::USD),
+            Some(carrier) => match carrier.as_bytes() {
+                b"netgsm" => (20_000_000, Currency::TRY),
+                b"vapi" => (5_000_000, Currency::USD),
+                _ => (1_500_000, Currency::USD),
+            },
+        }
+    }
+}
+
+/// A tenant with so many lira.
+async fn lira(app: &TestApp, amount: &str) -> Tenant {
+    let wish = json!({ "plan": "PRO", "wallet": { "currency": "TRY", "amount": amount } });
+    let made = app.local("tenants", Some(wish)).await.expect(201);
+    Tenant { id: made.text("/tenant_id"), token: made.text("/token") }
 }
 
 /// What a request says to link by this way, and the agent.
@@ -301,7 +381,7 @@ async fn wished(
 }
 
 /// A number is not paid for until it is to be suspended, and nobody has done so yet.
-async fn until_suspension_begins(app: &TestApp, tenant: &Tenant) {
+async fn until_suspension_begins(app: &TestApp, tenant: &Tenant, currency: Currency) {
     let outage = async |span: &str| {
         let _ = app.local("clock", Some(json!({ "advance": span, "run_jobs": false }))).await.expect(200);
     };
@@ -309,7 +389,7 @@ async fn until_suspension_begins(app: &TestApp, tenant: &Tenant) {
     let _ = app.local("jobs/renew", Some(json!({}))).await.expect(200);
     for _ in 0..10 {
         outage("P1D").await;
-        charge(app, tenant, ChargeCause::Dunning).await;
+        charge(app, tenant, currency, ChargeCause::Dunning).await;
         if !world::operations(app, tenant, "suspend").await.is_empty() {
             return;
         }
@@ -319,18 +399,18 @@ async fn until_suspension_begins(app: &TestApp, tenant: &Tenant) {
 }
 
 /// It is suspended and paid for, and nobody has put callers through yet.
-async fn until_resumption_begins(app: &TestApp, tenant: &Tenant) {
+async fn until_resumption_begins(app: &TestApp, tenant: &Tenant, currency: Currency) {
     let _ = app.drain().await.expect(200);
     let path = format!("/v1/operator/tenants/{}/adjustments", tenant.id);
-    let paid = json!({ "amount": "20.00", "currency": "USD", "reason": "paid at last" });
+    let paid = json!({ "amount": "100.00", "currency": currency.as_str(), "reason": "paid at last" });
     let _ = app.post(&app.operator().await, &path, "paid", paid).await.expect(201);
-    charge(app, tenant, ChargeCause::Credit).await;
+    charge(app, tenant, currency, ChargeCause::Credit).await;
     assert_eq!(world::operations(app, tenant, "resume").await.len(), 1);
 }
 
 /// A wallet's charge, and none of what it leaves to the queue.
-async fn charge(app: &TestApp, tenant: &Tenant, cause: ChargeCause) {
-    let wallet = WalletRef { tenant_id: world::id(tenant), currency: Currency::USD };
+async fn charge(app: &TestApp, tenant: &Tenant, currency: Currency, cause: ChargeCause) {
+    let wallet = WalletRef { tenant_id: world::id(tenant), currency };
     let date = period::date_of(domain::Clock::now(&*app.system.clock));
     billing::charge(&app.system.app, &ChargeMessage { wallet, date, cause }).await.expect("the books answer");
 }

@@ -12,6 +12,8 @@ use local::system::{DEPLOYMENT, TABLE};
 use serde_json::Value;
 use tests::{Tenant, TestApp};
 
+/// All carriers with an account of the operator's.
+pub(crate) const CARRIERS: [&str; 2] = ["twilio", "netgsm"];
 /// All voice platforms.
 pub(crate) const PLATFORMS: [&str; 3] = ["vapi", "retell", "elevenlabs"];
 
@@ -22,7 +24,7 @@ pub(crate) type Dump = Vec<HashMap<String, AttributeValue>>;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Dumped {
     pub(crate) books: Dump,
-    pub(crate) carrier: Value,
+    pub(crate) carriers: [Value; 2],
     pub(crate) platforms: [Value; 3],
 }
 
@@ -41,7 +43,8 @@ pub(crate) async fn dump(app: &TestApp) -> Dumped {
     books.sort_by_key(|item| ["pk", "sk"].map(|key| item[key].as_s().cloned().unwrap_or_default()));
     let [vapi, retell, elevenlabs] = PLATFORMS;
     let platforms = [app.state(vapi).await, app.state(retell).await, app.state(elevenlabs).await];
-    Dumped { books, carrier: app.state("twilio").await, platforms }
+    let [twilio, netgsm] = CARRIERS;
+    Dumped { books, carriers: [app.state(twilio).await, app.state(netgsm).await], platforms }
 }
 
 /// The tenant's operations of this kind.
@@ -60,15 +63,15 @@ pub(crate) async fn claim(app: &TestApp, number: &Number) -> Option<Claim> {
     app.system.undisturbed.store.claim_get(&number.e164).await.expect("the books can be read")
 }
 
-pub(crate) async fn wallet(app: &TestApp, tenant: &Tenant) -> Wallet {
-    let wallet = app.system.undisturbed.store.wallet_get(&id(tenant), Currency::USD).await;
+pub(crate) async fn wallet(app: &TestApp, tenant: &Tenant, currency: Currency) -> Wallet {
+    let wallet = app.system.undisturbed.store.wallet_get(&id(tenant), currency).await;
     wallet.expect("the books can be read").expect("a wallet")
 }
 
 /// How often the tenant was charged for a number.
-pub(crate) async fn charges(app: &TestApp, tenant: &Tenant) -> usize {
+pub(crate) async fn charges(app: &TestApp, tenant: &Tenant, currency: Currency) -> usize {
     let store = &app.system.undisturbed.store;
-    let entries = store.entry_list(&id(tenant), Currency::USD, None, 100).await.expect("the books can be read");
+    let entries = store.entry_list(&id(tenant), currency, None, 100).await.expect("the books can be read");
     entries.items.iter().filter(|entry| entry.kind == EntryKind::NumberCharge).count()
 }
 

@@ -26,12 +26,28 @@ pub(crate) struct Play {
 }
 
 const AREAS: [&str; 3] = ["212", "415", "808"];
-const THIRD_PARTIES: [(&str, &str); 9] = [
+/// Of tenants' own carriers.
+const BROUGHT: [&str; 4] = ["+442079460101", "+442079460102", "+442079460103", "+442079460104"];
+const PLATFORMS: [&str; 3] = ["vapi", "retell", "elevenlabs"];
+/// Not every platform has every one of them; what it has not is refused.
+const METHODS: [&str; 4] = ["hand_over", "trunk", "import", "direct"];
+const THIRD_PARTIES: [(&str, &str); 20] = [
     ("twilio", "numbers.search"),
     ("twilio", "numbers.list"),
     ("twilio", "numbers.create"),
     ("twilio", "numbers.get"),
     ("twilio", "numbers.delete"),
+    ("twilio", "numbers.update"),
+    ("twilio", "trunks.attach"),
+    ("twilio", "trunks.detach"),
+    ("retell", "numbers.get"),
+    ("retell", "numbers.create"),
+    ("retell", "numbers.update"),
+    ("retell", "numbers.delete"),
+    ("elevenlabs", "numbers.list"),
+    ("elevenlabs", "numbers.create"),
+    ("elevenlabs", "numbers.update"),
+    ("elevenlabs", "numbers.delete"),
     ("vapi", "numbers.list"),
     ("vapi", "numbers.create"),
     ("vapi", "numbers.update"),
@@ -75,7 +91,8 @@ impl Play {
         let who = self.chance.random_range(0..self.model.tenants.len());
         match self.chance.random_range(0..100) {
             0..6 => self.search(who).await,
-            6..28 => self.buy(who).await,
+            6..25 => self.buy(who).await,
+            25..28 => self.bring(who).await,
             28..33 => self.repeat(who).await,
             33..42 => self.link(who).await,
             42..47 => self.unlink(who).await,
@@ -159,16 +176,41 @@ impl Play {
             && let Some(agent) = self.pick(&agents)
         {
             (body["agent_id"], body["all_or_nothing"]) = (json!(agent), json!(self.flip(40)));
+            if let Some(method) = self.method() {
+                body["method"] = json!(method);
+            }
         }
         if self.flip(20)
             && let Some(project) = self.pick(&projects)
         {
             body["project_id"] = json!(project);
         }
-        let key = self.name("purchase");
+        self.send_first(who, "purchase", body).await
+    }
+
+    /// Takes in a number of a carrier of its own.
+    async fn bring(&mut self, who: usize) -> String {
+        let sip = json!({ "host": "sip.example.com", "signalling_cidrs": ["203.0.113.0/28"] });
+        let mut body = json!({ "carrier": "custom", "e164": self.pick(&BROUGHT), "sip": sip });
+        let agents = self.model.tenants[who].agents.clone();
+        if self.flip(60)
+            && let Some(agent) = self.pick(&agents)
+        {
+            (body["agent_id"], body["all_or_nothing"]) = (json!(agent), json!(self.flip(40)));
+        }
+        self.send_first(who, "import", body).await
+    }
+
+    async fn send_first(&mut self, who: usize, what: &str, body: Value) -> String {
+        let key = self.name(what);
         self.model.tenants[who].sent.push(Sent { key, body, outcome: None, operation: None });
         let nth = self.model.tenants[who].sent.len() - 1;
         self.send(who, nth).await.unwrap_or_else(|broken| broken)
+    }
+
+    /// How calls are to get to an agent; mostly as its platform has it.
+    fn method(&mut self) -> Option<&'static str> {
+        if self.flip(50) { self.pick(&METHODS) } else { None }
     }
 
     async fn repeat(&mut self, who: usize) -> String {
@@ -179,11 +221,12 @@ impl Play {
         }
     }
 
-    /// Sends a purchase, for the first time or again. An answer that contradicts an earlier one is an error.
+    /// Sends a purchase or an import, for the first time or again. An answer that contradicts an earlier one is an error.
     pub(crate) async fn send(&mut self, who: usize, nth: usize) -> Result<String, String> {
         let Sent { key, body, .. } = self.model.tenants[who].sent[nth].clone();
-        let answer = self.ask(who, Method::POST, "/v1/numbers", Some(&key), Some(body.clone())).await;
-        let line = shown(who, &format!("buys under {key:?} {body}"), &answer);
+        let path = if body.get("carrier").is_some() { "/v1/numbers/import" } else { "/v1/numbers" };
+        let answer = self.ask(who, Method::POST, path, Some(&key), Some(body.clone())).await;
+        let line = shown(who, &format!("asks {path} under {key:?} {body}"), &answer);
         let Some(answer) = answer else { return Ok(line) };
         let known = &mut self.model.tenants[who];
         let (outcome, operation) = match answer.status.as_u16() {
@@ -223,7 +266,10 @@ impl Play {
             return format!("{who} has nothing to link");
         };
         let id = self.model.tenants[who].numbers[nth].id.clone();
-        let body = json!({ "agent_id": agent });
+        let mut body = json!({ "agent_id": agent });
+        if let Some(method) = self.method() {
+            body["method"] = json!(method);
+        }
         let answer = self.ask(who, Method::PUT, &format!("/v1/numbers/{id}/agent"), None, Some(body)).await;
         changed(&mut self.model.tenants[who].numbers[nth], &answer, &[("agent_id", json!(agent))]);
         shown(who, &format!("links {id} to {agent}"), &answer)
@@ -299,7 +345,7 @@ impl Play {
 
     async fn make_agent(&mut self, who: usize) -> String {
         let name = self.name("agent");
-        let body = json!({ "name": name, "platform": "vapi" });
+        let body = json!({ "name": name, "platform": self.pick(&PLATFORMS), "number": false });
         let answer = self.ask(who, Method::POST, "/v1/agents", Some(&name), Some(body)).await;
         let made = answer.as_ref().map(|answer| answer.text("/agent/id")).filter(|id| !id.is_empty());
         self.model.tenants[who].agents.extend(made);
@@ -351,7 +397,13 @@ impl Play {
         let to = self.model.tenants[who].numbers[nth].e164.clone();
         let answer = self.pick(&["completed", "no-answer", "busy", "failed"]).unwrap_or_default();
         let request = json!({ "to": to, "from": "+14155550123", "answer": answer });
-        match self.app.system.simulators.twilio.call(serde_json::from_value(request).expect("a call")).await {
+        let simulators = &self.app.system.simulators;
+        let called = simulators.twilio.call(serde_json::from_value(request).expect("a call")).await;
+        // What platforms tell of it comes at once, so that a seed replays.
+        simulators.vapi.tick().await;
+        simulators.retell.tick().await;
+        let _ = simulators.elevenlabs.deliver().await;
+        match called {
             Ok(called) => format!("a call to {to} of {who}: {} {}", called["call_sid"], called["status"]),
             Err(why) => format!("a call to {to} of {who}: {why}"),
         }

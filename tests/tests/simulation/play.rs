@@ -109,7 +109,7 @@ async fn look(play: &mut Play, who: usize) -> Result<String, String> {
     let mut charged = 0;
     for number in &numbers {
         if !number["paid_through"].is_null() {
-            charged += 1_500_000;
+            charged += micros(&number["price"]);
         }
         match known.numbers.iter_mut().find(|held| number["id"] == held.id.as_str()) {
             Some(held) => held.look(number)?,
@@ -124,8 +124,7 @@ async fn look(play: &mut Play, who: usize) -> Result<String, String> {
     // Minutes are charged for calls the carrier says were answered; what else is in the ledger is a month of a number.
     for entry in list(play, who, "/v1/wallet/entries?currency=USD").await {
         if entry["kind"] == "usage_charge" {
-            let cost = entry["amount"]["amount"].as_str().unwrap_or_default();
-            charged -= domain::Money::parse(cost, domain::Currency::USD).map_or(0, |cost| cost.micros);
+            charged -= micros(&entry["amount"]);
         }
     }
     let known = &play.model.tenants[who];
@@ -149,6 +148,12 @@ async fn list(play: &Play, who: usize, path: &str) -> Vec<Value> {
             None => return items,
         }
     }
+}
+
+/// Micro-units of USD as the API has them.
+fn micros(money: &Value) -> i64 {
+    let amount = money["amount"].as_str().unwrap_or_default();
+    domain::Money::parse(amount, domain::Currency::USD).map_or(0, |money| money.micros)
 }
 
 /// Micro-units as the API shows them.

@@ -207,7 +207,7 @@ async fn a_purchase_that_makes_no_sense_is_refused_before_the_carrier_hears_of_i
     }
     for (request, code) in [
         (json!({ "country": "DE" }), "unsupported_country"),
-        (json!({ "country": "TR", "type": "national" }), "unsupported_country"),
+        (json!({ "country": "FR", "type": "national" }), "unsupported_country"),
         (json!({ "e164": "+491711234567" }), "unsupported_country"),
         (json!({ "e164": "+1212555" }), "unsupported_country"),
         (json!({ "country": "US", "type": "mobile" }), "unsupported_type"),

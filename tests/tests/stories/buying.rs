@@ -587,7 +587,7 @@ async fn a_dry_run_finds_the_offer_and_moves_nothing() {
     // It refuses what a purchase would refuse.
     for (request, code) in [
         (json!({ "e164": NOT_ON_OFFER }), "number_unavailable"),
-        (json!({ "country": "TR", "type": "national" }), "unsupported_country"),
+        (json!({ "country": "FR", "type": "national" }), "unsupported_country"),
         (json!({ "e164": NUMBER, "agent_id": "agt_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b" }), "not_found"),
     ] {
         let refused = story.app.post(&story.tenant, path, "key", request).await;

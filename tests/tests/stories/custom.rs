@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex};
 use local::system::TABLE;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::unseen::TRUNK_PASSWORD as PASSWORD;
 use tests::{Answer, Tenant};
 
 use crate::kit::{CALLER, FALLBACK, NUMBER, Story, list, word};
 
 const IMPORT: &str = "/v1/numbers/import";
-/// A password that is found wherever it is written.
-const PASSWORD: &str = "hunter22-and-nothing-else";
 const PLATFORMS: [&str; 3] = ["vapi", "retell", "elevenlabs"];
 
 /// What a tenant asks for: [`NUMBER`] at a carrier of its own, and more.

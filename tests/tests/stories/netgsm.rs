@@ -215,7 +215,7 @@ async fn only_a_platform_that_registers_can_have_the_number() {
     for platform in ["retell", "elevenlabs"] {
         let wish = json!({ "name": platform, "platform": platform, "number": false });
         let agent = story.app.post(&story.tenant, "/v1/agents", platform, wish).await.expect(201).text("/agent/id");
-        let refused = story.buy(platform, json!({ "e164": TURKISH, "agent_id": agent })).await;
+        let refused = story.buy(&format!("number for {platform}"), json!({ "e164": TURKISH, "agent_id": agent })).await;
         assert_eq!(refused.code(), "platform_unsupported", "{platform}");
     }
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, Surface, body};
@@ -17,6 +18,7 @@ pub(super) fn routes() -> Router<Surface> {
         .route("/_local/simulators/{party}/stock", post(stock))
         .route("/_local/simulators/twilio/call", post(call))
         .route("/_local/simulators/twilio/sms", post(sms))
+        .route("/_local/simulators/vapi/call", post(direct_call))
         .route("/_local/simulators/stripe/pay", post(pay))
         .route("/_local/simulators/stripe/refund", post(refund))
         .route("/_local/simulators/stripe/dispute", post(dispute))
@@ -76,6 +78,23 @@ async fn stock(
 async fn call(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
     let request = body(&text)?;
     surface.simulators.twilio.call(request).await.map(Json).map_err(Refusal::bad)
+}
+
+/// A call that a number's own carrier takes to the platform by SIP, past everything of ours.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectCall {
+    to: String,
+    from: String,
+}
+
+/// Answers who takes the call, once the platform has told us of it: null when nobody does.
+async fn direct_call(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {
+    let DirectCall { to, from } = body(&text)?;
+    let vapi = &surface.simulators.vapi;
+    let assistant = vapi.ring(&to, &from);
+    vapi.tick().await;
+    Ok(Json(json!({ "answered_by": assistant.map(|id| json!({ "assistant_id": id })) })))
 }
 
 async fn sms(State(surface): State<Surface>, text: String) -> Result<Json<Value>, Refusal> {

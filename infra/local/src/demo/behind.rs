@@ -1,20 +1,19 @@
 //! The third act: what somebody changes, deletes and buys behind our back, at the consoles of carrier and platform.
 //!
-//! `console` has their hands, `callers` is what they do and who notices, `runs` is what becomes of it. The next run of
+//! `console` (beside this) has their hands, `callers` is what they do and who notices, `runs` is what becomes of it. The next run of
 //! reconciliation must find every one of these things and nothing else, put right what only restores our own settings, and
 //! leave the rest alone; what is told of each is known before it runs.
 
 mod callers;
-mod console;
 mod runs;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::console::Console;
 use super::paper::{line, print, scene};
 use super::stage::{Number, Outcome, Stage, Tenant, check, expect};
 use crate::child::Answer;
-use console::Console;
 
 /// The operator buys it for itself; in another place than the tenant, who might be sold it first.
 const OWN: &str = "+13125550123";

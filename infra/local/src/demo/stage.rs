@@ -130,7 +130,12 @@ impl Stage {
     }
 
     pub(super) async fn tenant(&self, id: &str, usd: &str) -> Outcome<Tenant> {
-        let wish = json!({ "id": id, "plan": "PRO", "wallet": { "currency": "USD", "amount": usd } });
+        self.tenant_with(id, usd, "USD").await
+    }
+
+    /// A tenant whose wallet is of this currency.
+    pub(super) async fn tenant_with(&self, id: &str, amount: &str, currency: &str) -> Outcome<Tenant> {
+        let wish = json!({ "id": id, "plan": "PRO", "wallet": { "currency": currency, "amount": amount } });
         let made = self.local("tenants", Some(wish)).await?;
         Ok(Tenant { id: id.to_owned(), token: made.text("/token").to_owned() })
     }
@@ -167,11 +172,16 @@ impl Stage {
     }
 
     pub(super) async fn carrier(&self) -> Outcome<Party> {
-        Ok(Party(self.local("simulators/twilio/state", None).await?))
+        self.party("twilio").await
     }
 
     pub(super) async fn platform(&self) -> Outcome<Party> {
-        Ok(Party(self.local("simulators/vapi/state", None).await?))
+        self.party("vapi").await
+    }
+
+    /// What this third party believes.
+    pub(super) async fn party(&self, name: &str) -> Outcome<Party> {
+        Ok(Party(self.local(&format!("simulators/{name}/state"), None).await?))
     }
 
     pub(super) async fn wallet(&self, tenant: &Tenant) -> Outcome<Wallet> {
@@ -204,6 +214,21 @@ pub(super) struct Party(Answer);
 impl Party {
     pub(super) fn numbers(&self) -> &[Value] {
         self.0.list("/numbers")
+    }
+
+    /// What else it shows of itself.
+    pub(super) fn list(&self, pointer: &str) -> &[Value] {
+        self.0.list(pointer)
+    }
+
+    /// The number it has of these digits.
+    pub(super) fn number(&self, e164: &str) -> Option<&Value> {
+        self.numbers().iter().find(|number| number["e164"] == e164)
+    }
+
+    /// The agent, as the platform names it, that had the last call; none before there was one.
+    pub(super) fn last_to_answer(&self) -> Option<&str> {
+        self.0.list("/calls").last().and_then(|call| call["agent"].as_str())
     }
 
     /// How often it has this number.

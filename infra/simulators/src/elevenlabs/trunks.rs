@@ -67,7 +67,8 @@ impl Inbound {
 impl Outbound {
     pub(super) fn read(body: &mut Body, before: Option<&Self>) -> Self {
         let address = body.needed_text("address");
-        if address.to_ascii_lowercase().starts_with("sip") && address.contains(':') {
+        let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if scheme.is_some_and(|scheme| scheme == "sip" || scheme == "sips") {
             body.complain("address", "value_error", "Value error, address must be a host name or an IP address");
         }
         Self {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::console::STRANGER;
+use super::super::console::STRANGER;
 use super::{Behind, OWN, Outcome, STRAY_TAG, UNKNOWN, UNKNOWN_TAG, check, line};
 use crate::demo::paper::between;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Outcome, Stage, check};
+use super::stage::{Outcome, Stage, check};
 
 /// What a caller hears who is sent elsewhere.
 pub(super) const STRANGER: &str = "You have reached somebody else.";
