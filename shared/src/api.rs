@@ -102,8 +102,8 @@ pub struct PriceChangeView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Number))]
 pub struct NumberView {
     id: String,
-    /// E.164.
-    e164: String,
+    /// E.164; null while the carrier has not told it yet.
+    e164: Option<String>,
     country: String,
     /// `local`, `toll_free`, `mobile`, `national`, `vanity` or `international`.
     #[serde(rename = "type")]
@@ -157,7 +157,7 @@ impl From<Number> for NumberView {
         let paid_through = number.paid_through.map(period::midnight);
         Self {
             id: number.id.into(),
-            e164: number.e164.into(),
+            e164: number.e164.known().map(ToString::to_string),
             country: number.country.into(),
             kind: number.kind.as_str(),
             carrier: number.carrier.as_str(),
@@ -556,7 +556,8 @@ fn why_free(free: Option<Free>) -> &'static str {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Offer))]
 pub struct OfferView {
-    e164: String,
+    /// E.164; null where the carrier tells only what it has sold.
+    e164: Option<String>,
     country: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -575,7 +576,7 @@ impl OfferView {
     #[must_use]
     pub fn of(line: &domain::catalog::PriceLine, offer: Offer) -> Self {
         Self {
-            e164: offer.e164.into(),
+            e164: offer.e164.known().map(ToString::to_string),
             country: line.country.into(),
             kind: line.kind.as_str(),
             carrier: line.carrier.as_str(),

@@ -35,6 +35,8 @@ pub struct Settings {
     pub default_country: CountryCode,
     /// In which area code there, if not in any.
     pub default_area_code: Option<String>,
+    /// Numbers of Vapi's own that tenants may hold together.
+    pub vapi_pool: u16,
     /// The operator's business addresses at the carrier, in whose name numbers are bought that ask for one.
     pub addresses: Addresses,
 }
@@ -45,6 +47,8 @@ pub struct Settings {
 pub trait Providers: Send + Sync + fmt::Debug {
     /// A carrier, with credentials. `Misconfigured` when there are none.
     async fn carrier(&self, carrier: Carrier) -> Result<Arc<dyn ports::Carrier>, ProviderError>;
+    /// Orders at a carrier that sells by area code, with credentials. `Misconfigured` for any other.
+    async fn area_orders(&self, carrier: Carrier) -> Result<Arc<dyn ports::AreaOrders>, ProviderError>;
     /// A voice platform, with credentials. `Misconfigured` when there are none.
     async fn platform(&self, platform: Platform) -> Result<Arc<dyn ports::VoicePlatform>, ProviderError>;
     /// Whether this carrier's signature over one of these URLs and these form parameters is good.

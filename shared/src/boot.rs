@@ -8,7 +8,7 @@ use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use domain::catalog::{CatalogError, DUNNING, PLANS, PRICE_BOOK, Plans, PriceBook};
 use domain::dunning::Policy;
-use domain::{Clock, Ids};
+use domain::{Clock, Ids, limits};
 use jiff::Timestamp;
 use store::{Queue, Store};
 use tracing_subscriber::filter::Targets;
@@ -20,6 +20,9 @@ use crate::{App, serve::Error};
 
 /// Where Netgsm itself is, and not something that stands in for it.
 const NETGSM: &str = "https://api.netgsm.com.tr";
+
+/// Numbers of its own that Vapi gives an account.
+const VAPI_POOL: u16 = 5;
 
 /// A setting that is missing or wrong; the process does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -157,6 +160,8 @@ fn settings() -> Result<Settings, BadSetting> {
     let default_country =
         default_country.map_err(|_| BadSetting { name: "DEFAULT_COUNTRY", why: "an ISO 3166-1 code, such as US" })?;
     let default_area_code = env::var("DEFAULT_AREA_CODE").ok().filter(|code| !code.is_empty());
+    let vapi_pool = env::var("VAPI_POOL_SIZE").ok().filter(|size| !size.is_empty()).map(|size| size.parse());
+    let vapi_pool = vapi_pool.unwrap_or(Ok(VAPI_POOL)).ok().filter(|size| *size <= limits::POOL_SLOTS_MAX);
     let addresses = env::var("TWILIO_ADDRESSES").unwrap_or_default().parse();
     let console = env::var("CONSOLE_URL").map(|text| url(&text)).ok().filter(|text| !text.is_empty());
     Ok(Settings {
@@ -165,6 +170,7 @@ fn settings() -> Result<Settings, BadSetting> {
         public_base_url,
         default_country,
         default_area_code,
+        vapi_pool: vapi_pool.ok_or(BadSetting { name: "VAPI_POOL_SIZE", why: "a whole number from 0 to 100" })?,
         former_base_urls: former.split(',').map(url).filter(|text| !text.is_empty()).collect(),
         addresses: addresses.map_err(|_| BadSetting {
             name: "TWILIO_ADDRESSES",

@@ -44,6 +44,9 @@ pub enum Error {
     /// Taken, claimed, quarantined, blocked, or not on offer: all the same to a tenant.
     #[error("the number is not available")]
     NumberUnavailable,
+    /// All places of the carrier's pool are taken.
+    #[error("the carrier's pool is exhausted")]
+    PoolExhausted,
     /// The carrier's account does not have the number that is to be imported.
     #[error("the carrier's account has no such number")]
     NotAtCarrier,

@@ -25,7 +25,7 @@ use providers::retell::AgentTemplate;
 use providers::twilio::{Credentials, signature};
 use providers::{
     ElevenLabs, ElevenLabsConfig, Netgsm, Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi,
-    VapiConfig, elevenlabs, retell, stripe, vapi,
+    VapiConfig, VapiNumbers, elevenlabs, retell, stripe, vapi,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -137,6 +137,7 @@ pub struct SecretProviders {
     twilio: Slot<TwilioKeys>,
     netgsm: Slot<Result<Arc<Netgsm>, ProviderError>>,
     vapi: Slot<PlatformKeys>,
+    vapi_numbers: Slot<Arc<VapiNumbers>>,
     retell: Slot<PlatformKeys>,
     elevenlabs: Slot<PlatformKeys>,
     sip: Slot<SipKeys>,
@@ -200,6 +201,7 @@ impl SecretProviders {
             twilio: Slot::empty(),
             netgsm: Slot::empty(),
             vapi: Slot::empty(),
+            vapi_numbers: Slot::empty(),
             retell: Slot::empty(),
             elevenlabs: Slot::empty(),
             sip: Slot::empty(),
@@ -272,15 +274,25 @@ impl SecretProviders {
         self.slot(slot, name, |secret| self.platform_keys(platform, secret)).await
     }
 
+    /// Vapi as a carrier, with the platform's credentials.
+    async fn vapi_numbers(&self) -> Result<Arc<VapiNumbers>, ProviderError> {
+        let make = |secret: PlatformSecret| Arc::new(VapiNumbers::of(self.vapi_client(secret.api_key)));
+        let numbers = self.slot(&self.vapi_numbers, &self.settings.vapi_secret, make).await?;
+        Ok(Arc::clone(&numbers))
+    }
+
+    fn vapi_client(&self, api_key: SecretString) -> Vapi {
+        let settings = &self.settings;
+        let (base_url, sip_domain) = (settings.vapi_base_url.clone(), settings.vapi_sip_domain.clone());
+        Vapi::new(VapiConfig { api_key, base_url, sip_domain })
+    }
+
     fn platform_keys(&self, platform: Platform, secret: PlatformSecret) -> PlatformKeys {
         let PlatformSecret { api_key, webhook_secret, previous_webhook_secret, trunk, agent } = secret;
         let signs = webhook_secret.or_else(|| (platform == Platform::Retell).then(|| api_key.clone()));
         let settings = &self.settings;
         let client: Arc<dyn ports::VoicePlatform> = match platform {
-            Platform::Vapi => {
-                let (base_url, sip_domain) = (settings.vapi_base_url.clone(), settings.vapi_sip_domain.clone());
-                Arc::new(Vapi::new(VapiConfig { api_key, base_url, sip_domain }))
-            }
+            Platform::Vapi => Arc::new(self.vapi_client(api_key)),
             Platform::Retell => {
                 let agent = agent.map(|AgentSecret { llm_id, voice_id }| AgentTemplate { llm_id, voice_id });
                 Arc::new(Retell::new(RetellConfig { api_key, base_url: settings.retell_base_url.clone(), agent }))
@@ -321,8 +333,19 @@ impl Providers for SecretProviders {
         match carrier {
             Carrier::Twilio => Ok(self.twilio().await?.client.clone()),
             Carrier::Netgsm => Ok(self.netgsm().await?),
+            Carrier::Vapi => Ok(self.vapi_numbers().await?),
             Carrier::Custom => {
                 let why = "we have no account at a tenant's own carrier";
+                Err(ProviderError::new(ProviderErrorKind::Misconfigured, why))
+            }
+        }
+    }
+
+    async fn area_orders(&self, carrier: Carrier) -> Result<Arc<dyn ports::AreaOrders>, ProviderError> {
+        match carrier {
+            Carrier::Vapi => Ok(self.vapi_numbers().await?),
+            Carrier::Twilio | Carrier::Netgsm | Carrier::Custom => {
+                let why = format!("{} sells no numbers by area code", carrier.as_str());
                 Err(ProviderError::new(ProviderErrorKind::Misconfigured, why))
             }
         }

@@ -99,6 +99,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         background: true,
         price_book: domain::catalog::PRICE_BOOK.into(),
         addresses: &["US", "GB"],
+        vapi_pool: 5,
     })
     .await?;
     let token = demo::seed(&system).await?;

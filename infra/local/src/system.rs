@@ -75,6 +75,8 @@ pub struct Config {
     pub price_book: Cow<'static, str>,
     /// Countries in which the operator has a business address on file at the carrier.
     pub addresses: &'static [&'static str],
+    /// Numbers of Vapi's own that tenants may hold together.
+    pub vapi_pool: u16,
 }
 
 impl std::fmt::Debug for Config {
@@ -96,6 +98,7 @@ impl Config {
             background: false,
             price_book: Cow::Borrowed(PRICE_BOOK),
             addresses: &["US", "GB"],
+            vapi_pool: 5,
         }
     }
 }
@@ -193,6 +196,7 @@ pub async fn start(config: Config) -> io::Result<System> {
     let providers: Arc<dyn Providers> = Arc::new(SecretProviders::new(clients.secrets, provider_settings(&simulators)));
     let price_book = PriceBook::read(&config.price_book).map_err(io::Error::other)?;
     let addresses = addresses(&simulators, config.addresses)?;
+    let vapi_pool = config.vapi_pool;
     let make = |config: aws_sdk_dynamodb::Config| -> io::Result<App> {
         Ok(App::new(Parts {
             settings: Settings {
@@ -203,6 +207,7 @@ pub async fn start(config: Config) -> io::Result<System> {
                 addresses: addresses.clone(),
                 default_country: CountryCode::US,
                 default_area_code: None,
+                vapi_pool,
             },
             store: Store::new(config, TABLE),
             queue: Queue::new(clients.sqs.clone(), &operations_url),

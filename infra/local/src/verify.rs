@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::agent::{Agent, Platform};
 use domain::claim::{Claim, ClaimState};
 use domain::number::{AtEnd, Carrier, Number, NumberStatus};
+use domain::numbering::E164;
 use domain::operation::{Operation, Saga, is_our_tag};
 use domain::reversal::{DisputeRecord, DisputeState, PaymentRecord, RefundRecord};
 use domain::tenant::{Holdings, Project};
@@ -72,10 +73,11 @@ impl World {
         let carrier = |carrier| match carrier {
             Carrier::Twilio => ours(&simulators.twilio.state()),
             Carrier::Netgsm => ours(&simulators.netgsm.state()),
+            Carrier::Vapi => ours(&native(&simulators.vapi.state(), true)),
             Carrier::Custom => Resources::new(),
         };
         let platform = |platform| match platform {
-            Platform::Vapi => ours(&simulators.vapi.state()),
+            Platform::Vapi => ours(&native(&simulators.vapi.state(), false)),
             Platform::Retell => ours(&simulators.retell.state()),
             Platform::ElevenLabs => ours(&simulators.elevenlabs.state()),
         };
@@ -170,6 +172,13 @@ fn decode<T: DeserializeOwned>(item: Item) -> Result<T, Unreadable> {
     serde_dynamo::from_item(item).map_err(|error| Unreadable(error.to_string()))
 }
 
+/// Of Vapi's numbers those that it is the carrier of, or the others.
+fn native(state: &Value, wanted: bool) -> Value {
+    let is_native = |number: &&Value| (number["provider"] == "vapi" && number.get("sip_uri").is_none()) == wanted;
+    let numbers = state["numbers"].as_array().into_iter().flatten().filter(is_native);
+    serde_json::json!({ "numbers": numbers.collect::<Vec<_>>() })
+}
+
 /// Resources of a third party that have our tag.
 fn ours(state: &Value) -> Resources {
     let numbers = state.get("numbers").and_then(Value::as_array).into_iter().flatten();
@@ -184,22 +193,34 @@ fn violation(found: &mut Vec<Violation>, invariant: &'static str, subject: &str,
     found.push(Violation { invariant, subject: subject.to_owned(), detail: detail.into() });
 }
 
-/// I1: a number that is held has the one claim on its E.164, and a claim that is held has its number.
+/// I1: a number that is held has the one claim on its E.164, and on its place in its carrier's pool; a claim that is held has
+/// its number.
 fn one_owner(books: &Books, found: &mut Vec<Violation>) {
     let claims: BTreeMap<&str, &Claim> = books.claims.iter().map(|claim| (claim.e164.as_str(), claim)).collect();
     for number in books.numbers.iter().filter(|number| number.status.held()) {
-        let claim = claims.get(number.e164.as_str());
-        let its = claim.is_some_and(|claim| claim.state == ClaimState::Held && claim.number_id == number.id);
-        if !its {
+        let has = |e164: &E164| {
+            let claim = claims.get(e164.as_str());
+            claim.is_some_and(|claim| claim.state == ClaimState::Held && claim.number_id == number.id)
+        };
+        if !has(&number.e164) {
             violation(found, "I1", number.id.as_str(), format!("is {} without the claim", number.status.as_str()));
+        }
+        if number.slot.as_ref().is_some_and(|slot| !has(slot)) {
+            violation(found, "I1", number.id.as_str(), "has a slot of a pool without the claim on it");
+        }
+        if !number.e164.is_known() && !books.open(number) {
+            violation(found, "I1", number.id.as_str(), "has no digits, and nobody waits for them");
         }
     }
     for claim in books.claims.iter().filter(|claim| claim.state == ClaimState::Held) {
         let number = books.numbers.iter().find(|number| number.id == claim.number_id);
-        if !number.is_some_and(|number| number.status.held() && number.e164 == claim.e164) {
+        let is_its = |number: &Number| number.e164 == claim.e164 || number.slot.as_ref() == Some(&claim.e164);
+        if !number.is_some_and(|number| number.status.held() && is_its(number)) {
             violation(found, "I1", claim.e164.as_str(), "is claimed for a number that does not hold it");
         }
-        let agrees = number.zip(claim.route.as_ref()).is_some_and(|(number, route)| *route == number.route());
+        // What stands for digits is called by nobody.
+        let wanted = number.filter(|_| claim.e164.is_known()).map(Number::route);
+        let agrees = claim.route == wanted;
         if !agrees && !number.is_some_and(|number| books.open(number)) {
             violation(found, "I1", claim.e164.as_str(), "its route says other than its number");
         }

@@ -200,7 +200,7 @@ pub(crate) const COMMANDS: [Spec; 18] = [
         options: &["carrier", "e164", "tenant", "name", "agent", "on-end", "csv", "dry-run", "key"],
         arguments: 0,
         what: "give tenants numbers the operator's accounts have already: one, or a file of them",
-        more: "A file has a header row: e164 and tenant_id, and optionally carrier (twilio), name, agent_id and on_end. If a row\n\
+        more: "A file has a header row: e164 and tenant_id, and optionally carrier (twilio or vapi), name, agent_id and on_end. If a row\n\
                cannot be meant so, nothing is sent. Every row is tried dry first, then imported under a key made of its content:\n\
                the same file again imports nothing twice. A row whose import failed answers that failure for ever; give --key\n\
                another word once its cause is gone. Exits 1 when rows were refused or still run.",

@@ -43,7 +43,7 @@ pub fn runs_late(op: &Operation, now: Timestamp) -> bool {
 pub fn advice(op: &Operation) -> String {
     let who = match op.status {
         OperationStatus::Stuck => "Nobody works on it until it is resumed.",
-        OperationStatus::Waiting => "It waits for a person outside, and goes on when they have done their part.",
+        OperationStatus::Waiting => "It waits for somebody outside, and goes on when they have done their part.",
         OperationStatus::Running => "It goes on by itself, and is tried again after ever longer waits.",
         OperationStatus::Succeeded | OperationStatus::Failed => {
             return "It is over; there is nothing to do.".to_owned();
@@ -197,7 +197,7 @@ mod tests {
 
     fn release() -> Saga {
         let (e164, why) = ("+12125550123".parse().unwrap(), ReleaseWhy::Asked);
-        Saga::Release(Box::new(Release { e164, agent_id: None, platform: None, why, included: false }))
+        Saga::Release(Box::new(Release { e164, agent_id: None, platform: None, why, included: false, slot: None }))
     }
 
     fn purchase() -> Saga {
@@ -210,6 +210,7 @@ mod tests {
             capabilities: number.capabilities,
             price: number.price,
             included: false,
+            area_code: None,
             candidates: Vec::new(),
             papers: std::collections::BTreeMap::new(),
             attempt: 1,
@@ -217,6 +218,8 @@ mod tests {
             previous_claim: None,
             agent: None,
             all_or_nothing: false,
+            slot: None,
+            told: None,
             bought: None,
             sold_at: None,
             connected: None,
@@ -238,7 +241,7 @@ mod tests {
         check(purchase(), Stuck, started, &["may have sold", "looks for it", "twice", stuck]);
         check(purchase(), Stuck, StepState::Undoing, &["given back", "another name", stuck]);
         check(purchase(), Running, StepState::Pending, &["Nothing has been ordered", "goes on by itself"]);
-        check(purchase(), Waiting, StepState::Pending, &["waits for a person outside"]);
+        check(purchase(), Waiting, StepState::Pending, &["waits for somebody outside"]);
         check(purchase(), Stuck, StepState::Finished, &["the wallet", stuck]);
         check(release(), Stuck, started, &["at once", "another name", "not charged", stuck]);
         check(release(), Running, StepState::Pending, &["not taken the number back", "goes on by itself"]);

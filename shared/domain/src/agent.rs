@@ -50,7 +50,8 @@ impl Platform {
             (Carrier::Netgsm, Self::Vapi) | (Carrier::Custom, Self::Vapi | Self::Retell | Self::ElevenLabs) => {
                 &[Method::Direct]
             }
-            (Carrier::Netgsm, Self::Retell | Self::ElevenLabs) => &[],
+            (Carrier::Vapi, Self::Vapi) => &[Method::Native],
+            (Carrier::Netgsm | Carrier::Vapi, Self::Retell | Self::ElevenLabs) => &[],
         }
     }
 }
@@ -67,11 +68,13 @@ pub enum Method {
     Import,
     /// The number's own carrier takes calls to the platform by SIP; nothing of ours has a part in it.
     Direct,
+    /// The number is the platform's own, and the agent is set with it; nothing of ours has a part in its calls.
+    Native,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::HandOver, Self::Trunk, Self::Import, Self::Direct];
+    pub const ALL: [Self; 5] = [Self::HandOver, Self::Trunk, Self::Import, Self::Direct, Self::Native];
 
     /// As written in the API.
     #[must_use]
@@ -81,6 +84,7 @@ impl Method {
             Self::Trunk => "trunk",
             Self::Import => "import",
             Self::Direct => "direct",
+            Self::Native => "native",
         }
     }
 
@@ -89,7 +93,7 @@ impl Method {
     pub const fn past_us(self) -> bool {
         match self {
             Self::HandOver => false,
-            Self::Trunk | Self::Import | Self::Direct => true,
+            Self::Trunk | Self::Import | Self::Direct | Self::Native => true,
         }
     }
 
@@ -98,7 +102,7 @@ impl Method {
     pub const fn set_at_carrier(self) -> bool {
         match self {
             Self::HandOver | Self::Direct => false,
-            Self::Trunk | Self::Import => true,
+            Self::Trunk | Self::Import | Self::Native => true,
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::agent::Method;
 use crate::money::{Currency, Money};
 use crate::number::Carrier;
 use crate::numbering::{CountryCode, NumberKind};
@@ -31,7 +32,7 @@ pub struct PriceBook {
 }
 
 /// What a minute of an incoming call costs; every minute that was begun counts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Minutes {
     /// What the tenant pays.
     pub price: Money,
@@ -65,6 +66,8 @@ pub struct PriceLine {
     pub cost_period: CostPeriod,
     /// What a buyer must have on file at the carrier before buying.
     pub requires: Vec<Needed>,
+    /// What minutes cost, where they cost other than elsewhere.
+    pub minutes: Option<Minutes>,
 }
 
 impl PriceLine {
@@ -114,6 +117,17 @@ struct LineFile {
     currency: Currency,
     #[serde(default)]
     requires: Vec<Needed>,
+    minutes: Option<MinutesFile>,
+}
+
+impl MinutesFile {
+    fn read(&self) -> Result<Minutes, CatalogError> {
+        let fail = |why: String| CatalogError { file: "price book", why: format!("minutes: {why}") };
+        let minute = |text: &str| Money::parse(text, self.currency).map_err(|e| fail(format!("{text}: {e}")));
+        let minutes = Minutes { price: minute(&self.price)?, cost: minute(&self.cost)? };
+        let negative = minutes.price.micros < 0 || minutes.cost.micros < 0;
+        if negative { Err(fail("a negative price".into())) } else { Ok(minutes) }
+    }
 }
 
 impl PriceBook {
@@ -135,6 +149,7 @@ impl PriceBook {
                 carrier: line.carrier,
                 cost_period: line.cost_period,
                 requires: line.requires,
+                minutes: line.minutes.as_ref().map(MinutesFile::read).transpose()?,
             };
             let same = |other: &PriceLine| {
                 (other.country, other.kind, other.carrier) == (line.country, line.kind, line.carrier)
@@ -144,15 +159,11 @@ impl PriceBook {
             }
             lines.push(line);
         }
-        let minute = |text: &str| Money::parse(text, file.minutes.currency).map_err(|e| fail(format!("minutes: {e}")));
-        let minutes = Minutes { price: minute(&file.minutes.price)?, cost: minute(&file.minutes.cost)? };
-        if minutes.price.micros < 0 || minutes.cost.micros < 0 {
-            return Err(fail("minutes: a negative price".into()));
-        }
-        Ok(Self { version: file.version, minutes, lines })
+        Ok(Self { version: file.version, minutes: file.minutes.read()?, lines })
     }
 
-    /// The line for this country and type, if sold.
+    /// The line for this country and type, if sold; where several carriers sell it, that of the one that is not asked for by
+    /// name, which stands first.
     #[must_use]
     pub fn line(&self, country: CountryCode, kind: NumberKind) -> Option<&PriceLine> {
         self.lines.iter().find(|line| line.country == country && line.kind == kind)
@@ -163,8 +174,23 @@ impl PriceBook {
     pub fn line_of(&self, carrier: Carrier, country: CountryCode, kind: NumberKind) -> Option<&PriceLine> {
         match carrier {
             Carrier::Custom => None,
-            Carrier::Twilio | Carrier::Netgsm => self.line(country, kind),
+            Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi => {
+                let of = |line: &&PriceLine| (line.carrier, line.country, line.kind) == (carrier, country, kind);
+                self.lines.iter().find(of)
+            }
         }
+    }
+
+    /// What minutes cost of a call that gets to its agent in this way.
+    #[must_use]
+    pub fn minutes_by(&self, method: Method) -> &Minutes {
+        let own = match method {
+            Method::Native => {
+                self.lines.iter().find_map(|line| line.minutes.as_ref().filter(|_| line.carrier == Carrier::Vapi))
+            }
+            Method::HandOver | Method::Trunk | Method::Import | Method::Direct => None,
+        };
+        own.unwrap_or(&self.minutes)
     }
 
     /// Whether anything of this country is sold.
@@ -251,6 +277,12 @@ mod tests {
         assert_eq!((turkish.carrier, turkish.cost_period), (Carrier::Netgsm, CostPeriod::Year));
         assert_eq!([turkish.price, turkish.cost].map(|of| of.to_string()), ["20.00 TRY", "191.00 TRY"]);
         assert!(book.line(CountryCode::US, NumberKind::Mobile).is_none(), "the carrier sells no mobile numbers there");
+        assert_eq!(book.line(CountryCode::US, NumberKind::Local).map(|line| line.carrier), Some(Carrier::Twilio));
+        let native = book.line_of(Carrier::Vapi, CountryCode::US, NumberKind::Local).unwrap();
+        assert_eq!([native.price, native.cost].map(|of| of.to_string()), ["5.00 USD", "2.00 USD"]);
+        assert_eq!(book.minutes_by(Method::Native).price.to_string(), "0.05 USD");
+        assert_eq!(book.minutes_by(Method::Direct), &book.minutes);
+        assert!(book.line_of(Carrier::Vapi, CountryCode::CA, NumberKind::Local).is_none());
     }
 
     #[test]

@@ -42,6 +42,11 @@ pub const OFFERS_LOOKED_AT: u16 = 30;
 /// Exact numbers one purchase tries at the carrier before it gives up.
 pub const OFFER_ATTEMPTS_MAX: u8 = 3;
 
+/// Slots of a carrier's pool at most: each is looked at for a purchase.
+pub const POOL_SLOTS_MAX: u16 = PAGE_MAX;
+/// Tries of claiming the digits that a carrier told, when somebody else changes the number or the claim at the same time.
+pub const NAMING_TRIES_MAX: u8 = 4;
+
 /// Tries of a DynamoDB transaction that lost against a concurrent one.
 pub const TRANSACTION_TRIES_MAX: u32 = 8;
 
@@ -120,7 +125,7 @@ pub const CALL_MONTHS_MAX: u16 = 14;
 pub const AUDIT_MONTHS_MAX: u16 = 14;
 /// Seconds an agent may ring before the call comes back for the fallback number.
 pub const DIAL_TIMEOUT_S: u16 = 25;
-/// How often it is looked whether whoever an operation waits for has done their part.
+/// How often it is looked at least whether whoever an operation waits for has done their part.
 pub const WAITING_LOOKS_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How long a call may go on; one that is older and was never heard to end counts as over. Twilio ends calls after four hours.
 pub const CALL_LASTS_AT_MOST: SignedDuration = SignedDuration::from_hours(4);

@@ -23,24 +23,53 @@ pub enum Carrier {
     Twilio,
     /// netgsm.com.tr: Turkish 0850 numbers, paid for by the year.
     Netgsm,
+    /// vapi.ai: a small pool of US numbers of its own, had by area code and answered there alone.
+    Vapi,
     /// A carrier of the tenant's own, where we have no account.
     Custom,
 }
 
 impl Carrier {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Twilio, Self::Netgsm, Self::Custom];
+    pub const ALL: [Self; 4] = [Self::Twilio, Self::Netgsm, Self::Vapi, Self::Custom];
 
     /// Those at which the operator may have an account: what is there can be listed, bought and given back.
-    pub const WITH_ACCOUNT: [Self; 2] = [Self::Twilio, Self::Netgsm];
+    pub const WITH_ACCOUNT: [Self; 3] = [Self::Twilio, Self::Netgsm, Self::Vapi];
 
     /// Whether it asks a webhook of ours what to do with a call: at the others there is nothing to set up.
     #[must_use]
     pub const fn has_webhooks(self) -> bool {
         match self {
             Self::Twilio => true,
-            Self::Netgsm | Self::Custom => false,
+            Self::Netgsm | Self::Vapi | Self::Custom => false,
         }
+    }
+
+    /// Whether it lets nobody choose a number: it is asked for one of an area code, and tells its digits once it has sold it.
+    #[must_use]
+    pub const fn sells_by_area(self) -> bool {
+        match self {
+            Self::Vapi => true,
+            Self::Twilio | Self::Netgsm | Self::Custom => false,
+        }
+    }
+
+    /// What stands for the `n`th number of it whose digits are not known: of one with a pool, the pool's `n`th slot.
+    #[must_use]
+    pub fn awaited(self, n: u64) -> E164 {
+        let shelf = match self {
+            Self::Twilio => 1,
+            Self::Netgsm => 2,
+            Self::Vapi => 3,
+            Self::Custom => 4,
+        };
+        E164::awaited(shelf, n)
+    }
+
+    /// Reads the API's word.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|carrier| carrier.as_str() == text)
     }
 
     /// How much earlier than it was sold a number may say it was: clocks differ, and some carriers name only the day, which
@@ -48,7 +77,7 @@ impl Carrier {
     #[must_use]
     pub const fn dates_within(self) -> SignedDuration {
         match self {
-            Self::Twilio => limits::CARRIER_CLOCK_SKEW,
+            Self::Twilio | Self::Vapi => limits::CARRIER_CLOCK_SKEW,
             Self::Netgsm | Self::Custom => SignedDuration::from_hours(24),
         }
     }
@@ -59,6 +88,7 @@ impl Carrier {
         match self {
             Self::Twilio => "twilio",
             Self::Netgsm => "netgsm",
+            Self::Vapi => "vapi",
             Self::Custom => "custom",
         }
     }
@@ -197,6 +227,21 @@ pub struct PlatformRef {
     pub reach: Reach,
 }
 
+impl PlatformRef {
+    /// How the carrier should send the number's calls while it is linked and serves; none while that is not known.
+    /// `ours` are the webhooks of hand-over, empty at a carrier that has none.
+    #[must_use]
+    pub fn settings(&self, ours: Webhooks) -> Option<NumberSettings> {
+        let by_webhooks = NumberSettings::by_webhooks(ours);
+        match &self.reach {
+            Reach::Dial { .. } | Reach::Register | Reach::Direct { .. } => Some(by_webhooks),
+            Reach::Trunk { sid } => Some(NumberSettings { trunk: Some(sid.clone()), ..by_webhooks }),
+            Reach::Import { settings } => settings.as_deref().cloned(),
+            Reach::Native => Some(NumberSettings { application: Some(self.platform_agent_id.clone()), ..by_webhooks }),
+        }
+    }
+}
+
 /// How calls get to a linked number's agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
@@ -225,6 +270,8 @@ pub enum Reach {
         /// Whether calls get in: the platform was told where they come from.
         inbound: bool,
     },
+    /// The number is the platform's own: the agent is a setting of it.
+    Native,
 }
 
 impl Reach {
@@ -236,6 +283,7 @@ impl Reach {
             Self::Trunk { .. } => Method::Trunk,
             Self::Import { .. } => Method::Import,
             Self::Direct { .. } => Method::Direct,
+            Self::Native => Method::Native,
         }
     }
 
@@ -250,20 +298,8 @@ impl Reach {
             | Self::Dial { .. }
             | Self::Register
             | Self::Trunk { .. }
-            | Self::Import { .. } => None,
-        }
-    }
-
-    /// How the carrier should send the number's calls while it is linked and serves; none while that is not known.
-    /// `ours` are the webhooks of hand-over.
-    #[must_use]
-    pub fn settings(&self, ours: Webhooks) -> Option<NumberSettings> {
-        match self {
-            Self::Dial { .. } | Self::Register | Self::Direct { .. } => Some(NumberSettings::by_webhooks(ours)),
-            Self::Trunk { sid } => {
-                Some(NumberSettings { trunk: Some(sid.clone()), ..NumberSettings::by_webhooks(ours) })
-            }
-            Self::Import { settings } => settings.as_deref().cloned(),
+            | Self::Import { .. }
+            | Self::Native => None,
         }
     }
 }
@@ -314,8 +350,11 @@ pub struct Number {
     pub tenant_id: TenantId,
     /// In which group.
     pub project_id: Option<ProjectId>,
-    /// Its digits.
+    /// Its digits, or what stands for them until the carrier tells them.
     pub e164: E164,
+    /// Its place in its carrier's pool, claimed as long as it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<E164>,
     /// Country it belongs to.
     pub country: CountryCode,
     /// Sort of number.
@@ -408,13 +447,9 @@ impl Number {
     /// of hand-over, which say to a caller what else is the case.
     #[must_use]
     pub fn settings(&self, ours: Webhooks) -> NumberSettings {
-        if !self.carrier.has_webhooks() {
-            return NumberSettings::none();
-        }
+        let ours = if self.carrier.has_webhooks() { ours } else { NumberSettings::none().webhooks };
         let serving = self.platform_ref.as_ref().filter(|_| self.status.serves());
-        serving
-            .and_then(|known| known.reach.settings(ours.clone()))
-            .unwrap_or_else(|| NumberSettings::by_webhooks(ours))
+        serving.and_then(|known| known.settings(ours.clone())).unwrap_or_else(|| NumberSettings::by_webhooks(ours))
     }
 
     /// The agent its platform should have it bound to. Where nothing of ours is in a call's way, that is none while it does not
@@ -451,6 +486,7 @@ pub(crate) mod tests {
             tenant_id: "ten_1".parse().unwrap(),
             project_id: None,
             e164: "+12125550123".parse().unwrap(),
+            slot: None,
             country: CountryCode::US,
             kind: NumberKind::Local,
             carrier: Carrier::Twilio,

@@ -22,7 +22,8 @@ pub enum NumberingError {
     Kind,
 }
 
-/// A telephone number in E.164: `+`, then 7 to 15 digits, the first not zero.
+/// A telephone number in E.164: `+`, then 7 to 15 digits, the first not zero. Or, in the books alone, what stands in the
+/// place of one that a carrier has not told yet: it begins `+0`, as no number does, and is never read from outside.
 ///
 /// `Debug` and `Display` differ on purpose: logs format with `Debug` and see the last four digits only (I7).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +35,25 @@ impl E164 {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands for a number that a carrier tells only once it has sold it: the `n`th of this shelf, a digit that each
+    /// carrier has to itself. Both are cut to their places.
+    #[must_use]
+    pub fn awaited(shelf: u8, n: u64) -> Self {
+        Self(format!("+0{}{:012}", shelf % 10, n % AWAITED_MAX))
+    }
+
+    /// Whether these are digits that can be dialled.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.0.starts_with("+0")
+    }
+
+    /// The number, if its digits are known.
+    #[must_use]
+    pub fn known(&self) -> Option<&Self> {
+        self.is_known().then_some(self)
     }
 
     /// The digits without the `+`.
@@ -63,6 +83,9 @@ impl E164 {
         format!("…{}", self.0.get(shown..).unwrap_or_default())
     }
 }
+
+/// As many places a shelf of awaited numbers has.
+const AWAITED_MAX: u64 = 1_000_000_000_000;
 
 /// National destination codes of Canada within +1.
 const CANADA: &[&str] = &[
@@ -113,10 +136,12 @@ impl FromStr for E164 {
     }
 }
 
+/// As the books have it; whatever comes from outside is parsed.
 impl TryFrom<String> for E164 {
     type Error = NumberingError;
     fn try_from(text: String) -> Result<Self, NumberingError> {
-        text.parse()
+        let awaited = text.strip_prefix("+0").is_some_and(|rest| rest.len() == 13);
+        if awaited && text.bytes().skip(1).all(|b| b.is_ascii_digit()) { Ok(Self(text)) } else { text.parse() }
     }
 }
 
@@ -276,6 +301,21 @@ mod tests {
         check("+1212555012٣", false);
         check("+", false);
         check("", false);
+    }
+
+    #[test]
+    fn what_stands_for_a_number_is_none() {
+        let slot = E164::awaited(3, 4);
+        assert_eq!((slot.as_str(), slot.is_known(), slot.known()), ("+03000000000004", false, None));
+        assert_eq!(slot.as_str().parse::<E164>(), Err(NumberingError::E164));
+        assert_eq!(E164::try_from(slot.to_string()), Ok(slot.clone()));
+        assert_eq!(slot.classify(), None);
+        assert_eq!(E164::awaited(13, AWAITED_MAX + 4), slot);
+        let number: E164 = "+12125550123".parse().unwrap();
+        assert_eq!((number.is_known(), number.known()), (true, Some(&number)));
+        for text in ["+0", "+03", "+0300000000000x", "+030000000000045"] {
+            assert!(E164::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::numbering::E164;
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 
 pub use parameters::{
-    AgentBinding, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, Restore, Resume, Suspend, Unlink,
+    AgentBinding, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, Restore, Resume, Slot, Suspend, Unlink,
 };
 
 /// Where an operation is in its life (API.md).
@@ -309,7 +309,7 @@ impl Saga {
         }
     }
 
-    /// Which number it is about, by its digits.
+    /// Which number it is about, by its digits, or by what stands for them.
     #[must_use]
     pub const fn e164(&self) -> &E164 {
         match self {

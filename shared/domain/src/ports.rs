@@ -291,6 +291,40 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
     async fn number_release(&self, id: &str) -> Result<(), ProviderError>;
 }
 
+/// What a carrier has of an order by area code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AreaOrder {
+    /// The carrier's id.
+    pub id: String,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// How an order by area code stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The number is ours and may be used.
+    Sold(CarrierNumber),
+    /// The carrier is still at it; these words say what is awaited.
+    Awaited(String),
+    /// The carrier has made the number useless.
+    Blocked,
+}
+
+/// What a carrier does besides, of which nobody can choose a number ([`crate::number::Carrier::sells_by_area`]).
+#[async_trait]
+pub trait AreaOrders: Send + Sync + std::fmt::Debug {
+    /// All that was ordered under exactly this tag and is still there, oldest first.
+    async fn order_find(&self, tag: &str) -> Result<Vec<AreaOrder>, ProviderError>;
+
+    /// Orders a number of this area code, named with the tag. Without idempotency: call only after
+    /// [`AreaOrders::order_find`] found nothing.
+    async fn order_place(&self, area_code: &str, tag: &str) -> Result<AreaOrder, ProviderError>;
+
+    /// Gives back what was ordered; [`ProviderErrorKind::NotFound`] when it is gone already.
+    async fn order_remove(&self, id: &str) -> Result<(), ProviderError>;
+}
+
 /// How to make a number known at a platform.
 #[derive(Debug, Clone)]
 pub struct ConnectOrder {

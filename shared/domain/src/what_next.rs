@@ -7,9 +7,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::claim::Claim;
 use crate::limits;
 use crate::number::{Before, CarrierRef, PlatformRef, Reach};
-use crate::operation::{Failure, FailureCode, Operation, OperationStatus, Saga, Step, StepState};
+use crate::numbering::E164;
+use crate::operation::{Failure, FailureCode, Operation, OperationStatus, Saga, Slot, Step, StepState};
 use crate::ports::{NumberSettings, ProviderError, ProviderErrorKind, Reason};
 
 /// What the driver does next.
@@ -23,6 +25,8 @@ pub enum Next {
     Undo(Step),
     /// Try the next offer under the same hold.
     Swap,
+    /// Claim the digits that the carrier has told.
+    Name,
     /// Write the success, in one transaction.
     Commit,
     /// Write the failure, in one transaction.
@@ -38,8 +42,8 @@ pub enum Next {
 pub enum Learned {
     /// Nothing to keep.
     Nothing,
-    /// The carrier sold the number.
-    Bought(CarrierRef, Timestamp),
+    /// The carrier sold the number, with these digits.
+    Bought(CarrierRef, Timestamp, E164),
     /// The number the carrier has is ours now.
     Imported(CarrierRef),
     /// The platform knows the number.
@@ -70,6 +74,8 @@ pub enum Probed {
     Present(Learned),
     /// It is not there.
     Absent,
+    /// It was asked for, and somebody outside still has to do their part.
+    Waiting(String),
     /// It is there, and somebody else's.
     Foreign,
     /// Whoever was waited for will not have it.
@@ -104,10 +110,27 @@ fn forwards(op: &Operation) -> Next {
             StepState::Lost => return Next::Swap,
             // A link that was given up while its number is kept.
             StepState::Undoing => return Next::Undo(record.step),
+            // Nothing goes by a number that is not claimed.
+            StepState::Finished if record.step == Step::Buy && told(op).is_some() => return Next::Name,
             StepState::Finished | StepState::Skipped | StepState::Undone => {}
         }
     }
     Next::Commit
+}
+
+/// The digits that the carrier told and that are not claimed yet.
+#[must_use]
+pub fn told(op: &Operation) -> Option<&E164> {
+    match &op.saga {
+        Saga::Purchase(purchase) => purchase.told.as_ref(),
+        Saga::Import(_)
+        | Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Restore(_) => None,
+    }
 }
 
 fn backwards(op: &Operation) -> Next {
@@ -139,7 +162,7 @@ pub fn acted(op: &mut Operation, step: Step, outcome: Acted, now: Timestamp) {
         Acted::Waiting(why) => {
             recovered(op);
             op.status = OperationStatus::Waiting;
-            look_again(op, why, now);
+            look_again(op, step, why, now);
         }
         Acted::Outdated(before) => outdated(op, step, *before, now),
         Acted::Failed(error) => match error.kind {
@@ -161,15 +184,21 @@ pub fn probed(op: &mut Operation, step: Step, outcome: Probed, now: Timestamp) {
     if op.status == OperationStatus::Waiting {
         match outcome {
             // Whoever is waited for may take as long as they like.
-            Probed::Absent => return look_again(op, op.trouble.clone().unwrap_or_default(), now),
-            Probed::Failed(error) => return look_again(op, error.detail, now),
-            Probed::Present(_) | Probed::Foreign | Probed::Refused(_) | Probed::Suspicious(_) => {
-                op.status = OperationStatus::Running;
+            Probed::Failed(error) => return look_again(op, step, error.detail, now),
+            Probed::Absent => return vanished(op, step, at, absent_seen, now),
+            Probed::Waiting(_) | Probed::Present(_) | Probed::Foreign | Probed::Refused(_) | Probed::Suspicious(_) => {
+                op.status = OperationStatus::Running
             }
         }
     }
     match outcome {
         Probed::Present(learned) => finished(op, step, learned),
+        Probed::Waiting(why) => {
+            recovered(op);
+            set(op, step, StepState::Started { at, absent_seen: 0 });
+            op.status = OperationStatus::Waiting;
+            look_again(op, step, why, now);
+        }
         Probed::Suspicious(why) => stuck(op, why),
         Probed::Refused(error) => {
             if has_next_offer(op, step) {
@@ -222,7 +251,24 @@ pub fn out_of_offers(op: &mut Operation) {
     op.failure = Some(Failure::new(FailureCode::NumberUnavailable, detail));
 }
 
-/// Takes in that the books do not let the operation end: a person has to look at both.
+/// Moves a purchase to the digits that the carrier told, over which this claim stood before; what stood for them is a slot
+/// of the carrier's pool that is kept, or is given up. To be written with the claims, in one transaction.
+pub fn named(op: &mut Operation, previous_claim: Option<Claim>, keeps_slot: bool) {
+    let Saga::Purchase(purchase) = &mut op.saga else { return };
+    let Some(told) = purchase.told.take() else { return };
+    let e164 = std::mem::replace(&mut purchase.e164, told);
+    let before = std::mem::replace(&mut purchase.previous_claim, previous_claim);
+    purchase.slot = keeps_slot.then_some(Slot { e164, previous_claim: before });
+}
+
+/// Takes in that the digits the carrier told are kept back for somebody: the number goes back.
+pub fn kept_back(op: &mut Operation) {
+    let detail = "The number the carrier gave cannot be had now and was given back. Order again.";
+    op.failure = Some(Failure::new(FailureCode::NumberUnavailable, detail));
+    recovered(op);
+}
+
+/// Takes in that the books do not let the operation go on or end: a person has to look at both.
 pub fn contradicted(op: &mut Operation, why: String) {
     stuck(op, why);
 }
@@ -273,10 +319,34 @@ pub fn backoff(attempts: u32) -> SignedDuration {
     wait.min(limits::BACKOFF_LAST)
 }
 
-/// Looks whether somebody outside has done their part, a while later.
-fn look_again(op: &mut Operation, why: String, now: Timestamp) {
+/// Looks whether somebody outside has done their part, a while later: as long as it has waited by now, which for a carrier
+/// is minutes at first, and for a person an hour soon.
+fn look_again(op: &mut Operation, step: Step, why: String, now: Timestamp) {
+    let waited = match op.state(step) {
+        Some(StepState::Started { at, .. }) => now.duration_since(at),
+        Some(
+            StepState::Pending
+            | StepState::Lost
+            | StepState::Finished
+            | StepState::Skipped
+            | StepState::Undoing
+            | StepState::Undone,
+        )
+        | None => SignedDuration::ZERO,
+    };
     op.trouble = Some(why);
-    op.due_at = Some(later(now, limits::WAITING_LOOKS_EVERY));
+    op.due_at = Some(later(now, waited.clamp(limits::BACKOFF_FIRST, limits::WAITING_LOOKS_EVERY)));
+}
+
+/// What was asked for and waited for is not to be seen any more. Once that counts it is not asked for again unasked: whoever
+/// took it away would be asked for ever.
+fn vanished(op: &mut Operation, step: Step, at: Timestamp, absent_seen: u8, now: Timestamp) {
+    absent(op, step, at, absent_seen, now);
+    if op.state(step) == Some(StepState::Pending) {
+        op.status = OperationStatus::Running;
+        let gone = "What was ordered is not there any more.";
+        refused(op, step, &ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), gone));
+    }
 }
 
 /// It had not happened and is simply done again. The wait counts from when it was begun: added to the wait for the look, it
@@ -322,7 +392,8 @@ fn absent(op: &mut Operation, step: Step, at: Timestamp, absent_seen: u8, now: T
 fn finished(op: &mut Operation, step: Step, learned: Learned) {
     match (learned, &mut op.saga) {
         (Learned::Nothing, _) => {}
-        (Learned::Bought(carrier, sold_at), Saga::Purchase(purchase)) => {
+        (Learned::Bought(carrier, sold_at, e164), Saga::Purchase(purchase)) => {
+            purchase.told = Some(e164).filter(|_| !purchase.e164.is_known());
             purchase.bought = Some(carrier);
             purchase.sold_at = Some(sold_at);
         }

@@ -21,5 +21,5 @@ pub use netgsm::{Netgsm, NetgsmConfig};
 pub use retell::{Retell, RetellConfig};
 pub use stripe::{Stripe, StripeConfig};
 pub use twilio::{Twilio, TwilioConfig};
-pub use vapi::{Vapi, VapiConfig};
+pub use vapi::{Vapi, VapiConfig, VapiNumbers};
 pub use webhook::Unreadable;

@@ -14,8 +14,8 @@ use super::{OperationView, StepView};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OperatorOperation))]
 pub struct OperatorOperationView {
     tenant_id: String,
-    /// Which number it is about, or was to be.
-    e164: String,
+    /// Which number it is about, or was to be; null while the carrier has not told it yet.
+    e164: Option<String>,
     /// The step it does not get past; null when all are done and only its end is missing.
     step: Option<StepView>,
     /// Since when it has got nowhere.
@@ -39,7 +39,7 @@ impl From<Operation> for OperatorOperationView {
         let step = advice::step_in_trouble(&op);
         Self {
             tenant_id: op.tenant_id.as_str().to_owned(),
-            e164: op.saga.e164().as_str().to_owned(),
+            e164: op.saga.e164().known().map(ToString::to_string),
             step: step.map(|record| StepView { name: record.step.as_str(), status: record.state.as_str() }),
             since: advice::since(&op),
             attempts: op.attempts,

@@ -146,6 +146,7 @@ pub(crate) fn release_of(
         platform: number.platform_ref.clone(),
         why,
         included: number.included,
+        slot: number.slot.clone(),
     };
     let mut op = operation(app, number, Saga::Release(Box::new(release.clone())));
     // Whoever begins many releases does not wait for each.

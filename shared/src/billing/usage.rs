@@ -1,6 +1,7 @@
 //! Minutes of calls: charged once a call, after it ended, from what is available. A call the wallet does not cover stays in
 //! the index of unpaid calls and is charged when money comes in.
 
+use domain::agent::Method;
 use domain::call::Call;
 use domain::ids::{EntryId, EventId};
 use domain::wallet::{Account, Entry, EntryKind, WalletRef};
@@ -22,10 +23,10 @@ pub enum Charged {
     NotCovered,
 }
 
-/// What a call costs its tenant; nothing for one that never connected.
+/// What a call costs its tenant that got to its agent in this way; nothing for one that never connected.
 #[must_use]
-pub fn price(app: &App, call: &Call) -> Option<Money> {
-    let price = app.price_book.minutes.price_of(call.duration_s?);
+pub fn price(app: &App, call: &Call, method: Method) -> Option<Money> {
+    let price = app.price_book.minutes_by(method).price_of(call.duration_s?);
     (price.micros > 0).then_some(price)
 }
 

@@ -150,6 +150,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::PlanForbidsNumbers => (S::FORBIDDEN, "plan_forbids_numbers", "The plan holds no numbers"),
         Error::NumberLimitReached(_) => (S::FORBIDDEN, "number_limit_reached", "The plan holds no more numbers"),
         Error::NumberUnavailable => (S::CONFLICT, "number_unavailable", "The number cannot be had"),
+        Error::PoolExhausted => (S::CONFLICT, "pool_exhausted", "The carrier has no more numbers for us"),
         Error::NotAtCarrier => (S::NOT_FOUND, "not_found", "Not found"),
         Error::CarrierUnsupported => {
             (S::UNPROCESSABLE_ENTITY, "carrier_unsupported", "No numbers are imported from this carrier")
@@ -233,9 +234,13 @@ fn detail(error: &Error) -> String {
             return format!("The plan holds {limit} numbers. Release one, or move to a larger plan.");
         }
         Error::NumberUnavailable => "It is taken or not on offer. Search again.",
+        Error::PoolExhausted => {
+            "All numbers of its own that the carrier lets us have are in use. Buy one of another carrier (leave `carrier` out), or \
+             try again when one was released."
+        }
         Error::NotAtCarrier => "The carrier's account has no such number; buy it there first, or check the digits.",
         Error::CarrierUnsupported => {
-            "This deployment takes no numbers that a tenant brings from a carrier of its own, and imports from Twilio only."
+            "This deployment takes no numbers that a tenant brings from a carrier of its own, and imports from Twilio and Vapi only."
         }
         Error::UnsupportedCountry => "See GET /v1/countries for what is sold.",
         Error::UnsupportedType => "This country has no such type; see GET /v1/countries.",

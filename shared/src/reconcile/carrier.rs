@@ -33,6 +33,8 @@ impl Engine<'_> {
                 Met::Unknown if !is_our_tag(&found.tag, &self.app.settings.deployment) => {
                     self.operators_own(place, found).await?;
                 }
+                // Its digits are claimed only once its carrier has told them: until then its tag alone says whose it is.
+                Met::Unknown if carrier.sells_by_area() && self.is_worked_on(&found.tag).await? => {}
                 Met::Other | Met::Unknown => {
                     self.suspect(&*port, place, &found.e164, Some(&found.id)).await?;
                     self.registers[place].mark(key);

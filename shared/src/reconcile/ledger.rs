@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::claim::ClaimState;
+use domain::claim::{Claim, ClaimState};
 use domain::number::Number;
 use domain::reconcile::drift::{Drift, Repair};
 use domain::reconcile::{Action, Kind};
@@ -97,18 +97,35 @@ async fn numbers(app: &App, tenant: &TenantId, found: &mut BTreeSet<String>) -> 
 async fn claims(app: &App, numbers: &[Number], found: &mut BTreeSet<String>) -> Result<(), StoreError> {
     let e164s: Vec<_> = numbers.iter().map(|number| number.e164.clone()).collect();
     let claims = app.store.claims_get(&e164s).await?;
+    slots(app, numbers, found).await?;
     for number in numbers {
         let claim = claims.iter().find(|claim| claim.e164 == number.e164);
         let its = claim.filter(|claim| claim.state == ClaimState::Held && claim.number_id == number.id);
         let id = &number.id;
-        match its.and_then(|claim| claim.route.as_ref()) {
-            None => {
+        match its.map(|claim| claim.route.as_ref()) {
+            // What stands for digits is called by nobody.
+            Some(None) if !number.e164.is_known() => {}
+            None | Some(None) => {
                 found.insert(format!("{id} is {} without the claim on its digits", number.status.as_str()));
             }
-            Some(route) if *route != number.route() && number.open_operation_id.is_none() => {
+            Some(Some(route)) if *route != number.route() && number.open_operation_id.is_none() => {
                 found.insert(format!("the claim of {id} sends calls elsewhere than the number says"));
             }
-            Some(_) => {}
+            Some(Some(_)) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A number that takes up a place of its carrier's pool has the claim on it.
+async fn slots(app: &App, numbers: &[Number], found: &mut BTreeSet<String>) -> Result<(), StoreError> {
+    let with_slot = || numbers.iter().filter_map(|number| Some((&number.id, number.slot.as_ref()?)));
+    let slots: Vec<_> = with_slot().map(|(_, slot)| slot.clone()).collect();
+    let claims = app.store.claims_get(&slots).await?;
+    for (id, slot) in with_slot() {
+        let is_its = |claim: &Claim| claim.e164 == *slot && claim.state == ClaimState::Held && claim.number_id == *id;
+        if !claims.iter().any(is_its) {
+            found.insert(format!("{id} has a slot of its carrier's pool without the claim on it"));
         }
     }
     Ok(())

@@ -47,11 +47,17 @@ impl Engine<'_> {
             }
             return Ok(());
         }
-        let operation = found.tag.split('-').nth(1).unwrap_or_default();
-        let too_many = self.run.open.len() >= limits::OPEN_KEPT;
-        let working = too_many || self.run.open.contains(operation) || self.open_now().await?.contains(operation);
+        let working = self.is_worked_on(&found.tag).await?;
+        let deployment = &self.app.settings.deployment;
         let verdict = drift::unknown_at_platform(found, working, deployment, self.run.began_at);
         self.conclude(place, verdict, About::default()).await
+    }
+
+    /// Whether the operation of one of our tags is, or was when the run began, open.
+    pub(super) async fn is_worked_on(&mut self, tag: &str) -> Result<bool, Halt> {
+        let operation = tag.split('-').nth(1).unwrap_or_default();
+        let too_many = self.run.open.len() >= limits::OPEN_KEPT;
+        Ok(too_many || self.run.open.contains(operation) || self.open_now().await?.contains(operation))
     }
 
     /// Operations that are open now; read when something looks like an orphan, and once a run.

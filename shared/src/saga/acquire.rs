@@ -4,7 +4,7 @@
 use domain::catalog::Plan;
 use domain::claim::{Claim, ClaimState};
 use domain::number::{CarrierRef, Link, LinkStatus, Number, NumberStatus, PlatformRef};
-use domain::operation::{AgentBinding, Operation};
+use domain::operation::{AgentBinding, Operation, Slot};
 use domain::wallet::{Account, Entry, EntryKind, Hold, HoldState, WalletRef};
 use domain::{E164, Money, OperationId, TenantId, ids::EntryId, period};
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ use crate::App;
 #[derive(Debug)]
 pub(super) struct Acquisition<'a> {
     pub(super) e164: &'a E164,
+    /// The place in the carrier's pool that is claimed besides.
+    pub(super) slot: Option<&'a Slot>,
     /// What is held, and charged for the first period.
     pub(super) cost: Money,
     /// One of the numbers the plan includes.
@@ -64,7 +66,11 @@ pub(super) fn begin(beginning: &Beginning<'_>, what: &Acquisition<'_>) -> Result
     }
     let place = what.included.then_some(plan.included);
     writes.push(store::tenant::hold_one_more(tenant, plan.numbers, place));
-    writes.push(store::claim::take(&claim, what.previous_claim)?);
+    writes.push(store::claim::take(Guard::Claim, &claim, what.previous_claim)?);
+    if let Some(slot) = what.slot {
+        let claim = self::claim(tenant, &op.id, number, &slot.e164);
+        writes.push(store::claim::take(Guard::Slot, &claim, slot.previous_claim.as_ref())?);
+    }
     writes.push(store::number::insert(number)?);
     writes.push(store::operation::insert(op)?);
     if let Some((key_hash, record)) = idempotency {
@@ -77,6 +83,7 @@ pub(super) fn begin(beginning: &Beginning<'_>, what: &Acquisition<'_>) -> Result
     Ok(writes)
 }
 
+/// A claim for this number; what stands for digits is called by nobody.
 pub(super) fn claim(tenant: &TenantId, rev: &OperationId, number: &Number, e164: &E164) -> Claim {
     Claim {
         e164: e164.clone(),
@@ -85,7 +92,7 @@ pub(super) fn claim(tenant: &TenantId, rev: &OperationId, number: &Number, e164:
         number_id: number.id.clone(),
         rev: rev.clone(),
         until: None,
-        route: Some(number.route()),
+        route: e164.known().map(|_| number.route()),
     }
 }
 
@@ -162,12 +169,15 @@ pub(super) fn abort(
     }
     writes.push(store::tenant::hold_one_less(tenant, what.included));
     writes.push(give_up_claim(op, what, Guard::Claim, now)?);
+    if let Some(slot) = what.slot {
+        writes.push(give_up(op, &slot.e164, slot.previous_claim.clone(), what.doubt, Guard::Slot, now)?);
+    }
     writes.push(store::number::failed(tenant, &op.number_id, &op.id)?);
     writes.push(store::operation::update(op)?);
     writes.extend(what.agent.map(|agent| store::agent::unlink(tenant, &agent.agent_id)));
     writes.extend(op.project_id.as_ref().map(|project| store::project::leave(tenant, project)));
     let code = op.failure.as_ref().map(|failure| failure.code.as_str());
-    let data = json!({ "number_id": op.number_id, "e164": what.e164, "operation_id": op.id, "code": code });
+    let data = json!({ "number_id": op.number_id, "e164": what.e164.known(), "operation_id": op.id, "code": code });
     writes.push(super::event(app, op, what.news.failed, now, data)?);
     Ok(writes)
 }
@@ -179,8 +189,19 @@ pub(super) fn give_up_claim(
     guard: Guard,
     now: Timestamp,
 ) -> Result<Write, StoreError> {
+    give_up(op, what.e164, what.previous_claim.cloned(), what.doubt, guard, now)
+}
+
+fn give_up(
+    op: &Operation,
+    e164: &E164,
+    before: Option<Claim>,
+    doubt: bool,
+    guard: Guard,
+    now: Timestamp,
+) -> Result<Write, StoreError> {
     let ours = Claim {
-        e164: what.e164.clone(),
+        e164: e164.clone(),
         state: ClaimState::Held,
         tenant_id: op.tenant_id.clone(),
         number_id: op.number_id.clone(),
@@ -188,6 +209,6 @@ pub(super) fn give_up_claim(
         until: None,
         route: None,
     };
-    let after = ours.after_abort(what.previous_claim.cloned(), what.doubt, now);
-    store::claim::replace(guard, what.e164, &op.number_id, after.as_ref())
+    let after = ours.after_abort(before, doubt, now);
+    store::claim::replace(guard, e164, &op.number_id, after.as_ref())
 }

@@ -76,7 +76,7 @@ fn order(app: &App, op: &Operation, purchase: &Purchase) -> BuyOrder {
 async fn decided(app: &App, op: &Operation, purchase: &Purchase, carrier: &dyn ports::Carrier) -> Probed {
     match carrier.number_buy(&order(app, op, purchase)).await {
         Ok(Sale::Sold(sold)) => Probed::Present(bought(op, sold)),
-        Ok(Sale::Pending(_)) => Probed::Absent,
+        Ok(Sale::Pending(why)) => Probed::Waiting(why),
         Err(error) => match error.kind {
             ProviderErrorKind::Rejected(_) | ProviderErrorKind::NotFound => Probed::Refused(error),
             ProviderErrorKind::RateLimited
@@ -88,12 +88,13 @@ async fn decided(app: &App, op: &Operation, purchase: &Purchase, carrier: &dyn p
 }
 
 /// A carrier that names only the day of a sale did not sell before it was asked to.
-fn bought(op: &Operation, number: CarrierNumber) -> Learned {
+pub(super) fn bought(op: &Operation, number: CarrierNumber) -> Learned {
     let sold_at = match op.carrier.dates_within() > limits::CARRIER_CLOCK_SKEW {
         true => number.created_at.max(op.created_at),
         false => number.created_at,
     };
-    Learned::Bought(CarrierRef { id: number.id, tag: number.tag, at_end: AtEnd::Release }, sold_at)
+    let carrier = CarrierRef { id: number.id, tag: number.tag, at_end: AtEnd::Release };
+    Learned::Bought(carrier, sold_at, number.e164)
 }
 
 fn taken() -> ProviderError {

@@ -29,7 +29,7 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
     let tag = op.tag(&app.settings.deployment);
     let platform = app.providers.platform(agent.platform).await?;
     let (access, reach) = match way(app, op, &agent, &tag).await? {
-        Way::Register => return registering(&*platform, agent, tag).await,
+        Way::Nothing(reach) => return registering(&*platform, agent, tag, reach).await,
         Way::Connect(access, reach) => (access, reach),
     };
     let e164 = op.saga.e164().clone();
@@ -44,23 +44,25 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
     Ok(reference(number, agent, reach))
 }
 
-/// Where every call is registered there is nothing to make; only the agent must be there.
+/// Where every call is registered, or the agent is a setting at the carrier, there is nothing to make; only the agent must be
+/// there.
 async fn registering(
     platform: &dyn VoicePlatform,
     agent: AgentBinding,
     tag: String,
+    reach: Reach,
 ) -> Result<PlatformRef, ProviderError> {
     if !platform.agent_exists(&agent.platform_agent_id).await.map_err(only_looked)? {
         return Err(refuse("The voice platform no longer knows the agent.".into()));
     }
     let (platform, platform_agent_id) = (agent.platform, agent.platform_agent_id);
-    Ok(PlatformRef { platform, id: None, tag, platform_agent_id, reach: Reach::Register })
+    Ok(PlatformRef { platform, id: None, tag, platform_agent_id, reach })
 }
 
 /// How a link is made.
 enum Way {
-    /// Each call is registered when it comes.
-    Register,
+    /// The platform is told of nothing.
+    Nothing(Reach),
     /// The platform is told of the number.
     Connect(Access, Reach),
 }
@@ -71,7 +73,8 @@ async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Resu
             let (key_id, password) = app.providers.sip_password(tag, None).await?;
             Way::Connect(Access::Dial(password), Reach::Dial { sip_uri: String::new(), key_id })
         }
-        (Method::HandOver, Platform::Retell | Platform::ElevenLabs) => Way::Register,
+        (Method::HandOver, Platform::Retell | Platform::ElevenLabs) => Way::Nothing(Reach::Register),
+        (Method::Native, _) => Way::Nothing(Reach::Native),
         (Method::Trunk, platform) => {
             let Trunk { sid, sip } = app.providers.trunk(platform).await?;
             Way::Connect(Access::Trunk(sip), Reach::Trunk { sid })
@@ -79,7 +82,7 @@ async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Resu
         (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
         (Method::Direct, _) => {
             let trunk = match op.carrier {
-                Carrier::Twilio | Carrier::Netgsm => {
+                Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi => {
                     app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?
                 }
                 Carrier::Custom => own_trunk(app, op).await?,
@@ -130,6 +133,9 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
 
 pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError> {
     let agent = binding(op)?;
+    if agent.method == Method::Native {
+        return Ok(());
+    }
     let platform = app.providers.platform(agent.platform).await?;
     let tag = op.tag(&app.settings.deployment);
     for number in platform.number_find(op.saga.e164(), &tag).await? {

@@ -61,6 +61,7 @@ async fn find(
 ) -> Result<Option<CarrierNumber>, ProviderError> {
     match carrier.number_get(&ours.id).await {
         Ok(number) => Ok(Some(number)),
+        Err(error) if error.kind == ProviderErrorKind::NotFound && !e164.is_known() => Ok(None),
         Err(error) if error.kind == ProviderErrorKind::NotFound => {
             Ok(carrier.number_find(e164).await?.filter(|number| number.tag == ours.tag))
         }

@@ -3,7 +3,7 @@
 //! released.
 //!
 //! ```text
-//! begin   idempotency · claim · number pending · hold · wallet · count < limit · operation
+//! begin   idempotency · claim (and the pool's slot, if one is free) · number pending · hold · wallet · count < limit · operation
 //!         import_at_carrier   undo: put back   probe: has the number our tag?
 //!         connect             undo: remove     probe: what does the platform know under our tag?
 //!         route               again until calls go past us, if the number is linked that way
@@ -49,6 +49,7 @@ pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
 fn acquisition(import: &Import) -> Acquisition<'_> {
     Acquisition {
         e164: &import.e164,
+        slot: import.slot.as_ref(),
         cost: import.cost(),
         included: import.included,
         doubt: import.doubt,

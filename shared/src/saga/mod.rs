@@ -8,6 +8,7 @@ mod acquire;
 mod buy;
 mod connect;
 mod give_back;
+mod order;
 mod route;
 mod take_in;
 
@@ -95,13 +96,19 @@ pub async fn drive(app: &App, mut op: Operation, deadline: Deadline) -> Result<O
                 Err(TransactError::Lost(_)) => return reload(app, op).await,
                 Err(TransactError::Store(error)) => return Err(error),
             },
+            Next::Name => match purchase::name(app, &mut op).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(TransactError::Lost(_)) => return reload(app, op).await,
+                Err(TransactError::Store(error)) => return Err(error),
+            },
             Next::Commit => return finish(app, op, OperationStatus::Succeeded, deadline).await,
             Next::Abort => return finish(app, op, OperationStatus::Failed, deadline).await,
         }
         match what_next::what_next(&op, app.clock.now()) {
             // These write the record themselves.
             Next::Stop | Next::Wait(_) | Next::Commit | Next::Abort => {}
-            Next::Act(_) | Next::Probe(_) | Next::Undo(_) | Next::Swap => {
+            Next::Act(_) | Next::Probe(_) | Next::Undo(_) | Next::Swap | Next::Name => {
                 if !app.store.operation_journal(&op).await? {
                     return reload(app, op).await;
                 }
@@ -141,6 +148,7 @@ pub async fn hint(app: &App, op: &Operation) {
 
 async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Acted {
     match (&op.saga, step) {
+        (Saga::Purchase(purchase), Step::Buy) if op.carrier.sells_by_area() => order::act(app, op, purchase).await,
         (Saga::Purchase(purchase), Step::Buy) => buy::act(app, op, purchase, started_at).await,
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::act(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::act(app, op).await,
@@ -156,6 +164,7 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
 
 async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
     match (&op.saga, step) {
+        (Saga::Purchase(_), Step::Buy) if op.carrier.sells_by_area() => order::probe(app, op).await,
         (Saga::Purchase(purchase), Step::Buy) => buy::probe(app, op, purchase).await,
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::probe(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::probe(app, op).await,
@@ -176,6 +185,7 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
 
 async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError> {
     match (&op.saga, step) {
+        (Saga::Purchase(purchase), Step::Buy) if op.carrier.sells_by_area() => order::undo(app, op, purchase).await,
         (Saga::Purchase(purchase), Step::Buy) => buy::undo(app, op, purchase).await,
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,

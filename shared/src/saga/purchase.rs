@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! begin   idempotency · claim · number pending · hold · wallet · count < limit · operation
-//!         buy       undo: give back        probe: what does the carrier say we own for exactly this number?
+//!         buy       undo: give back        probe: what does the carrier say we own for exactly this number (or tag)?
+//!         (name     where only the carrier knows which number it is: what it told is claimed, in one transaction)
 //!         connect   undo: remove           probe: what does the platform know under our tag?
 //!         route     again until calls go past us, if the number is linked that way
 //! commit  hold captured · wallet · first period's entry · number active · route in the claim · operation · event
@@ -10,10 +11,10 @@
 //! ```
 
 use domain::catalog::Plan;
-use domain::claim::Claim;
+use domain::claim::{Claim, ClaimState};
 use domain::number::Number;
 use domain::operation::{Operation, Purchase, Saga, Step, StepState};
-use domain::period;
+use domain::{limits, period, what_next};
 use jiff::Timestamp;
 use store::idempotency::Idempotency;
 use store::{Guard, StoreError, TransactError, Write};
@@ -48,6 +49,7 @@ pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
 fn acquisition(purchase: &Purchase) -> Acquisition<'_> {
     Acquisition {
         e164: &purchase.e164,
+        slot: purchase.slot.as_ref(),
         cost: purchase.cost(),
         included: purchase.included,
         doubt: purchase.doubt,
@@ -102,7 +104,7 @@ pub(super) async fn swap(app: &App, op: &mut Operation) -> Result<bool, Transact
         let claim = acquire::claim(&op.tenant_id, &op.id, &number, &next.e164);
         let writes = vec![
             acquire::give_up_claim(op, &acquisition(&before), Guard::PreviousClaim, now)?,
-            store::claim::take(&claim, next.previous_claim.as_ref())?,
+            store::claim::take(Guard::Claim, &claim, next.previous_claim.as_ref())?,
             store::number::swapped(&op.tenant_id, &op.number_id, &op.id, &next.e164)?,
             {
                 moved.saga = Saga::Purchase(next.clone());
@@ -117,6 +119,57 @@ pub(super) async fn swap(app: &App, op: &mut Operation) -> Result<bool, Transact
             Err(error) if error.lost(Guard::Operation) || !error.lost(Guard::Claim) => return Err(error),
             // Somebody else claimed it between our read and our write: the next one, then.
             Err(_) => op.saga = Saga::Purchase(Box::new(Purchase { candidates: next.candidates, ..*before })),
+        }
+    }
+}
+
+/// Claims the digits that the carrier told: claim, number and record change in one transaction. A slot of a pool stays
+/// claimed besides, and what stood for the digits otherwise is given up. `false` when they cannot be had: what becomes of
+/// that is in the record, and not yet in the books.
+pub(super) async fn name(app: &App, op: &mut Operation) -> Result<bool, TransactError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (Saga::Purchase(purchase), Some(told)) = (&op.saga, what_next::told(op)) else { return Ok(false) };
+        let standing = app.store.claim_get(told).await.map_err(TransactError::Store)?;
+        if standing.as_ref().is_some_and(|claim| claim.state == ClaimState::Held) {
+            let why = format!("the carrier gave a number ({told:?}) that is claimed already");
+            what_next::contradicted(op, why);
+            return Ok(false);
+        }
+        if !Claim::may_take(standing.as_ref(), &op.tenant_id, app.clock.now()) {
+            what_next::kept_back(op);
+            return Ok(false);
+        }
+        let number = app.store.number_get(&op.tenant_id, &op.number_id).await.map_err(TransactError::Store)?;
+        let Some(number) = number else {
+            what_next::contradicted(op, "the number is not in the books".into());
+            return Ok(false);
+        };
+        let keeps_slot = number.slot.as_ref() == Some(&purchase.e164);
+        let mut moved = op.clone();
+        what_next::named(&mut moved, standing.clone(), keeps_slot);
+        let claim = acquire::claim(&op.tenant_id, &op.id, &number, told);
+        let mut writes = vec![
+            store::claim::take(Guard::Claim, &claim, standing.as_ref())?,
+            store::number::named(&number, &op.id, told)?,
+            store::operation::update(&moved)?,
+        ];
+        if !keeps_slot {
+            let before = purchase.previous_claim.as_ref();
+            writes.push(store::claim::replace(Guard::PreviousClaim, &purchase.e164, &op.number_id, before)?);
+        }
+        match app.store.transact(writes).await {
+            Ok(()) => {
+                *op = moved;
+                return Ok(true);
+            }
+            // Somebody claimed it, or changed the number, between our read and our write.
+            Err(error)
+                if tries < limits::NAMING_TRIES_MAX
+                    && !error.lost(Guard::Operation)
+                    && (error.lost(Guard::Claim) || error.lost(Guard::Number)) => {}
+            Err(error) => return Err(error),
         }
     }
 }

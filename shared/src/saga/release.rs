@@ -4,7 +4,7 @@
 //! begin   number releasing, not primary, locked or parked · callers rejected · operation · wallet, if it was overdue
 //!         disconnect         again until it is gone
 //!         release_at_carrier again until it is gone
-//! commit  number released · claim quarantined · count − 1 · agent freed · project freed · operation · event
+//! commit  number released · claim quarantined · slot free · count − 1 · agent freed · project freed · operation · event
 //! ```
 
 use domain::claim::{Claim, ClaimState};
@@ -53,6 +53,9 @@ pub(super) fn commit(app: &App, op: &Operation, release: &Release, now: Timestam
         store::tenant::hold_one_less(tenant, release.included),
         store::operation::update(op)?,
     ];
+    if let Some(slot) = &release.slot {
+        writes.push(store::claim::replace(Guard::Slot, slot, &op.number_id, None)?);
+    }
     writes.extend(release.agent_id.as_ref().map(|agent| store::agent::unlink(tenant, agent)));
     writes.extend(op.project_id.as_ref().map(|project| store::project::leave(tenant, project)));
     let data = json!({ "number_id": op.number_id, "e164": release.e164, "operation_id": op.id, "why": release.why });

@@ -12,11 +12,11 @@ use domain::what_next::{Acted, Learned};
 use crate::App;
 
 pub(super) async fn act(app: &App, op: &Operation) -> Acted {
-    let ours = NumberSettings::by_webhooks(app.webhooks(&op.tenant_id));
+    let ours = unlinked(app, op);
     let outcome = match linked(op) {
         Some(PlatformRef { reach: Reach::Import { settings: None }, .. }) => read_back(app, op, &ours).await,
         Some(known) => {
-            let wanted = known.reach.settings(ours.webhooks.clone()).unwrap_or(ours);
+            let wanted = known.settings(ours.webhooks.clone()).unwrap_or(ours);
             set(app, op, &wanted).await
         }
         None => set(app, op, &ours).await,
@@ -27,9 +27,17 @@ pub(super) async fn act(app: &App, op: &Operation) -> Acted {
     }
 }
 
+/// How the carrier has a number that is linked in no way: its calls come to our webhooks, where it has any.
+pub(super) fn unlinked(app: &App, op: &Operation) -> NumberSettings {
+    match op.carrier.has_webhooks() {
+        true => NumberSettings::by_webhooks(app.webhooks(&op.tenant_id)),
+        false => NumberSettings::none(),
+    }
+}
+
 /// Lets calls go where they went before the operation.
 pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError> {
-    let ours = app.webhooks(&op.tenant_id);
+    let ours = unlinked(app, op);
     let before = match &op.saga {
         Saga::Link(link) => link.previous.as_ref(),
         // It was paid for meanwhile: calls go where they went.
@@ -41,8 +49,8 @@ pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError>
         | Saga::Resume(_)
         | Saga::Restore(_) => None,
     };
-    let settings = before.and_then(|known| known.reach.settings(ours.clone()));
-    set(app, op, &settings.unwrap_or_else(|| NumberSettings::by_webhooks(ours))).await.map(drop)
+    let settings = before.and_then(|known| known.settings(ours.webhooks.clone()));
+    set(app, op, &settings.unwrap_or(ours)).await.map(drop)
 }
 
 /// By which link calls are to go once the step is done; none when they are to come to our webhook.
@@ -59,9 +67,9 @@ fn linked(op: &Operation) -> Option<&PlatformRef> {
 
 /// Sets a number up again as it should be by now, after something else may have changed that.
 pub(super) async fn again(app: &App, op: &Operation) -> Result<(), ProviderError> {
-    let ours = app.webhooks(&op.tenant_id);
-    let settings = linked(op).and_then(|known| known.reach.settings(ours.clone()));
-    set(app, op, &settings.unwrap_or_else(|| NumberSettings::by_webhooks(ours))).await.map(drop)
+    let ours = unlinked(app, op);
+    let settings = linked(op).and_then(|known| known.settings(ours.webhooks.clone()));
+    set(app, op, &settings.unwrap_or(ours)).await.map(drop)
 }
 
 /// Sets the number up; one that is gone is none to set up.

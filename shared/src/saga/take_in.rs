@@ -24,7 +24,7 @@ pub(super) async fn act(app: &App, op: &Operation, import: &Import) -> Acted {
         Ok(None) => return Acted::Failed(gone()),
         Err(error) => return Acted::Failed(only_looked(error)),
     };
-    let settings = NumberSettings::by_webhooks(app.webhooks(&op.tenant_id));
+    let settings = super::route::unlinked(app, op);
     match standing(&found, &tag, &settings, before) {
         Standing::Ours => return Acted::Done(imported(found, import)),
         Standing::Anothers => return Acted::Failed(taken()),
@@ -73,7 +73,7 @@ fn standing(found: &CarrierNumber, tag: &str, ours: &NumberSettings, before: &Be
         Standing::Ours
     } else if is_tag(&found.tag) {
         Standing::Anothers
-    } else if as_recorded || found.settings == *ours {
+    } else if as_recorded || (found.settings == *ours && *ours != NumberSettings::none()) {
         Standing::AsRecorded
     } else {
         Standing::Changed

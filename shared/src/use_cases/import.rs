@@ -8,13 +8,13 @@ use domain::claim::Claim;
 use domain::money::Currency;
 use domain::number::{AtEnd, Before, Capabilities, Carrier, CarrierRef, Number};
 use domain::numbering::NumberKind;
-use domain::operation::{AgentBinding, Import, OnEnd, Operation, Saga, is_tag};
+use domain::operation::{AgentBinding, Import, OnEnd, Operation, Saga, Slot, is_tag};
 use domain::ports::{CarrierNumber, ProviderErrorKind, SipTrunk};
 use domain::tenant::Role;
 use domain::{CountryCode, E164, Money, ProjectId, TenantId};
 use serde::{Deserialize, Serialize};
-use store::TransactError;
 use store::idempotency::{Idempotency, Made};
+use store::{Guard, TransactError};
 
 use crate::api::{ImportPreview, ImportableView};
 use crate::http::auth::Caller;
@@ -33,7 +33,7 @@ pub type Outcome = purchase::Outcome<ImportPreview>;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImportRequest))]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// `twilio` for the operator, `custom` for a tenant.
+    /// `twilio` or `vapi` for the operator, `custom` for a tenant.
     pub carrier: String,
     /// Exactly this number (E.164).
     pub e164: String,
@@ -49,7 +49,7 @@ pub struct Request {
     /// Which of the tenant's agents is to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// How calls get there: `hand_over`, `trunk`, `import` or `direct`; as the platform is usually reached by default.
+    /// How calls get there: `hand_over`, `trunk`, `import`, `direct` or `native`; as the platform is usually reached by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// Where callers go when the agent cannot answer (E.164).
@@ -130,9 +130,9 @@ pub async fn own(
 /// The operator in the tenant's place: what it names of the tenant's must be the tenant's.
 fn on_behalf_of(request: &Request) -> Result<Caller, Error> {
     match request.carrier.as_str() {
-        "twilio" => {}
-        "vapi" | "netgsm" | "custom" => return Err(Error::CarrierUnsupported),
-        _ => return Err(Error::invalid("carrier", "`twilio`")),
+        "twilio" | "vapi" => {}
+        "netgsm" | "custom" => return Err(Error::CarrierUnsupported),
+        _ => return Err(Error::invalid("carrier", "`twilio` or `vapi`")),
     }
     if request.sip.is_some() {
         return Err(Error::invalid("sip", "only for a number of a tenant's own carrier"));
@@ -188,7 +188,8 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         }
         None => {
             let (country, kind) = exact.classify().ok_or(Error::UnsupportedCountry)?;
-            (Cow::Borrowed(search::line(app, country.as_str(), Some(kind.as_str()))?), None)
+            let carrier = Carrier::from_name(&request.carrier);
+            (Cow::Borrowed(search::line_of(app, carrier, country.as_str(), Some(kind.as_str()))?), None)
         }
     };
     let on_end = request.on_end.as_deref().map_or(Some(OnEnd::Detach), OnEnd::from_name);
@@ -217,7 +218,7 @@ fn own_line(e164: &E164) -> PriceLine {
     let nothing = Money::zero(Currency::USD);
     let carrier = Carrier::Custom;
     let (cost_period, requires) = (CostPeriod::Month, Vec::new());
-    PriceLine { country, kind, carrier, price: nothing, cost: nothing, cost_period, requires }
+    PriceLine { country, kind, carrier, price: nothing, cost: nothing, cost_period, requires, minutes: None }
 }
 
 /// The number as the carrier has it now. One under a tag is this or another deployment's already.
@@ -268,6 +269,7 @@ fn imports(
         price: wish.line.price,
         included,
         on_end: wish.on_end,
+        slot: None,
         before,
         doubt: false,
         previous_claim: standing,
@@ -284,7 +286,7 @@ async fn begin(
     app: &App,
     caller: &Caller,
     wish: &Wish<'_>,
-    import: Import,
+    mut import: Import,
     capabilities: Capabilities,
     plan: Plan,
     (key, request_hash): (&str, &str),
@@ -292,6 +294,7 @@ async fn begin(
 ) -> Result<Outcome, Error> {
     let draft = Draft {
         e164: wish.e164.clone(),
+        slot: None,
         line: &wish.line,
         capabilities,
         included: import.included,
@@ -309,14 +312,27 @@ async fn begin(
     }
     let made = Made::Operation(op.id.clone());
     let record = Idempotency { request_hash: request_hash.to_owned(), made, created_at: now };
-    let writes = saga::import::begin(&saga::import::Beginning {
-        number: &number,
-        op: &op,
-        import: &import,
-        plan,
-        idempotency: (key, &record),
-    })?;
-    match app.store.transact(writes).await {
+    let mut slots = 0..slots(app, wish.line.carrier);
+    let begun = loop {
+        import.slot = free_slot(app, caller, wish.line.carrier, &mut slots).await?;
+        number.slot = import.slot.as_ref().map(|slot| slot.e164.clone());
+        if let Saga::Import(saga) = &mut op.saga {
+            saga.slot.clone_from(&import.slot);
+        }
+        let writes = saga::import::begin(&saga::import::Beginning {
+            number: &number,
+            op: &op,
+            import: &import,
+            plan,
+            idempotency: (key, &record),
+        })?;
+        match app.store.transact(writes).await {
+            // Somebody took the slot between our read and our write: the next one, then.
+            Err(TransactError::Lost(guards)) if guards == [Guard::Slot] => {}
+            other => break other,
+        }
+    };
+    match begun {
         Ok(()) => purchase::go_on(app, op, mode).await,
         Err(TransactError::Lost(guards)) => {
             purchase::refused(app, caller, wish.line.price, &guards, plan.numbers).await?;
@@ -328,6 +344,29 @@ async fn begin(
             purchase::go_on(app, begun.ok_or(Error::Store(error))?, mode).await
         }
     }
+}
+
+/// How many slots the carrier's pool has.
+fn slots(app: &App, carrier: Carrier) -> u16 {
+    if carrier.sells_by_area() { app.settings.vapi_pool } else { 0 }
+}
+
+/// The next slot of the carrier's pool that is free. A number that is imported is at the carrier already, so when none is
+/// free it is taken in without.
+async fn free_slot(
+    app: &App,
+    caller: &Caller,
+    carrier: Carrier,
+    left: &mut std::ops::Range<u16>,
+) -> Result<Option<Slot>, Error> {
+    for n in left {
+        let e164 = carrier.awaited(n.into());
+        let previous_claim = app.store.claim_get(&e164).await?;
+        if Claim::may_take(previous_claim.as_ref(), &caller.tenant, app.clock.now()) {
+            return Ok(Some(Slot { e164, previous_claim }));
+        }
+    }
+    Ok(None)
 }
 
 /// A number of the tenant's own carrier is the tenant's from the beginning; its trunk is kept with it.

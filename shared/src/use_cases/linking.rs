@@ -19,7 +19,7 @@ pub(crate) struct Answers {
 impl Answers {
     /// Reads the two fields of a request. A method alone is for nobody.
     pub(crate) fn read(agent_id: Option<&str>, method: Option<&str>) -> Result<Option<Self>, Error> {
-        let unknown = || Error::invalid("method", "`hand_over`, `trunk`, `import` or `direct`");
+        let unknown = || Error::invalid("method", "`hand_over`, `trunk`, `import`, `direct` or `native`");
         let method = method.map(|text| Method::from_name(text).ok_or_else(unknown)).transpose()?;
         match (agent_id, method) {
             (None, None) => Ok(None),
@@ -58,8 +58,8 @@ async fn is_set_up(app: &App, platform: Platform, method: Method) -> Result<bool
         Err(error) => Err(Error::Platform(error)),
     };
     match method {
-        // What a carrier needs for a direct link comes with the number.
-        Method::HandOver | Method::Direct => Ok(true),
+        // What a carrier needs for a direct or native link comes with the number.
+        Method::HandOver | Method::Direct | Method::Native => Ok(true),
         Method::Trunk => there(app.providers.trunk(platform).await.map(drop)),
         Method::Import => there(app.providers.carrier_access().await.map(drop)),
     }

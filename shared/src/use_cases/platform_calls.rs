@@ -4,7 +4,7 @@
 use domain::agent::Platform;
 use domain::call::{Call, CallStatus, PlatformReport, Why};
 use domain::claim::{Claim, ClaimState, Route};
-use domain::number::PlatformRef;
+use domain::number::{PlatformRef, Reach};
 use store::StoreError;
 use store::call::CallNews;
 
@@ -31,7 +31,7 @@ pub async fn take(app: &App, platform: Platform, report: &PlatformReport) -> Res
         return Ok(());
     }
     if report.status == CallStatus::Completed {
-        call.cost = usage::price(app, &call);
+        call.cost = usage::price(app, &call, known.reach.method());
     }
     let (sid, costs) = (call.call_sid.clone(), call.cost.is_some());
     let routed = route.agent_id.as_ref().map(|agent| (agent.to_string(), Why::Linked.as_str().to_owned()));
@@ -61,7 +61,7 @@ async fn linked(
     let Some(claim) = claim else { return Ok(None) };
     let Some(route) = claim.route.clone() else { return Ok(None) };
     let Some(known) = route.platform_ref.clone().filter(|known| known.platform == platform) else { return Ok(None) };
-    let told_by_us_alone = known.id.is_none() || (!known.reach.method().past_us() && !report.outgoing);
+    let told_by_us_alone = known.reach == Reach::Register || (!known.reach.method().past_us() && !report.outgoing);
     Ok((!told_by_us_alone).then_some((claim, route, known)))
 }
 

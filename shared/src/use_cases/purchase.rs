@@ -4,9 +4,9 @@
 
 use domain::catalog::{Plan, PriceLine};
 use domain::claim::Claim;
-use domain::number::{Capabilities, Number, NumberStatus};
+use domain::number::{Capabilities, Carrier, Number, NumberStatus};
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
-use domain::ports::{Offer, SearchFilter};
+use domain::ports::{AddressRequirement, Offer, SearchFilter};
 use domain::requirement::{OnFile, Papers};
 use domain::{E164, Money, ProjectId, limits};
 use serde::{Deserialize, Serialize};
@@ -38,10 +38,14 @@ pub struct Request {
     /// With this area code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub area_code: Option<String>,
+    /// From this carrier, where several sell the same: `twilio`, `netgsm`, or `vapi`, which lets nobody choose a number: name
+    /// `country` and `area_code`, and it tells which number it is once it has sold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
     /// Who is to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// How calls get there: `hand_over`, `trunk`, `import` or `direct`; as the platform is usually reached by default.
+    /// How calls get there: `hand_over`, `trunk`, `import`, `direct` or `native`; as the platform is usually reached by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// The tenant's name for it.
@@ -143,7 +147,10 @@ async fn attempt(
     let wish = understand(app, caller, request)?;
     let Allowed { agent, terms, on_file } =
         allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
-    let offers = resolve(app, &wish, &on_file).await?;
+    let offers = match wish.line.carrier.sells_by_area() {
+        true => slots(app, &wish),
+        false => resolve(app, &wish, &on_file).await?,
+    };
     if mode.dry_run {
         return preview(app, caller, &wish, offers).await;
     }
@@ -217,6 +224,11 @@ async fn repeated<P>(app: &App, caller: &Caller, key: &str, request_hash: &str) 
 fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wish<'a>, Error> {
     let e164 = |field: &'static str, text: &str| text.parse::<E164>().map_err(|e| Error::invalid(field, e.to_string()));
     let exact = request.e164.as_deref().map(|text| e164("e164", text)).transpose()?;
+    let carrier = request.carrier.as_deref().map(seller).transpose()?;
+    let chosen = carrier.is_some_and(Carrier::sells_by_area);
+    if chosen && exact.is_some() {
+        return Err(Error::invalid("e164", "this carrier lets nobody choose a number: name `country` and `area_code`"));
+    }
     let line = match (&exact, &request.country) {
         (Some(_), Some(_)) => return Err(Error::invalid("country", "name either `e164` or `country`, not both")),
         (None, None) => return Err(Error::invalid("e164", "name either `e164` or `country`")),
@@ -225,11 +237,16 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         }
         (Some(exact), None) => {
             let (country, kind) = exact.classify().ok_or(Error::UnsupportedCountry)?;
-            search::line(app, country.as_str(), Some(kind.as_str()))?
+            search::line_of(app, carrier, country.as_str(), Some(kind.as_str()))?
         }
-        (None, Some(country)) => search::line(app, country, request.kind.as_deref())?,
+        (None, Some(country)) => search::line_of(app, carrier, country, request.kind.as_deref())?,
     };
-    let area_code = request.area_code.as_deref().map(|code| search::area_code(line.country, code)).transpose()?;
+    let usual = app.settings.default_area_code.as_deref().filter(|_| chosen);
+    let area_code =
+        request.area_code.as_deref().or(usual).map(|code| search::area_code(line.country, code)).transpose()?;
+    if chosen && area_code.is_none() {
+        return Err(Error::invalid("area_code", "this carrier sells by area code: name one"));
+    }
     let project_id = project(caller, request.project_id.as_deref())?;
     Ok(Wish {
         line,
@@ -241,6 +258,15 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         project_id,
         all_or_nothing: request.all_or_nothing,
     })
+}
+
+/// A carrier that numbers are bought from.
+fn seller(name: &str) -> Result<Carrier, Error> {
+    match Carrier::from_name(name) {
+        Some(carrier @ (Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi)) => Ok(carrier),
+        Some(Carrier::Custom) => Err(Error::invalid("carrier", "a number of your own carrier is imported, not bought")),
+        None => Err(Error::invalid("carrier", "`twilio`, `netgsm` or `vapi`")),
+    }
 }
 
 /// The project something goes into: the named one, or the one the caller is confined to. Another one is not there.
@@ -285,6 +311,26 @@ async fn resolve(app: &App, wish: &Wish<'_>, on_file: &OnFile) -> Result<Vec<Cho
     if choices.is_empty() { Err(missing.map_or(Error::NumberUnavailable, Error::NotOnFile)) } else { Ok(choices) }
 }
 
+/// What may stand for a number that the carrier chooses: the slots of its pool, of which one that is free is taken.
+fn slots(app: &App, wish: &Wish<'_>) -> Vec<Choice> {
+    let slot = |n: u16| Offer {
+        e164: wish.line.carrier.awaited(n.into()),
+        locality: None,
+        region: None,
+        capabilities: CHOSEN_BY_CARRIER,
+        address_requirement: AddressRequirement::None,
+    };
+    (0..app.settings.vapi_pool).map(|n| (slot(n), Papers::default())).collect()
+}
+
+/// What a number can do that the carrier chooses.
+const CHOSEN_BY_CARRIER: Capabilities = Capabilities { voice: true, sms: false, mms: false };
+
+/// Why nothing of what was to be tried can be had.
+fn none_left(wish: &Wish<'_>) -> Error {
+    if wish.line.carrier.sells_by_area() { Error::PoolExhausted } else { Error::NumberUnavailable }
+}
+
 async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Choice>) -> Result<Outcome, Error> {
     for (offer, _) in offers {
         let standing = app.store.claim_get(&offer.e164).await?;
@@ -293,7 +339,7 @@ async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Choice
             return Ok(Outcome::Previewed(PurchasePreview { dry_run: true, offer }));
         }
     }
-    Err(Error::NumberUnavailable)
+    Err(none_left(wish))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one beginning, and every argument of it was checked before")]
@@ -315,7 +361,8 @@ async fn begin(
             continue;
         }
         let rest = offers.get(n..).unwrap_or_default();
-        let candidates = rest.iter().skip(1).map(|(offer, _)| offer.e164.clone()).filter(|_| !exact).collect();
+        let swaps = !exact && offer.e164.is_known();
+        let candidates = rest.iter().skip(1).map(|(offer, _)| offer.e164.clone()).filter(|_| swaps).collect();
         let papers = rest.iter().filter(|(_, papers)| !papers.is_empty());
         let purchase = Purchase {
             e164: offer.e164.clone(),
@@ -324,6 +371,7 @@ async fn begin(
             capabilities: offer.capabilities,
             price: wish.line.price,
             included,
+            area_code: wish.area_code.clone().filter(|_| !offer.e164.is_known()),
             candidates,
             papers: papers.map(|(offer, papers)| (offer.e164.clone(), papers.clone())).collect(),
             attempt: 1,
@@ -331,6 +379,8 @@ async fn begin(
             previous_claim: standing,
             agent: agent.clone(),
             all_or_nothing: wish.all_or_nothing,
+            slot: None,
+            told: None,
             bought: None,
             sold_at: None,
             connected: None,
@@ -338,6 +388,7 @@ async fn begin(
         };
         let draft = Draft {
             e164: offer.e164.clone(),
+            slot: Some(offer.e164.clone()).filter(|e164| !e164.is_known()),
             line: wish.line,
             capabilities: offer.capabilities,
             included,
@@ -375,12 +426,13 @@ async fn begin(
             }
         }
     }
-    Err(Error::NumberUnavailable)
+    Err(none_left(wish))
 }
 
 /// A number as it begins.
 pub(crate) struct Draft<'a> {
     pub(crate) e164: E164,
+    pub(crate) slot: Option<E164>,
     pub(crate) line: &'a PriceLine,
     pub(crate) capabilities: Capabilities,
     pub(crate) included: bool,
@@ -398,6 +450,7 @@ pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) 
         tenant_id: caller.tenant.clone(),
         project_id: draft.project_id,
         e164: draft.e164,
+        slot: draft.slot,
         country: draft.line.country,
         kind: draft.line.kind,
         carrier: draft.line.carrier,

@@ -22,7 +22,7 @@ use crate::{App, Error};
 #[serde(deny_unknown_fields)]
 pub struct LinkRequest {
     agent_id: String,
-    /// How calls get there: `hand_over`, `trunk`, `import` or `direct`; as the platform is usually reached by default.
+    /// How calls get there: `hand_over`, `trunk`, `import`, `direct` or `native`; as the platform is usually reached by default.
     method: Option<String>,
 }
 
@@ -118,6 +118,7 @@ pub async fn release(
         platform: number.platform_ref.clone(),
         why: ReleaseWhy::Asked,
         included: number.included,
+        slot: number.slot.clone(),
     };
     begin(app, number, Saga::Release(Box::new(saga)), respond_async).await
 }

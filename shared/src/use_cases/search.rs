@@ -1,6 +1,7 @@
 //! Find numbers a tenant could buy, with the price they would pay; and what is sold where.
 
 use domain::catalog::PriceLine;
+use domain::number::Carrier;
 use domain::ports::{AddressRequirement, Offer, ProviderErrorKind, SearchFilter};
 use domain::requirement::Asked;
 use domain::{CountryCode, TenantId, limits, numbering::NumberKind};
@@ -99,13 +100,27 @@ pub(crate) fn asked(line: &PriceLine, address: AddressRequirement) -> Asked<'_> 
 
 /// The line of the price book for a country and type as a client writes them; `local` when no type is named.
 pub(crate) fn line<'a>(app: &'a App, country: &str, kind: Option<&str>) -> Result<&'a PriceLine, Error> {
+    line_of(app, None, country, kind)
+}
+
+/// The same of one carrier, if it is named.
+pub(crate) fn line_of<'a>(
+    app: &'a App,
+    carrier: Option<Carrier>,
+    country: &str,
+    kind: Option<&str>,
+) -> Result<&'a PriceLine, Error> {
     let country: CountryCode = country.parse().map_err(|e| Error::invalid("country", format!("{e}")))?;
     let kind: NumberKind =
         kind.map_or(Ok(NumberKind::Local), |kind| kind.parse().map_err(|e| Error::invalid("type", format!("{e}"))))?;
     if !app.price_book.sells_in(country) {
         return Err(Error::UnsupportedCountry);
     }
-    app.price_book.line(country, kind).ok_or(Error::UnsupportedType)
+    let line = match carrier {
+        Some(carrier) => app.price_book.line_of(carrier, country, kind),
+        None => app.price_book.line(country, kind),
+    };
+    line.ok_or(Error::UnsupportedType)
 }
 
 /// Asks the carrier. A type it does not sell is an empty list: the price book may be ahead of it.

@@ -64,7 +64,7 @@ pub async fn run(app: &App, caller: &Caller, id: &NumberId, request: &Request) -
 async fn place(app: &App, number: &Number, known: &PlatformRef, to: &E164) -> Result<(String, CallStatus), Error> {
     let order = CallOrder {
         platform_agent_id: known.platform_agent_id.clone(),
-        platform_number_id: known.id.clone(),
+        platform_number_id: known.id.clone().or_else(|| at_carrier(number, known)),
         outgoing: true,
         from: number.e164.to_string(),
         to: to.to_string(),
@@ -85,6 +85,12 @@ async fn place(app: &App, number: &Number, known: &PlatformRef, to: &E164) -> Re
     let status = app.webhooks(&number.tenant_id).status;
     let sid = carrier.call_create(&number.e164, to, &document, &status).await.map_err(at_carrier)?;
     Ok((sid, CallStatus::Queued))
+}
+
+/// The platform's id of a number that it is the carrier of.
+fn at_carrier(number: &Number, known: &PlatformRef) -> Option<String> {
+    let native = (known.reach == Reach::Native).then_some(number.carrier_ref.as_ref()?);
+    native.map(|there| there.id.clone())
 }
 
 fn refused(app: &App, error: Error) -> Error {

@@ -4,6 +4,7 @@
 //! is no work after an answer, since a Lambda freezes; who a call went to travels in the (signed) URL that reports how it
 //! ended.
 
+use domain::agent::Method;
 use domain::call::{self, Call, CallStatus, Routing, Standing, Why};
 use domain::number::{NumberStatus, PlatformRef, Reach};
 use domain::ports::{CallOrder, HandedOver, ProviderError, ProviderErrorKind, Reason};
@@ -156,7 +157,7 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
     }
     let served = routed.is_none() && !nobody && !past_us;
     if status == CallStatus::Completed && served {
-        call.cost = usage::price(app, &call);
+        call.cost = usage::price(app, &call, Method::HandOver);
     }
     let (sid, costs) = (call.call_sid.clone(), call.cost.is_some());
     app.store.call_news(&CallNews { call, status: Some(status), routed, agent_id: None }).await?;
@@ -226,7 +227,7 @@ async fn hand_over(
             Ok(document)
         }
         // The carrier asks us though it should not: somebody changed its settings, or is about to.
-        Reach::Trunk { .. } | Reach::Import { .. } | Reach::Direct { .. } => {
+        Reach::Trunk { .. } | Reach::Import { .. } | Reach::Direct { .. } | Reach::Native => {
             let why = "The number's calls go past us, and this one came to us.";
             Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), why))
         }

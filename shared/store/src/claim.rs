@@ -88,13 +88,13 @@ impl Store {
 }
 
 /// Takes an E.164 where `before` stands (nothing, or a claim whose revision must be unchanged).
-pub fn take(claim: &Claim, before: Option<&Claim>) -> Result<Write, StoreError> {
+pub fn take(guard: Guard, claim: &Claim, before: Option<&Claim>) -> Result<Write, StoreError> {
     let item = with_key(encode(claim)?, &keys::claim(&claim.e164));
     Ok(match before {
-        None => Write::insert(Guard::Claim, item),
+        None => Write::insert(guard, item),
         Some(before) => {
             let values = Item::from([(":rev".to_owned(), text(before.rev.as_str()))]);
-            Write::put_when(Guard::Claim, item, Some("rev = :rev".into()), Some(values))
+            Write::put_when(guard, item, Some("rev = :rev".into()), Some(values))
         }
     })
 }

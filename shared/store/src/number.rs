@@ -112,7 +112,8 @@ impl Store {
         if let Some(fallback) = &edit.fallback {
             update = update.set("fallback", fallback)?.when_is("e164", &number.e164)?;
             update = update.when_is("status", &number.status)?;
-            if number.status.held() {
+            // What stands for a number that is not known yet is called by nobody.
+            if number.status.held() && number.e164.is_known() {
                 writes.push(crate::claim::refallback(&number.e164, &number.id, fallback.as_ref())?);
             }
         }
@@ -461,12 +462,23 @@ pub fn bought(
 
 /// A purchase was given up.
 pub fn failed(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result<Write, StoreError> {
-    closed(Update::of(keys::number(tenant, id)).set("status", &NumberStatus::Failed)?, operation)
+    closed(Update::of(keys::number(tenant, id)).set("status", &NumberStatus::Failed)?.remove("slot"), operation)
 }
 
 /// A purchase tries another offer.
 pub fn swapped(tenant: &TenantId, id: &NumberId, operation: &OperationId, to: &E164) -> Result<Write, StoreError> {
     let update = Update::of(keys::number(tenant, id)).set("e164", to)?.when_is("open_operation_id", operation)?;
+    Ok(update.write(Guard::Number))
+}
+
+/// A purchase has learned its digits. The claim that is put with it says where callers go else, so that must be as read.
+pub fn named(number: &Number, operation: &OperationId, to: &E164) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&number.tenant_id, &number.id)).set("e164", to)?;
+    let update = update.when_is("open_operation_id", operation)?.when_is("e164", &number.e164)?;
+    let update = match &number.fallback {
+        Some(fallback) => update.when_is("fallback", fallback)?,
+        None => update.when_absent("fallback"),
+    };
     Ok(update.write(Guard::Number))
 }
 
@@ -496,6 +508,7 @@ pub fn released(tenant: &TenantId, id: &NumberId, operation: &OperationId, at: T
         .remove("agent_id")
         .remove("platform_ref")
         .remove("link")
+        .remove("slot")
         .remove(ANCHOR_PK)
         .remove(ANCHOR_SK);
     closed(update, operation)

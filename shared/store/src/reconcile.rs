@@ -321,6 +321,13 @@ impl Store {
         }
         let mut after = None;
         for _ in 0..limits::SWEEP_PAGES_MAX {
+            let waiting = self.operation_waiting(after.as_ref(), limits::PAGE_MAX).await?;
+            let Some(last) = waiting.last().map(|last| last.cursor.clone()) else { break };
+            open.extend(waiting.into_iter().map(|waiting| waiting.operation_id));
+            after = Some(last);
+        }
+        let mut after = None;
+        for _ in 0..limits::SWEEP_PAGES_MAX {
             let stuck = self.operation_stuck(after.as_ref(), limits::PAGE_MAX).await?;
             let Some(last) = stuck.last().map(|last| last.cursor.clone()) else { break };
             open.extend(stuck.into_iter().map(|stuck| stuck.operation_id));

@@ -22,6 +22,8 @@ pub enum Guard {
     Claim,
     /// The claim on the number tried before is still this operation's.
     PreviousClaim,
+    /// The slot of the carrier's pool is as it was read.
+    Slot,
     /// The number is as the saga needs it.
     Number,
     /// Another number of the tenant (the primary one before).

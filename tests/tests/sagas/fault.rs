@@ -278,7 +278,7 @@ impl Fault {
     pub(crate) fn leaves_doubt(&self, scenario: Scenario) -> bool {
         let silent = matches!(self.kind, Kind::ServerError | Kind::Timeout) && self.span == Span::ADay;
         let takes_in = self.operation == "numbers.update" && scenario.is_import() && !self.undoes_an_import(scenario);
-        matches!(self.party, "twilio" | "netgsm") && (self.operation == "numbers.create" || takes_in) && silent
+        scenario.carrier() == Some(self.party) && (self.operation == "numbers.create" || takes_in) && silent
     }
 }
 

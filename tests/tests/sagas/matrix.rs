@@ -150,4 +150,10 @@ sagas! {
     the_end_of_a_suspension_at_the_platform_survives: Scenario::By(Way::ResumeDirect),
     the_taking_in_of_a_tenants_own_number_survives: Scenario::By(Way::ImportOwn),
     the_release_of_a_tenants_own_number_survives: Scenario::By(Way::ReleaseOwn),
+    a_purchase_of_a_native_number_survives: Scenario::By(Way::PurchaseNative),
+    the_undoing_of_a_purchase_of_a_native_number_survives: Scenario::By(Way::PurchaseNativeRefused),
+    a_relink_of_a_native_number_survives: Scenario::By(Way::RelinkNative),
+    a_release_of_a_native_number_survives: Scenario::By(Way::ReleaseNative),
+    a_suspension_of_a_native_number_survives: Scenario::By(Way::SuspendNative),
+    the_end_of_a_suspension_of_a_native_number_survives: Scenario::By(Way::ResumeNative),
 }

@@ -7,6 +7,7 @@ use domain::wallet::WalletRef;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::billing;
+use simulators::vapi::{Manner, Tells};
 use store::queue::{ChargeCause, ChargeMessage};
 use tests::{Tenant, TestApp};
 
@@ -46,6 +47,16 @@ pub(crate) enum Way {
     /// Of a number of the tenant's own carrier, which takes it to ElevenLabs.
     ImportOwn,
     ReleaseOwn,
+    /// Of Vapi as the carrier, by area code, answered there.
+    PurchaseNative,
+    /// Vapi does not set the agent, and the number is given back.
+    PurchaseNativeRefused,
+    /// To another agent at Vapi.
+    RelinkNative,
+    ReleaseNative,
+    /// For want of payment.
+    SuspendNative,
+    ResumeNative,
 }
 
 /// A Turkish number on offer.
@@ -72,15 +83,20 @@ enum Met {
 impl Way {
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::PurchaseTrunk | Self::PurchaseTrunkRefused | Self::PurchaseRegistered | Self::PurchaseDirect => {
-                "purchase"
-            }
+            Self::PurchaseTrunk
+            | Self::PurchaseTrunkRefused
+            | Self::PurchaseRegistered
+            | Self::PurchaseDirect
+            | Self::PurchaseNative
+            | Self::PurchaseNativeRefused => "purchase",
             Self::ImportOwn => "import",
-            Self::LinkImportElevenLabs | Self::LinkImportVapi | Self::Move | Self::MoveRefused => "link",
+            Self::LinkImportElevenLabs | Self::LinkImportVapi | Self::Move | Self::MoveRefused | Self::RelinkNative => {
+                "link"
+            }
             Self::UnlinkTrunk => "unlink",
-            Self::ReleaseTrunk | Self::ReleaseDirect | Self::ReleaseOwn => "release",
-            Self::SuspendTrunk | Self::SuspendDirect => "suspend",
-            Self::ResumeTrunk | Self::ResumeDirect => "resume",
+            Self::ReleaseTrunk | Self::ReleaseDirect | Self::ReleaseOwn | Self::ReleaseNative => "release",
+            Self::SuspendTrunk | Self::SuspendDirect | Self::SuspendNative => "suspend",
+            Self::ResumeTrunk | Self::ResumeDirect | Self::ResumeNative => "resume",
         }
     }
 
@@ -89,6 +105,12 @@ impl Way {
         match self {
             Self::PurchaseDirect | Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => Some("netgsm"),
             Self::ImportOwn | Self::ReleaseOwn => None,
+            Self::PurchaseNative
+            | Self::PurchaseNativeRefused
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative => Some("vapi"),
             Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
@@ -106,6 +128,7 @@ impl Way {
     pub(crate) const fn refusal(self) -> Option<(&'static str, &'static str, Option<&'static str>)> {
         match self {
             Self::PurchaseTrunkRefused | Self::MoveRefused => Some(("twilio", "trunks.attach", None)),
+            Self::PurchaseNativeRefused => Some(("vapi", "numbers.update", None)),
             Self::PurchaseTrunk
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
@@ -119,6 +142,11 @@ impl Way {
             | Self::ReleaseDirect
             | Self::SuspendDirect
             | Self::ResumeDirect
+            | Self::PurchaseNative
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative
             | Self::ImportOwn
             | Self::ReleaseOwn => None,
         }
@@ -127,7 +155,7 @@ impl Way {
     pub(crate) const fn natural(self) -> Ending {
         match self {
             Self::PurchaseTrunkRefused => Ending::Unlinked,
-            Self::MoveRefused => Ending::Failed,
+            Self::MoveRefused | Self::PurchaseNativeRefused => Ending::Failed,
             Self::PurchaseTrunk
             | Self::PurchaseRegistered
             | Self::LinkImportElevenLabs
@@ -141,6 +169,11 @@ impl Way {
             | Self::ReleaseDirect
             | Self::SuspendDirect
             | Self::ResumeDirect
+            | Self::PurchaseNative
+            | Self::RelinkNative
+            | Self::ReleaseNative
+            | Self::SuspendNative
+            | Self::ResumeNative
             | Self::ImportOwn
             | Self::ReleaseOwn => Ending::Succeeded,
         }
@@ -149,7 +182,12 @@ impl Way {
     /// Who drives it in the matrix. What billing begins is left to the queue.
     pub(crate) const fn driver(self) -> Driver {
         match self {
-            Self::SuspendTrunk | Self::ResumeTrunk | Self::SuspendDirect | Self::ResumeDirect => Driver::Worker,
+            Self::SuspendTrunk
+            | Self::ResumeTrunk
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::SuspendNative
+            | Self::ResumeNative => Driver::Worker,
             Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
@@ -161,6 +199,10 @@ impl Way {
             | Self::ReleaseTrunk
             | Self::PurchaseDirect
             | Self::ReleaseDirect
+            | Self::PurchaseNative
+            | Self::PurchaseNativeRefused
+            | Self::RelinkNative
+            | Self::ReleaseNative
             | Self::ImportOwn
             | Self::ReleaseOwn => Driver::Request,
         }
@@ -169,6 +211,12 @@ impl Way {
     fn met(self, fault: &Fault) -> Met {
         let purchases = self.kind() == "purchase";
         match (self, fault.party, fault.operation.as_str()) {
+            // Looked for before it is ordered, set up once it is there, and looked for in both ways before it goes back.
+            (Self::PurchaseNativeRefused, "vapi", "numbers.list" | "numbers.get") if fault.after >= 1 => Met::Undoing,
+            (Self::PurchaseNativeRefused, "vapi", "numbers.delete") => Met::Undoing,
+            (Self::PurchaseNative | Self::PurchaseNativeRefused, "vapi", "numbers.list" | "numbers.create") => {
+                Met::Having
+            }
             (_, "twilio", "numbers.search") if purchases => Met::Nothing,
             (_, "twilio", "numbers.list" | "numbers.create") if purchases => Met::Having,
             // What is on offer is looked at before anything begins, and again before it is ordered.
@@ -203,7 +251,7 @@ impl Way {
         match (met, self.kind(), self.natural()) {
             (Met::Nothing, _, natural) => natural,
             (Met::Having, _, _) => Ending::Failed,
-            (Met::Linking, "purchase" | "import", _) => Ending::Unlinked,
+            (Met::Linking, "purchase" | "import", Ending::Succeeded | Ending::Unlinked) => Ending::Unlinked,
             (Met::Linking, _, _) => Ending::Failed,
             (Met::Leftovers, _, _) => Ending::LeftBehind,
             (Met::Undoing, _, Ending::Unlinked) => Ending::StuckThenUnlinked,
@@ -218,8 +266,11 @@ impl Way {
         let unpaid = matches!(self.kind(), "suspend" | "resume");
         let tenant = match (self.carrier(), unpaid) {
             (Some("netgsm"), unpaid) => lira(&app, if unpaid { "20.00" } else { "100.00" }).await,
+            (Some("vapi"), true) => app.tenant("PRO", "5.00").await,
             (_, unpaid) => app.tenant("PRO", if unpaid { "1.50" } else { "10.00" }).await,
         };
+        // Had at once, so that what is broken is the saga's and not the waiting.
+        app.system.simulators.vapi.set_manner(Manner { tells: Tells::AtOnce, activation_s: 0, ..Manner::default() });
         let (before, after) = match self {
             Self::PurchaseTrunk | Self::PurchaseTrunkRefused => (None, Some(("retell", "trunk"))),
             Self::PurchaseRegistered => (None, Some(("elevenlabs", "hand_over"))),
@@ -232,6 +283,9 @@ impl Way {
             Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => (Some(("vapi", "direct")), None),
             Self::ImportOwn => (None, Some(("elevenlabs", "direct"))),
             Self::ReleaseOwn => (Some(("elevenlabs", "direct")), None),
+            Self::PurchaseNative | Self::PurchaseNativeRefused => (None, Some(("vapi", "native"))),
+            Self::RelinkNative => (Some(("vapi", "native")), Some(("vapi", "native"))),
+            Self::ReleaseNative | Self::SuspendNative | Self::ResumeNative => (Some(("vapi", "native")), None),
         };
         let (before, mut agent_before) = wished(&app, &tenant, before, "before").await;
         let (after, mut agent_after) = wished(&app, &tenant, after, "after").await;
@@ -276,6 +330,11 @@ impl Way {
                 body["e164"] = json!(TURKISH);
                 ("/v1/numbers", body)
             }
+            Some("vapi") => {
+                (body["carrier"], body["country"], body["area_code"]) = (json!("vapi"), json!("US"), json!("212"));
+                body["all_or_nothing"] = json!(self == Self::PurchaseNativeRefused);
+                ("/v1/numbers", body)
+            }
             None => {
                 let sip = json!({ "host": "sip.example.com", "signalling_cidrs": ["203.0.113.0/28"] });
                 (body["carrier"], body["e164"], body["sip"]) = (json!("custom"), json!(OWN), sip);
@@ -294,6 +353,7 @@ impl Way {
             None => (0, Currency::USD),
             Some(carrier) => match carrier.as_bytes() {
                 b"netgsm" => (20_000_000, Currency::TRY),
+                b"vapi" => (5_000_000, Currency::USD),
                 _ => (1_500_000, Currency::USD),
             },
         }
@@ -316,7 +376,7 @@ async fn wished(
 ) -> (Value, Option<Bound>) {
     let Some((platform, method)) = way else { return (json!({}), None) };
     let (agent, mut bound) = agent(app, tenant, platform, name).await;
-    bound.kept = (platform, method) != ("elevenlabs", "hand_over");
+    bound.kept = (platform, method) != ("elevenlabs", "hand_over") && method != "native";
     (json!({ "agent_id": agent, "method": method }), Some(bound))
 }
 

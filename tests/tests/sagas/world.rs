@@ -75,8 +75,21 @@ pub(crate) async fn charges(app: &TestApp, tenant: &Tenant, currency: Currency) 
     entries.items.iter().filter(|entry| entry.kind == EntryKind::NumberCharge).count()
 }
 
-/// What a third party has under our tag.
+/// What a third party has under our tag; of Vapi, what it is not the carrier of.
 pub(crate) async fn ours(app: &TestApp, party: &str) -> Vec<Value> {
+    tagged(app, party).await.into_iter().filter(|number| !is_native(number)).collect()
+}
+
+/// Numbers of Vapi's own under our tag.
+pub(crate) async fn natives(app: &TestApp) -> Vec<Value> {
+    tagged(app, "vapi").await.into_iter().filter(is_native).collect()
+}
+
+fn is_native(number: &Value) -> bool {
+    number["provider"] == "vapi" && number.get("sip_uri").is_none()
+}
+
+async fn tagged(app: &TestApp, party: &str) -> Vec<Value> {
     let state = app.state(party).await;
     let numbers = state["numbers"].as_array().cloned().unwrap_or_default();
     let tag = format!("{DEPLOYMENT}-");

@@ -14,6 +14,7 @@ mod custom;
 mod importing;
 mod linking;
 mod money;
+mod native;
 mod netgsm;
 mod parking;
 mod platforms;

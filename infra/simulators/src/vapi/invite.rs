@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Org;
 use super::courier::{Callee, TALK};
+use super::numbers::is_native;
 use super::refusal::Refusal;
 use crate::collection::Resource;
 use crate::server::{Answer, Call, answer, pairs};
@@ -35,17 +36,20 @@ impl Platform for Org {
 }
 
 impl Org {
-    /// A carrier brings a call by the trunk of a number. It must be one of the trunk's networks that it comes from, so there
-    /// must be one; an assistant must be there.
+    /// Somebody calls a number of its own that is usable, or a carrier brings a call by the trunk of a number: it must be one
+    /// of the trunk's networks that it comes from, so there must be one. An assistant must be there.
     pub(super) fn ring(&mut self, e164: &str, caller: &str) -> Option<String> {
         let called = |number: &&Resource| {
-            number.text("provider") == Some("byo-phone-number") && number.text("number") == Some(e164)
+            let rings = is_native(number) || number.text("provider") == Some("byo-phone-number");
+            rings && number.text("number") == Some(e164)
         };
         let number = self.numbers.iter().find(called)?;
-        let trunk = self.credentials.get(number.text("credentialId")?)?;
-        let lets_in = |gateway: &Value| gateway["inboundEnabled"] != json!(false);
-        if !trunk.fields.get("gateways")?.as_array()?.iter().any(lets_in) {
-            return None;
+        if is_native(number) {
+            self.is_active(number).then_some(())?;
+        } else {
+            let trunk = self.credentials.get(number.text("credentialId")?)?;
+            let lets_in = |gateway: &Value| gateway["inboundEnabled"] != json!(false);
+            trunk.fields.get("gateways")?.as_array()?.iter().find(|gateway| lets_in(gateway))?;
         }
         let (id, assistant) = (number.id.clone(), number.text("assistantId")?.to_owned());
         self.assistants.get(&assistant)?;

@@ -19,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use serde::Deserialize as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -56,9 +56,40 @@ pub(crate) struct Org {
     hold: bool,
     /// What somebody does who is called by an assistant.
     callee: Callee,
+    manner: Manner,
     /// Importing a number reaches over and rewrites its webhooks. Locked after the organization,
     /// never before it.
     twilio: Arc<Mutex<Account>>,
+}
+
+/// How numbers of its own are sold, as nobody outside knows it for sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manner {
+    /// So many an organization may hold.
+    pub most: usize,
+    /// How long a new one takes to be usable.
+    pub activation_s: i64,
+    /// When it is told which number it is.
+    pub tells: Tells,
+}
+
+/// When it is told which number a new one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    /// In the answer to the order.
+    AtOnce,
+    /// To whoever asks after that.
+    Afterwards,
+    /// Once it is usable.
+    WhenActive,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { most: 5, activation_s: 120, tells: Tells::Afterwards }
+    }
 }
 
 /// The simulator's address and credential.
@@ -87,6 +118,7 @@ impl Org {
             messages: Self::messages_of(&book)?,
             told: Arc::default(),
             hold: false,
+            manner: book.rows("manner")?.into_iter().map(|(_, manner)| manner).next().unwrap_or_default(),
             callee: book.rows("callee")?.into_iter().map(|(_, callee)| callee).next().unwrap_or_default(),
             twilio,
             book,
@@ -146,7 +178,16 @@ impl Handle {
         org.book.commit();
     }
 
-    /// A carrier brings a call to a number by the trunk it was made known with; answers the assistant that took it.
+    /// From now on numbers of its own are sold in this way.
+    pub fn set_manner(&self, manner: Manner) {
+        let mut org = locked(&self.org);
+        org.manner = manner;
+        org.book.put("manner", String::new(), &manner);
+        org.book.commit();
+    }
+
+    /// Somebody calls a number of its own, or a carrier brings a call to one by the trunk it was made known with; answers the
+    /// assistant that took it.
     pub fn ring(&self, e164: &str, caller: &str) -> Option<String> {
         locked(&self.org).ring(e164, caller)
     }

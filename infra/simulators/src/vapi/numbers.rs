@@ -6,21 +6,17 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use super::Org;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::shape::{self, Is, Property, TEXT, check, complaints, without_nulls};
+use super::{Org, Tells};
 use crate::book::locked;
 use crate::collection::Resource;
 use crate::server::{Answer, Call, json};
 use crate::stock::is_e164;
 use crate::twilio::{ACCOUNT_SID, AUTH_TOKEN, Hooks};
 
-/// Numbers of Vapi's own an organization may hold.
 const INBOUND_CALL: &str = "https://api.vapi.ai/twilio/inbound_call";
-const NATIVE_MAX: usize = 5;
-/// A new one of them takes minutes to be usable.
-const ACTIVATION: SignedDuration = SignedDuration::from_mins(2);
 const SEARCH_CHARS_MAX: usize = 100;
 
 const PROVIDERS: &[&str] = &["byo-phone-number", "twilio", "vonage", "vapi", "telnyx"];
@@ -165,10 +161,18 @@ impl Org {
     fn number_wire(&self, number: &Resource) -> Value {
         let mut wire = self.wire(number);
         if is_native(number) {
-            let active = self.book.now() >= number.created + ACTIVATION;
+            let active = self.is_active(number);
             wire["status"] = json!(if active { "active" } else { "activating" });
+            if let (false, Tells::WhenActive, Value::Object(wire)) = (active, self.manner.tells, &mut wire) {
+                wire.remove("number");
+            }
         }
         wire
+    }
+
+    /// Whether a number of its own is usable by now.
+    pub(super) fn is_active(&self, number: &Resource) -> bool {
+        self.book.now() >= number.created + SignedDuration::from_secs(self.manner.activation_s)
     }
 
     /// What a number refers to must exist. Null refers to nothing, and unlinks.
@@ -201,7 +205,7 @@ impl Org {
     }
 }
 
-fn is_native(number: &Resource) -> bool {
+pub(super) fn is_native(number: &Resource) -> bool {
     number.text("provider") == Some("vapi") && number.text("sipUri").is_none()
 }
 
@@ -212,7 +216,7 @@ fn create_native_or_sip(org: &mut Org, mut fields: Map<String, Value>) -> Result
     if fields.contains_key("sipUri") {
         return Err(Refusal::bad_text("A number has an area code or a SIP URI, not both."));
     }
-    if org.numbers.iter().filter(|number| is_native(number)).count() >= NATIVE_MAX {
+    if org.numbers.iter().filter(|number| is_native(number)).count() >= org.manner.most {
         return Err(Refusal::bad_text(
             "This organization already has its five numbers. Import one of your own instead.",
         ));
@@ -222,8 +226,7 @@ fn create_native_or_sip(org: &mut Org, mut fields: Map<String, Value>) -> Result
     fields.insert("number".to_owned(), json!(e164.ok_or_else(none)?));
     let created = org.numbers.create(&mut org.book, fields).clone();
     let mut wire = org.number_wire(&created);
-    // The first answer comes before the number is known.
-    if let Value::Object(wire) = &mut wire {
+    if let (Tells::Afterwards, Value::Object(wire)) = (org.manner.tells, &mut wire) {
         wire.remove("number");
     }
     Ok(json(StatusCode::CREATED, &wire))

@@ -43,6 +43,9 @@ pub struct Purchase {
     /// One of the numbers the plan includes: nothing is held or charged.
     #[serde(default)]
     pub included: bool,
+    /// With which area code, where the carrier chooses the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area_code: Option<String>,
     /// Offers to fall back on; empty for a purchase of one exact number.
     pub candidates: Vec<E164>,
     /// What goes with the order for the number being tried or for a candidate; nothing for one that is not here.
@@ -58,6 +61,12 @@ pub struct Purchase {
     pub agent: Option<AgentBinding>,
     /// Give the number back if it cannot be linked.
     pub all_or_nothing: bool,
+    /// The place in the carrier's pool whose claim `e164` stood for until the digits were known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Slot>,
+    /// The digits the carrier told, until they are claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<E164>,
     /// The carrier's handle, once sold.
     pub bought: Option<CarrierRef>,
     /// When the carrier says it sold it.
@@ -76,6 +85,15 @@ impl Purchase {
     }
 }
 
+/// A place in a carrier's pool, claimed besides the digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// What stands for it.
+    pub e164: E164,
+    /// What stood in its claim's place.
+    pub previous_claim: Option<Claim>,
+}
+
 /// Parameters of an import, and what it has learned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
@@ -92,6 +110,9 @@ pub struct Import {
     pub included: bool,
     /// What becomes of it at the carrier when the tenant no longer holds it.
     pub on_end: OnEnd,
+    /// Its place in the carrier's pool, if one was free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Slot>,
     /// How it was last seen at the carrier as the operator's own; none of a number of the tenant's own carrier.
     #[serde(default)]
     pub before: Option<Before>,
@@ -208,6 +229,9 @@ pub struct Release {
     /// Whether it has one of the places that the plan includes.
     #[serde(default)]
     pub included: bool,
+    /// Its place in the carrier's pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<E164>,
 }
 
 /// Why a number is given back.

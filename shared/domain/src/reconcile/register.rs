@@ -182,7 +182,7 @@ fn carrier_print(id: &str, tag: &str, settings: &NumberSettings) -> u64 {
 pub fn platform_expected(known: &PlatformRef, agent: Option<&str>) -> u64 {
     let sip_uri = match &known.reach {
         Reach::Dial { sip_uri, .. } => sip_uri,
-        Reach::Register | Reach::Trunk { .. } | Reach::Import { .. } | Reach::Direct { .. } => "",
+        Reach::Register | Reach::Trunk { .. } | Reach::Import { .. } | Reach::Direct { .. } | Reach::Native => "",
     };
     platform_print(&known.tag, sip_uri, agent)
 }

@@ -38,6 +38,8 @@ enum Kind {
     PurchaseFor,
     /// A number for an agent, given back if it cannot be linked.
     PurchaseAllOrNothing,
+    /// A number for an agent, whose digits the carrier tells once it has sold it.
+    PurchaseAwaited,
     /// A number of the operator's own, for no agent.
     Import,
     /// A number of the operator's own for an agent, kept if it cannot be linked.
@@ -56,11 +58,12 @@ enum Kind {
     ReleaseUnlinked,
 }
 
-const ALL: [Kind; 13] = [
+const ALL: [Kind; 14] = [
     Kind::Purchase,
     Kind::PurchaseAny,
     Kind::PurchaseFor,
     Kind::PurchaseAllOrNothing,
+    Kind::PurchaseAwaited,
     Kind::Import,
     Kind::ImportFor,
     Kind::ImportAllOrNothing,
@@ -111,6 +114,7 @@ fn saga(kind: Kind) -> Saga {
             kind: crate::numbering::NumberKind::Local,
             capabilities: Capabilities { voice: true, sms: true, mms: false },
             price: crate::Money::from_micros(1_500_000, crate::Currency::USD),
+            area_code: None,
             candidates: candidates.iter().map(|line| e164(*line)).collect(),
             papers: std::collections::BTreeMap::new(),
             attempt: 1,
@@ -119,6 +123,8 @@ fn saga(kind: Kind) -> Saga {
             agent,
             all_or_nothing,
             included: false,
+            slot: None,
+            told: None,
             bought: None,
             sold_at: None,
             connected: None,
@@ -133,6 +139,7 @@ fn saga(kind: Kind) -> Saga {
             price: crate::Money::from_micros(1_500_000, crate::Currency::USD),
             included: false,
             on_end: OnEnd::Detach,
+            slot: None,
             before: Some(before("the operator's own")),
             doubt: false,
             previous_claim: None,
@@ -145,13 +152,22 @@ fn saga(kind: Kind) -> Saga {
     };
     let link =
         |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
-    let release =
-        |agent_id, platform| Release { e164: e164(123), agent_id, platform, why: ReleaseWhy::Asked, included: false };
+    let release = |agent_id, platform| {
+        let (e164, why) = (e164(123), ReleaseWhy::Asked);
+        Release { e164, agent_id, platform, why, included: false, slot: None }
+    };
     match kind {
         Kind::Purchase => purchase(&[], None, false),
         Kind::PurchaseAny => purchase(&[124, 125], None, false),
         Kind::PurchaseFor => purchase(&[124, 125], Some(agent), false),
         Kind::PurchaseAllOrNothing => purchase(&[], Some(agent), true),
+        Kind::PurchaseAwaited => match purchase(&[], Some(agent), false) {
+            Saga::Purchase(wish) => {
+                let e164 = crate::number::Carrier::Vapi.awaited(2);
+                Saga::Purchase(Box::new(Purchase { e164, area_code: Some("205".into()), ..*wish }))
+            }
+            other => other,
+        },
         Kind::Import => import(None, false),
         Kind::ImportFor => import(Some(agent), false),
         Kind::ImportAllOrNothing => import(Some(agent), true),
@@ -196,7 +212,7 @@ fn error(kind: ProviderErrorKind) -> ProviderError {
 /// What a third party's success at this step teaches.
 fn learned(step: Step) -> Learned {
     match step {
-        Step::Buy => Learned::Bought(carrier_ref(), start()),
+        Step::Buy => Learned::Bought(carrier_ref(), start(), e164(123)),
         Step::ImportAtCarrier => Learned::Imported(carrier_ref()),
         Step::Connect | Step::Rebind => Learned::Connected(platform_ref()),
         Step::Unbind | Step::Disconnect | Step::ReleaseAtCarrier | Step::Configure | Step::Route => Learned::Nothing,
@@ -230,6 +246,7 @@ fn shown(op: &Operation, now: Timestamp) -> String {
         Next::Probe(step) => format!("probe {}", step.as_str()),
         Next::Undo(step) => format!("undo {}", step.as_str()),
         Next::Swap => "swap".into(),
+        Next::Name => "name".into(),
         Next::Commit => "commit".into(),
         Next::Abort => format!("abort {code}"),
         Next::Wait(until) => format!("wait {} s, then {}", until.duration_since(now).as_secs(), shown(op, until)),
@@ -246,6 +263,7 @@ fn come_to(kind: Kind, step: Step) -> Operation {
         }
         started(&mut op, before, start());
         acted(&mut op, before, Acted::Done(learned(before)), start());
+        named(&mut op, None, true);
     }
     panic!("{} is not a step of {kind:?}", step.as_str());
 }
@@ -303,6 +321,9 @@ fn play(op: &mut Operation, from: Timestamp, outcomes: &[&str]) -> Timestamp {
             }
             (Next::Swap, "swapped") => assert!(swap(op)),
             (Next::Swap, "none left") => out_of_offers(op),
+            (Next::Name, "named") => named(op, None, true),
+            (Next::Name, "kept back") => kept_back(op),
+            (Next::Name, "another's") => contradicted(op, "the digits are another's".into()),
             (next, outcome) => panic!("{outcome} does not answer {next:?}"),
         }
     }
@@ -318,7 +339,7 @@ fn play_until_over(op: &mut Operation, from: Timestamp, outcomes: &[&str]) -> Si
         }
         match what_next(op, now) {
             Next::Stop | Next::Commit | Next::Abort => return now.duration_since(from),
-            Next::Act(_) | Next::Probe(_) | Next::Undo(_) | Next::Swap | Next::Wait(_) => {
+            Next::Act(_) | Next::Probe(_) | Next::Undo(_) | Next::Swap | Next::Name | Next::Wait(_) => {
                 now = play(op, now, &[*outcome]);
             }
         }
@@ -587,7 +608,7 @@ fn what_does_not_run_is_left_alone() {
 }
 
 #[test]
-fn what_waits_for_somebody_outside_is_looked_at_every_hour_without_an_end() {
+fn what_waits_for_somebody_outside_is_looked_at_ever_more_rarely_without_an_end() {
     let waiting = || {
         let mut op = begun(Kind::PurchaseFor, Step::Buy);
         acted(&mut op, Step::Buy, Acted::Waiting("the carrier takes its time".into()), start());
@@ -596,13 +617,15 @@ fn what_waits_for_somebody_outside_is_looked_at_every_hour_without_an_end() {
     };
     let mut op = waiting();
     let mut now = start();
-    for hour in 0..500 {
-        assert_eq!(what_next(&op, now), Next::Wait(now + secs(3_600)), "{hour}");
-        now += secs(3_600);
-        assert_eq!(what_next(&op, now), Next::Probe(Step::Buy), "{hour}");
-        let outcome = if hour % 2 == 0 { Probed::Absent } else { Probed::Failed(error(Unavailable)) };
+    let minutes = [1, 1, 2, 4, 8, 16, 32].into_iter().chain(std::iter::repeat_n(60, 500));
+    for (look, wait) in minutes.enumerate() {
+        assert_eq!(what_next(&op, now), Next::Wait(now + secs(wait * 60)), "{look}");
+        now += secs(wait * 60);
+        assert_eq!(what_next(&op, now), Next::Probe(Step::Buy), "{look}");
+        let still = Probed::Waiting("the carrier takes its time".into());
+        let outcome = if look % 2 == 0 { still } else { Probed::Failed(error(Unavailable)) };
         probed(&mut op, Step::Buy, outcome, now);
-        assert_eq!(op.status, OperationStatus::Waiting, "{hour}");
+        assert_eq!(op.status, OperationStatus::Waiting, "{look}");
     }
     probed(&mut op, Step::Buy, Probed::Present(learned(Step::Buy)), now);
     assert_eq!((op.status, what_next(&op, now)), (OperationStatus::Running, Next::Act(Step::Connect)));
@@ -613,6 +636,59 @@ fn what_waits_for_somebody_outside_is_looked_at_every_hour_without_an_end() {
     let mut strange = waiting();
     probed(&mut strange, Step::Buy, Probed::Suspicious("older than the order".into()), now);
     assert_eq!((strange.status, what_next(&strange, now)), (OperationStatus::Stuck, Next::Stop));
+
+    // Gone is what was waited for only when it was not there twice, and then nobody orders it again unasked.
+    let mut gone = waiting();
+    probed(&mut gone, Step::Buy, Probed::Absent, start() + secs(60));
+    assert_eq!(
+        (gone.status, shown(&gone, start() + secs(60)).as_str()),
+        (OperationStatus::Waiting, "wait 30 s, then probe buy")
+    );
+    probed(&mut gone, Step::Buy, Probed::Absent, start() + secs(90));
+    let mut there = gone.clone();
+    probed(&mut gone, Step::Buy, Probed::Absent, start() + secs(150));
+    assert_eq!(shown(&gone, start() + secs(150)), "abort carrier_unavailable");
+    assert!(purchase(&gone).doubt, "it may yet turn up");
+    probed(&mut there, Step::Buy, Probed::Waiting("it is there".into()), start() + secs(150));
+    probed(&mut there, Step::Buy, Probed::Absent, start() + secs(300));
+    assert_eq!(there.status, OperationStatus::Waiting, "one look is none");
+
+    // A look after a lost answer may find what is to be waited for.
+    let mut lost = begun(Kind::PurchaseFor, Step::Buy);
+    acted(&mut lost, Step::Buy, Acted::Failed(error(Unknown)), start());
+    probed(&mut lost, Step::Buy, Probed::Waiting("it is there".into()), start());
+    assert_eq!((lost.status, lost.troubled_since), (OperationStatus::Waiting, None));
+}
+
+#[test]
+fn digits_that_the_carrier_told_are_claimed_before_anything_goes_by_them() {
+    let bought = || {
+        let mut op = begin(Kind::PurchaseAwaited);
+        play(&mut op, start(), &["done"]);
+        assert_eq!((shown(&op, start()).as_str(), told(&op)), ("name", Some(&e164(123))));
+        op
+    };
+    let mut op = bought();
+    let slot = op.saga.e164().clone();
+    play(&mut op, start(), &["named"]);
+    assert_eq!((shown(&op, start()).as_str(), op.saga.e164(), told(&op)), ("act connect", &e164(123), None));
+    assert_eq!(purchase(&op).slot.as_ref().map(|kept| &kept.e164), Some(&slot));
+    play(&mut op, start(), &["done"]);
+    assert_eq!(shown(&op, start()), "commit");
+
+    let mut by_hand = bought();
+    named(&mut by_hand, None, false);
+    assert_eq!((by_hand.saga.e164(), &purchase(&by_hand).slot), (&e164(123), &None));
+
+    let mut kept = bought();
+    play(&mut kept, start(), &["kept back", "done"]);
+    assert_eq!(shown(&kept, start()), "abort number_unavailable");
+
+    let mut taken = bought();
+    play(&mut taken, start(), &["another's"]);
+    assert_eq!(shown(&taken, start()), "stuck needs_operator");
+    resumed(&mut taken, start());
+    assert_eq!(shown(&taken, start()), "name");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Vapi {
         if !matches!(refused.kind, ProviderErrorKind::Rejected(_)) {
             return refused;
         }
-        let known = self.search(order.e164.as_str(), |number| number.has(&order.e164), until).await;
+        let known = self.search(order.e164.as_str(), |known| known.has(&order.e164), number, until).await;
         let in_doubt = |refused| ProviderError { kind: answer.doubt, ..refused };
         match known {
             // Made by an earlier attempt whose answer was lost: in doubt the caller looks for it and adopts it.

@@ -4,9 +4,10 @@
 //! over, or one that a SIP trunk brings the calls of; each is bound to one assistant. Knows nothing of tenants or when to look again. Nothing makes a creation idempotent, so callers look before they create; the tag
 //! in name and address is what they find it by.
 //!
-//! `connect` and `trunk` have the ways to make a number known, `wire` the JSON; `signature` and `notification` are for what Vapi tells of its own accord.
+//! `connect` and `trunk` have the ways to make a number known, `native` the numbers that Vapi is the carrier of, `wire` the JSON; `signature` and `notification` are for what Vapi tells of its own accord.
 
 mod connect;
+mod native;
 pub mod notification;
 pub mod signature;
 mod trunk;
@@ -28,9 +29,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::http::{self, Answer, Deadline, Http};
+pub use native::VapiNumbers;
 use wire::{Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewCall, Number, NumberPage, Refusal};
 
-/// The variant of Vapi's union of numbers that is a SIP address.
+/// The variant of Vapi's union of numbers that is its own: a SIP address, or a number.
 const SIP: &str = "vapi";
 /// The variant of Vapi's union of numbers that is one at Twilio.
 const AT_TWILIO: &str = "twilio";
@@ -104,13 +106,15 @@ impl Vapi {
         ProviderError::new(kind, http::detail(&format!("Vapi {}: {said}", answer.status.as_u16()), &secrets))
     }
 
-    /// The numbers that are meant, oldest first. Vapi searches name, number and address alike, for parts of them.
-    async fn search(
+    /// The numbers that are meant, as what is made of them, oldest first. Vapi searches name, number and address alike, for
+    /// parts of them.
+    async fn search<T>(
         &self,
         sought: &str,
         meant: impl Fn(&Number) -> bool,
+        make: impl Fn(Number, ProviderErrorKind) -> Result<T, ProviderError>,
         until: Deadline,
-    ) -> Result<Vec<PlatformNumber>, ProviderError> {
+    ) -> Result<Vec<T>, ProviderError> {
         let (mut found, mut seen) = (Vec::new(), 0);
         for page in 1..=NUMBERS_PAGES_MAX {
             // Oldest first, so that new numbers do not shift the pages.
@@ -126,14 +130,33 @@ impl Vapi {
             seen += page.results.len();
             let more = page.has_more(seen);
             for wanted in page.results.into_iter().filter(&meant) {
-                found.push(number(wanted, answer.doubt)?);
+                found.push((wanted.age(), make(wanted, answer.doubt)?));
             }
             if !more {
-                found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-                return Ok(found);
+                found.sort_by(|(a, _), (b, _)| a.cmp(b));
+                return Ok(found.into_iter().map(|(_, made)| made).collect());
             }
         }
         Err(too_many("numbers"))
+    }
+
+    /// One page of all numbers there are, and where the next one begins.
+    async fn page(&self, after: Option<&str>) -> Result<(Vec<Number>, Option<String>), ProviderError> {
+        let here: usize = after.map_or(Ok(1), str::parse).map_err(|_| {
+            ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Vapi: not a page of numbers")
+        })?;
+        // Oldest first, so that new numbers do not shift the pages.
+        let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
+            ("page", here.to_string().as_str()),
+            ("limit", &LIST_PAGE_SIZE.to_string()),
+            ("sortBy", "createdAt"),
+            ("sortOrder", "ASC"),
+        ]);
+        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
+        let page: NumberPage = read(&answer)?;
+        let seen = here.saturating_sub(1) * usize::from(LIST_PAGE_SIZE) + page.results.len();
+        let next = page.has_more(seen).then(|| (here + 1).to_string());
+        Ok((page.results, next))
     }
 
     fn sip_uri(&self, tag: &str) -> String {
@@ -262,7 +285,8 @@ impl VoicePlatform for Vapi {
     async fn number_find(&self, _: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
         let sip_uri = self.sip_uri(tag);
         let until = self.http.deadline();
-        let found = self.search(tag, |number| number.is(tag, &sip_uri), until).await?;
+        let meant = |found: &Number| found.is(tag, &sip_uri) && !found.is_native();
+        let found = self.search(tag, meant, number, until).await?;
         if found.is_empty() {
             self.sweep(tag, until).await?;
         }
@@ -275,23 +299,13 @@ impl VoicePlatform for Vapi {
         number(read(&answer)?, answer.doubt)
     }
 
+    /// Numbers that Vapi is the carrier of are that carrier's.
     async fn number_list(&self, after: Option<&str>) -> Result<Page<PlatformNumber>, ProviderError> {
-        let here: usize = after.map_or(Ok(1), str::parse).map_err(|_| {
-            ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Vapi: not a page of numbers")
-        })?;
-        // Oldest first, so that new numbers do not shift the pages.
-        let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
-            ("page", here.to_string().as_str()),
-            ("limit", &LIST_PAGE_SIZE.to_string()),
-            ("sortBy", "createdAt"),
-            ("sortOrder", "ASC"),
-        ]);
-        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
-        let page: NumberPage = read(&answer)?;
-        let all = page.results.len();
-        let more = page.has_more(here.saturating_sub(1) * usize::from(LIST_PAGE_SIZE) + all);
-        let items: Vec<_> = page.results.into_iter().filter_map(|found| found.number().ok()).collect();
-        Ok(Page { others: all - items.len(), items, next: more.then(|| (here + 1).to_string()) })
+        let (found, next) = self.page(after).await?;
+        let all = found.len();
+        let known = found.into_iter().filter(|found| !found.is_native());
+        let items: Vec<_> = known.filter_map(|found| found.number().ok()).collect();
+        Ok(Page { others: all - items.len(), items, next })
     }
 
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {
@@ -310,7 +324,7 @@ impl VoicePlatform for Vapi {
     ) -> Result<PlatformNumber, ProviderError> {
         // A change names the variant of the union.
         let provider = match method {
-            Way::HandOver => SIP,
+            Way::HandOver | Way::Native => SIP,
             Way::Import => AT_TWILIO,
             Way::Trunk | Way::Direct => trunk::OWN,
         };

@@ -14,15 +14,15 @@ use std::path::{Path, PathBuf};
 
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    Access, BuyOrder, CallOrder, Carrier, CheckoutOrder, ConnectOrder, NumberSettings, PaymentOrder, Payments,
-    SearchFilter, SipTrunk, VoicePlatform, Webhooks,
+    Access, AreaOrders, BuyOrder, CallOrder, Carrier, CheckoutOrder, ConnectOrder, NumberSettings, PaymentOrder,
+    Payments, SearchFilter, SipTrunk, Standing, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
 use domain::{Money, TopUpId};
 use openapi::OpenApi;
 use providers::retell::AgentTemplate;
 use providers::twilio::Credentials;
-use providers::{Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig};
+use providers::{Retell, RetellConfig, Stripe, StripeConfig, Twilio, TwilioConfig, Vapi, VapiConfig, VapiNumbers};
 use recorder::Recorder;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -273,6 +273,56 @@ async fn vapi_would_understand_a_binding_of_every_kind_of_number() {
         let sent: Value = serde_json::from_slice(&recorder.requests()[0].body).unwrap();
         assert_eq!(sent, json!({"provider": provider, "assistantId": UUID}));
     }
+}
+
+#[tokio::test]
+async fn vapi_would_understand_what_a_carrier_is_asked() {
+    let Some(document) = document("vapi/openapi.json") else { return };
+    let answer = |method: &str, path: &str| {
+        let number = json!({
+            "provider": "vapi", "id": UUID, "orgId": "o", "name": TAG, "number": known(), "assistantId": UUID, "status": "active",
+            "createdAt": "2026-01-02T03:04:05.678Z", "updatedAt": "2026-01-02T03:04:05.678Z",
+        });
+        match (method, path) {
+            ("GET", "/v2/phone-number") => (
+                200,
+                json!({"results": [number], "metadata": {"itemsPerPage": 100, "totalItems": 1, "currentPage": 1}}),
+            ),
+            ("POST", _) => (201, number),
+            _ => (200, number),
+        }
+    };
+    let recorder = Recorder::start(answer).await;
+    let vapi = VapiNumbers::of(Vapi::new(VapiConfig {
+        api_key: SecretString::from("key"),
+        base_url: recorder.url.clone(),
+        sip_domain: "sip.vapi.ai".to_owned(),
+    }));
+    assert_eq!(vapi.order_find(TAG).await.unwrap().len(), 1);
+    let made = vapi.order_place("205", TAG).await.unwrap();
+    assert!(matches!(made.standing, Standing::Sold(sold) if sold.e164 == known()));
+    assert!(Carrier::number_find(&vapi, &known()).await.unwrap().is_some());
+    Carrier::number_get(&vapi, UUID).await.unwrap();
+    assert_eq!(Carrier::number_list(&vapi, None).await.unwrap().items.len(), 1);
+    let settings = NumberSettings { application: Some(UUID.to_owned()), ..NumberSettings::none() };
+    vapi.number_configure(UUID, TAG, &settings).await.unwrap();
+    vapi.number_release(UUID).await.unwrap();
+    check(
+        &document,
+        &recorder,
+        &[
+            "PhoneNumberController_findAllPaginated",
+            "PhoneNumberController_create",
+            "PhoneNumberController_findAllPaginated",
+            "PhoneNumberController_findOne",
+            "PhoneNumberController_findAllPaginated",
+            "PhoneNumberController_update",
+            "PhoneNumberController_remove",
+        ],
+    );
+    let sent = |place: usize| serde_json::from_slice::<Value>(&recorder.requests()[place].body).unwrap();
+    assert_eq!(sent(1), json!({"provider": "vapi", "numberDesiredAreaCode": "205", "name": TAG}));
+    assert_eq!(sent(5), json!({"provider": "vapi", "name": TAG, "assistantId": UUID}));
 }
 
 #[tokio::test]

@@ -132,6 +132,14 @@ impl Driver {
                     out_of_offers(&mut self.op);
                 }
             }
+            Next::Name => match event.answer {
+                Answer::Foreign => kept_back(&mut self.op),
+                Answer::Suspicious => contradicted(&mut self.op, "the digits are another's".into()),
+                Answer::Death => self.die(),
+                Answer::Yes | Answer::YesButAbsent | Answer::No(_) | Answer::Failed(_) => {
+                    named(&mut self.op, None, true);
+                }
+            },
             Next::Wait(until) => panic!("due at {until}, waited, and still to wait"),
         }
         self.in_a_row += 1;
@@ -159,7 +167,11 @@ impl Driver {
                 assert!(op.failure.is_some() && op.trouble.is_some() && op.due_at.is_none(), "nobody is told: {op:?}");
             }
             Next::Swap => assert!(!any(|state| state == StepState::Finished), "swaps what is bought: {op:?}"),
-            Next::Act(_) => assert!(op.failure.is_none(), "goes on although it failed: {op:?}"),
+            Next::Act(step) => {
+                assert!(op.failure.is_none(), "goes on although it failed: {op:?}");
+                assert!(step == Step::Buy || op.saga.e164().is_known(), "goes by what is no number: {op:?}");
+            }
+            Next::Name => assert!(op.failure.is_none() && !op.saga.e164().is_known(), "named twice: {op:?}"),
             Next::Probe(_) | Next::Undo(_) | Next::Wait(_) => {}
         }
         if op.saga.forward_only() {
@@ -212,7 +224,7 @@ impl Driver {
             (Probed::Absent, Some(doubt)) if self.now >= doubt.since + limits::ABSENT_COUNTS_AFTER => {
                 doubt.absent_at.push(self.now);
             }
-            (Probed::Absent | Probed::Failed(_) | Probed::Suspicious(_), _) => {}
+            (Probed::Absent | Probed::Waiting(_) | Probed::Failed(_) | Probed::Suspicious(_), _) => {}
             (Probed::Present(_) | Probed::Foreign | Probed::Refused(_), _) => self.doubt = None,
         }
         self.take_in(|op, now| probed(op, step, outcome, now));
