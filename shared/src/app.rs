@@ -37,6 +37,8 @@ pub struct Settings {
     pub default_area_code: Option<String>,
     /// Numbers of Vapi's own that tenants may hold together.
     pub vapi_pool: u16,
+    /// Numbers of Netgsm are ordered and cancelled by hand.
+    pub netgsm_by_hand: bool,
     /// The operator's business addresses at the carrier, in whose name numbers are bought that ask for one.
     pub addresses: Addresses,
 }

@@ -171,6 +171,7 @@ fn settings() -> Result<Settings, BadSetting> {
         default_country,
         default_area_code,
         vapi_pool: vapi_pool.ok_or(BadSetting { name: "VAPI_POOL_SIZE", why: "a whole number from 0 to 100" })?,
+        netgsm_by_hand: env::var("NETGSM_MODE").is_ok_and(|mode| mode == "manual"),
         former_base_urls: former.split(',').map(url).filter(|text| !text.is_empty()).collect(),
         addresses: addresses.map_err(|_| BadSetting {
             name: "TWILIO_ADDRESSES",

@@ -107,6 +107,9 @@ pub enum Error {
     /// The operation is not one that can be resumed.
     #[error("the operation is {}", .0.as_str())]
     NotStuck(OperationStatus),
+    /// An operation that waits for nobody is to be completed.
+    #[error("the operation waits for nobody")]
+    NotWaiting,
     /// The caller may not do this.
     #[error("forbidden")]
     Forbidden,

@@ -130,6 +130,15 @@ impl TestApp {
         Self::configured(Config { replay, price_book: price_book.into(), addresses, ..Config::in_memory() }).await
     }
 
+    /// A fresh system in which numbers of Netgsm are ordered and cancelled by hand.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn by_hand() -> Self {
+        let beginning: Timestamp = BEGINNING.parse().expect("an instant");
+        Self::configured(Config { replay: Some((1, beginning)), netgsm_by_hand: true, ..Config::in_memory() }).await
+    }
+
     /// A fresh system on the real clock, for functions that run as programs of their own and know no other.
     ///
     /// # Panics

@@ -55,6 +55,7 @@ pub fn by_function() -> Vec<(&'static str, Routes)> {
         ("report-margin", report_margin::routes()),
         ("resolve-number", resolve_number::routes()),
         ("resume-operation", resume_operation::routes()),
+        ("complete-operation", complete_operation::routes()),
         ("retell-webhook", retell_webhook::routes()),
         ("search-numbers", search_numbers::routes()),
         ("set-auto-top-up", set_auto_top_up::routes()),

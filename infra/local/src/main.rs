@@ -100,6 +100,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         price_book: domain::catalog::PRICE_BOOK.into(),
         addresses: &["US", "GB"],
         vapi_pool: 5,
+        netgsm_by_hand: false,
     })
     .await?;
     let token = demo::seed(&system).await?;

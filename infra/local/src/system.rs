@@ -77,6 +77,8 @@ pub struct Config {
     pub addresses: &'static [&'static str],
     /// Numbers of Vapi's own that tenants may hold together.
     pub vapi_pool: u16,
+    /// Numbers of Netgsm are ordered and cancelled by hand.
+    pub netgsm_by_hand: bool,
 }
 
 impl std::fmt::Debug for Config {
@@ -99,6 +101,7 @@ impl Config {
             price_book: Cow::Borrowed(PRICE_BOOK),
             addresses: &["US", "GB"],
             vapi_pool: 5,
+            netgsm_by_hand: false,
         }
     }
 }
@@ -193,10 +196,11 @@ pub async fn start(config: Config) -> io::Result<System> {
         Some((seed, _)) => Arc::new(SeededIds::new(seed)),
         None => Arc::new(SystemIds),
     };
-    let providers: Arc<dyn Providers> = Arc::new(SecretProviders::new(clients.secrets, provider_settings(&simulators)));
+    let providers: Arc<dyn Providers> =
+        Arc::new(SecretProviders::new(clients.secrets, provider_settings(&simulators, config.netgsm_by_hand)));
     let price_book = PriceBook::read(&config.price_book).map_err(io::Error::other)?;
     let addresses = addresses(&simulators, config.addresses)?;
-    let vapi_pool = config.vapi_pool;
+    let (vapi_pool, netgsm_by_hand) = (config.vapi_pool, config.netgsm_by_hand);
     let make = |config: aws_sdk_dynamodb::Config| -> io::Result<App> {
         Ok(App::new(Parts {
             settings: Settings {
@@ -208,6 +212,7 @@ pub async fn start(config: Config) -> io::Result<System> {
                 default_country: CountryCode::US,
                 default_area_code: None,
                 vapi_pool,
+                netgsm_by_hand,
             },
             store: Store::new(config, TABLE),
             queue: Queue::new(clients.sqs.clone(), &operations_url),
@@ -507,7 +512,7 @@ fn addresses(simulators: &Simulators, countries: &[&str]) -> io::Result<Addresse
 }
 
 /// The simulators, unless the environment names other addresses.
-fn provider_settings(simulators: &Simulators) -> ProviderSettings {
+fn provider_settings(simulators: &Simulators, by_hand: bool) -> ProviderSettings {
     let or = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     ProviderSettings {
         twilio_secret: TWILIO_SECRET.into(),
@@ -521,7 +526,7 @@ fn provider_settings(simulators: &Simulators) -> ProviderSettings {
         twilio_api_base_url: or("TWILIO_API_BASE_URL", &simulators.twilio.url),
         twilio_pricing_base_url: or("TWILIO_PRICING_BASE_URL", &simulators.twilio.pricing_url),
         netgsm_base_url: or("NETGSM_BASE_URL", &simulators.netgsm.url),
-        netgsm_mode: NetgsmMode::Http,
+        netgsm_mode: if by_hand { NetgsmMode::Manual } else { NetgsmMode::Http },
         vapi_base_url: or("VAPI_BASE_URL", &simulators.vapi.url),
         retell_base_url: or("RETELL_BASE_URL", &simulators.retell.url),
         elevenlabs_base_url: or("ELEVENLABS_BASE_URL", &simulators.elevenlabs.url),

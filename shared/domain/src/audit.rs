@@ -61,6 +61,8 @@ pub enum Action {
     NumberReleaseOrdered,
     /// A stuck operation goes on.
     OperationResumed,
+    /// An operator did by hand what an operation waited for.
+    OperationCompleted,
     /// Money was put into a wallet, or taken out.
     WalletAdjusted,
     /// A tenant was set up, or its plan or settings changed.
@@ -84,6 +86,7 @@ impl Action {
         Self::NumberUnparked,
         Self::NumberReleaseOrdered,
         Self::OperationResumed,
+        Self::OperationCompleted,
         Self::WalletAdjusted,
         Self::TenantChanged,
         Self::DriftRepaired,
@@ -101,6 +104,7 @@ impl Action {
             Self::NumberUnparked => "number_unparked",
             Self::NumberReleaseOrdered => "number_release_ordered",
             Self::OperationResumed => "operation_resumed",
+            Self::OperationCompleted => "operation_completed",
             Self::WalletAdjusted => "wallet_adjusted",
             Self::TenantChanged => "tenant_changed",
             Self::DriftRepaired => "drift_repaired",

@@ -193,6 +193,8 @@ pub enum AtEnd {
     Release,
     /// It is the operator's own and stays so: it is only put back to what it was before. Nothing ever removes it.
     Detach(Box<Before>),
+    /// Somebody ordered it by hand in the carrier's panel, and has to give it back there by hand.
+    ByHand,
     /// It is the tenant's own, at a carrier where we have no account: nothing was done there, and nothing is.
     Leave,
 }

@@ -441,6 +441,26 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The step that a person does by hand and that nobody has finished yet.
+    #[must_use]
+    pub fn by_hand(&self) -> Option<Step> {
+        let step = match &self.saga {
+            Saga::Purchase(purchase) if purchase.by_hand => Step::Buy,
+            Saga::Release(_) if self.carrier_ref.as_ref().is_some_and(|known| known.at_end == AtEnd::ByHand) => {
+                Step::ReleaseAtCarrier
+            }
+            Saga::Purchase(_)
+            | Saga::Import(_)
+            | Saga::Link(_)
+            | Saga::Unlink(_)
+            | Saga::Release(_)
+            | Saga::Suspend(_)
+            | Saga::Resume(_)
+            | Saga::Restore(_) => return None,
+        };
+        matches!(self.state(step), Some(StepState::Started { .. })).then_some(step)
+    }
+
     /// A fresh record of this saga on this number, owned by whoever begins it.
     #[must_use]
     pub fn begin(id: OperationId, number: &Number, saga: Saga, clock: &dyn crate::Clock) -> Self {

@@ -268,6 +268,17 @@ pub fn kept_back(op: &mut Operation) {
     recovered(op);
 }
 
+/// Takes in that somebody outside has done by hand what was waited for. `false` when nothing of the sort is.
+#[must_use]
+pub fn done_by_hand(op: &mut Operation, learned: Learned, now: Timestamp) -> bool {
+    let waiting = op.status == OperationStatus::Waiting && op.failure.is_none();
+    let Some(step) = op.by_hand().filter(|_| waiting) else { return false };
+    op.status = OperationStatus::Running;
+    finished(op, step, learned);
+    op.due_at = Some(now);
+    true
+}
+
 /// Takes in that the books do not let the operation go on or end: a person has to look at both.
 pub fn contradicted(op: &mut Operation, why: String) {
     stuck(op, why);

@@ -182,6 +182,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         }
         Error::UnknownPlan(_) => (S::UNPROCESSABLE_ENTITY, "unknown_plan", "No such plan"),
         Error::NotStuck(_) => (S::CONFLICT, "operation_not_stuck", "The operation is not stuck"),
+        Error::NotWaiting => (S::CONFLICT, "operation_not_waiting", "The operation waits for nobody"),
         Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
         Error::Operation(_, failure) => match failure.code {
             FailureCode::NumberUnavailable => (S::CONFLICT, "number_unavailable", "The number cannot be had"),
@@ -267,6 +268,7 @@ fn detail(error: &Error) -> String {
         Error::PlatformUnsupported => "Supported platforms: vapi.",
         Error::UnknownPlan(names) => return format!("Plans: {}.", names.join(", ")),
         Error::NotStuck(status) => return format!("It is {}; only a stuck operation is resumed.", status.as_str()),
+        Error::NotWaiting => "Nothing of it is done by hand, or somebody has completed it already.",
         Error::Forbidden => "Your role does not allow this.",
         Error::Operation(_, failure) => return failure.detail.clone(),
         Error::Carrier(error) if Error::misconfigured(error) => "The operator has no working account at the carrier.",

@@ -322,6 +322,14 @@ fn operators() -> Vec<Endpoint> {
         operator(POST, "/v1/operator/operations/{id}/resume", "resume-operation", "Let a stuck operation go on")
             .answers::<OperatorOperationView>(200, "It goes on from where it was.")
             .refuses([Error::NotStuck(OperationStatus::Running), Error::OperationInProgress(None)]),
+        operator(POST, "/v1/operator/operations/{id}/complete", "complete-operation", "Say what was done by hand")
+            .says(
+                "Of an operation that waits for an operator: a number was ordered in the carrier's panel (`e164` and `sip` are \
+                 needed), or was cancelled there (nothing is).",
+            )
+            .body::<use_cases::by_hand::Request>()
+            .answers::<OperatorOperationView>(200, "It goes on from there.")
+            .refuses([Error::NotWaiting, Error::NumberUnavailable, Error::OperationInProgress(None)]),
         operator(GET, "/v1/operator/numbers", "list-parked-numbers", "Numbers that wait for an operator's decision")
             .says("Of all tenants; `parked` must be `true`. A page may be short and still have a `next_cursor`.")
             .query::<use_cases::parking::ListRequest>()

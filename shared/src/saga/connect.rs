@@ -5,7 +5,7 @@
 
 use domain::E164;
 use domain::agent::{Method, Platform};
-use domain::number::{Carrier, PlatformRef, Reach};
+use domain::number::{AtEnd, Carrier, PlatformRef, Reach};
 use domain::operation::{AgentBinding, Link, Operation, Resume, Saga, Suspend};
 use domain::ports::{
     Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, SipTrunk, VoicePlatform,
@@ -82,10 +82,11 @@ async fn way(app: &App, op: &Operation, agent: &AgentBinding, tag: &str) -> Resu
         (Method::Import, _) => Way::Connect(app.providers.carrier_access().await?, Reach::Import { settings: None }),
         (Method::Direct, _) => {
             let trunk = match op.carrier {
-                Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi => {
+                Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi if route::known(op)?.at_end != AtEnd::ByHand => {
                     app.providers.carrier(op.carrier).await?.sip_trunk(&route::known(op)?.id).await?
                 }
-                Carrier::Custom => own_trunk(app, op).await?,
+                // Whoever ordered it by hand told its account, which is kept like a tenant's own.
+                Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi | Carrier::Custom => own_trunk(app, op).await?,
             };
             let inbound = !trunk.signalling.is_empty();
             Way::Connect(Access::Trunk(trunk), Reach::Direct { inbound })

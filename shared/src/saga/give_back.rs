@@ -11,6 +11,9 @@ use crate::App;
 
 pub(super) async fn act(app: &App, op: &Operation) -> Acted {
     let Some(ours) = &op.carrier_ref else { return Acted::Done(Learned::Nothing) };
+    if ours.at_end == AtEnd::ByHand {
+        return Acted::Waiting(super::by_hand::CANCEL.into());
+    }
     match let_go(app, op, ours).await {
         Ok(()) => Acted::Done(Learned::Nothing),
         Err(error) => Acted::Failed(error),
@@ -23,7 +26,7 @@ pub(super) async fn let_go(app: &App, op: &Operation, ours: &CarrierRef) -> Resu
     match &ours.at_end {
         AtEnd::Release => release(app, op, ours).await,
         AtEnd::Detach(before) => detach(app, op, ours, before).await,
-        AtEnd::Leave => Ok(()),
+        AtEnd::Leave | AtEnd::ByHand => Ok(()),
     }
 }
 

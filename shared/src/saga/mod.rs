@@ -6,6 +6,7 @@
 
 mod acquire;
 mod buy;
+mod by_hand;
 mod connect;
 mod give_back;
 mod order;
@@ -148,6 +149,7 @@ pub async fn hint(app: &App, op: &Operation) {
 
 async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Acted {
     match (&op.saga, step) {
+        (Saga::Purchase(purchase), Step::Buy) if purchase.by_hand => Acted::Waiting(by_hand::ORDER.into()),
         (Saga::Purchase(purchase), Step::Buy) if op.carrier.sells_by_area() => order::act(app, op, purchase).await,
         (Saga::Purchase(purchase), Step::Buy) => buy::act(app, op, purchase, started_at).await,
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::act(app, op, import).await,
@@ -164,7 +166,9 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
 
 async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
     match (&op.saga, step) {
+        (Saga::Purchase(purchase), Step::Buy) if purchase.by_hand => Probed::Waiting(by_hand::ORDER.into()),
         (Saga::Purchase(_), Step::Buy) if op.carrier.sells_by_area() => order::probe(app, op).await,
+        (Saga::Release(_), Step::ReleaseAtCarrier) if op.by_hand().is_some() => Probed::Waiting(by_hand::CANCEL.into()),
         (Saga::Purchase(purchase), Step::Buy) => buy::probe(app, op, purchase).await,
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::probe(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::probe(app, op).await,
@@ -185,6 +189,7 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
 
 async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError> {
     match (&op.saga, step) {
+        (Saga::Purchase(purchase), Step::Buy) if purchase.by_hand => by_hand::undo(purchase),
         (Saga::Purchase(purchase), Step::Buy) if op.carrier.sells_by_area() => order::undo(app, op, purchase).await,
         (Saga::Purchase(purchase), Step::Buy) => buy::undo(app, op, purchase).await,
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, op, import).await,

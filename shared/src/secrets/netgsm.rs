@@ -16,7 +16,7 @@ use super::SecretProviders;
 pub enum NetgsmMode {
     /// They are not.
     Disabled,
-    /// An operator would order them in Netgsm's panel. Not built: refused like a carrier without an account.
+    /// An operator orders them in Netgsm's panel and says so; nothing is asked of its API.
     Manual,
     /// By the proposed API.
     Http,
@@ -51,7 +51,7 @@ impl SecretProviders {
         let misconfigured = |why: &str| ProviderError::new(ProviderErrorKind::Misconfigured, why);
         match self.settings.netgsm_mode {
             NetgsmMode::Disabled => return Err(misconfigured("Netgsm is switched off")),
-            NetgsmMode::Manual => return Err(misconfigured("numbers of Netgsm are not ordered by hand yet")),
+            NetgsmMode::Manual => return Err(misconfigured("numbers of Netgsm are ordered by hand")),
             NetgsmMode::Http => {}
         }
         let make = |secret: NetgsmSecret| {

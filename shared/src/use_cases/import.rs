@@ -207,7 +207,7 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
 }
 
 /// The deployment on one machine, which may reach what is on it.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// What a number reached by SIP can do.
 const BY_SIP: Capabilities = Capabilities { voice: true, sms: false, mms: false };

@@ -4,6 +4,7 @@
 pub mod agent_numbers;
 pub mod agents;
 pub mod audit;
+pub mod by_hand;
 pub mod calls;
 pub mod custom;
 pub mod import;

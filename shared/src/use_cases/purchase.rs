@@ -150,9 +150,10 @@ pub(crate) async fn attempt(
     let wish = understand(app, caller, request)?;
     let Allowed { agent, terms, on_file, room } =
         allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
-    let offers = match wish.line.carrier.sells_by_area() {
-        true => slots(app, &wish),
-        false => resolve(app, &wish, &on_file).await?,
+    let offers = match wish.line.carrier {
+        carrier if carrier.sells_by_area() => slots(app, &wish),
+        Carrier::Netgsm if app.settings.netgsm_by_hand => vec![to_be_ordered(app, &wish)?],
+        Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi | Carrier::Custom => resolve(app, &wish, &on_file).await?,
     };
     if mode.dry_run {
         return preview(app, caller, &wish, offers, room).await;
@@ -340,6 +341,27 @@ fn slots(app: &App, wish: &Wish<'_>) -> Vec<Choice> {
     (0..app.settings.vapi_pool).map(|n| (slot(n), Papers::default())).collect()
 }
 
+/// What stands for a number that somebody will order by hand.
+fn to_be_ordered(app: &App, wish: &Wish<'_>) -> Result<Choice, Error> {
+    if wish.exact.is_some() {
+        return Err(Error::invalid("e164", "numbers of this carrier are ordered by hand: name `country` and `type`"));
+    }
+    if wish.all_or_nothing {
+        return Err(Error::invalid("all_or_nothing", "a number that is ordered by hand cannot be given back at once"));
+    }
+    // A digit sequence of its own: nobody else's claim stands there.
+    let fresh = domain::NumberId::fresh(&*app.ids, app.clock.now()).to_string();
+    let n = fresh.get(fresh.len().saturating_sub(12)..).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let offer = Offer {
+        e164: wish.line.carrier.awaited(n.unwrap_or_default()),
+        locality: None,
+        region: None,
+        capabilities: CHOSEN_BY_CARRIER,
+        address_requirement: AddressRequirement::None,
+    };
+    Ok((offer, Papers::default()))
+}
+
 /// What a number can do that the carrier chooses.
 const CHOSEN_BY_CARRIER: Capabilities = Capabilities { voice: true, sms: false, mms: false };
 
@@ -397,6 +419,7 @@ async fn begin(
             capabilities: offer.capabilities,
             price: wish.line.price,
             included,
+            by_hand: !offer.e164.is_known() && !wish.line.carrier.sells_by_area(),
             area_code: wish.area_code.clone().filter(|_| !offer.e164.is_known()),
             candidates,
             papers: papers.map(|(offer, papers)| (offer.e164.clone(), papers.clone())).collect(),
@@ -414,7 +437,7 @@ async fn begin(
         };
         let draft = Draft {
             e164: offer.e164.clone(),
-            slot: Some(offer.e164.clone()).filter(|e164| !e164.is_known()),
+            slot: Some(offer.e164.clone()).filter(|_| wish.line.carrier.sells_by_area()),
             line: wish.line,
             capabilities: offer.capabilities,
             included,

@@ -5,6 +5,7 @@ use domain::dunning::Dunning;
 use domain::number::{CarrierRef, Link, Number, NumberStatus, PlatformRef};
 use domain::operation::ReleaseWhy;
 use domain::parking::Next;
+use domain::sip::OwnTrunk;
 use domain::wallet::WalletRef;
 use domain::{AgentId, E164, NumberId, OperationId, ProjectId, TenantId, limits};
 use jiff::Timestamp;
@@ -480,6 +481,12 @@ pub fn named(number: &Number, operation: &OperationId, to: &E164) -> Result<Writ
         None => update.when_absent("fallback"),
     };
     Ok(update.write(Guard::Number))
+}
+
+/// A number that was ordered by hand is reached by this account.
+pub fn reached_by(number: &Number, operation: &OperationId, sip: &OwnTrunk) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(&number.tenant_id, &number.id)).set("sip", sip)?;
+    Ok(update.when_is("open_operation_id", operation)?.write(Guard::Number))
 }
 
 /// A link succeeded.

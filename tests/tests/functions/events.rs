@@ -202,6 +202,8 @@ fn rows() -> Vec<Row> {
                 ("/months_not_charged", json!(0)),
             ],
         ),
+        // It is stuck, and waits for nobody's hands.
+        ("complete-operation", Stuck, 404, vec![("/code", json!("not_found"))]),
         ("resume-operation", Stuck, 200, vec![("/id", json!(op)), ("/status", json!("running"))]),
         (
             "search-numbers",

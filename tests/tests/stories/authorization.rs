@@ -88,6 +88,7 @@ fn rows() -> Vec<Row> {
         row(Method::PUT, "/v1/operator/tenants/{id}", Of::Tenant, Some(json!({ "plan": "PRO" })), 200),
         row(Method::POST, "/v1/operator/tenants/{id}/adjustments", Of::Tenant, Some(adjustment), 201),
         row(Method::POST, "/v1/operator/operations/{id}/resume", Of::Operation, None, 404),
+        row(Method::POST, "/v1/operator/operations/{id}/complete", Of::Operation, Some(json!({})), 404),
         row(Method::POST, "/v1/operator/numbers/{id}/park", Of::Number, Some(decision(None)), 200),
         row(Method::POST, "/v1/operator/numbers/{id}/resolve", Of::Number, Some(decision(Some("keep"))), 200),
         row(Method::POST, "/v1/numbers", Of::Nothing, Some(json!({ "country": "US" })), 201),

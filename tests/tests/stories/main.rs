@@ -9,6 +9,7 @@ mod agents;
 mod authorization;
 mod bad_input;
 mod buying;
+mod by_hand;
 mod calling;
 mod custom;
 mod importing;

@@ -43,6 +43,9 @@ pub struct Purchase {
     /// One of the numbers the plan includes: nothing is held or charged.
     #[serde(default)]
     pub included: bool,
+    /// Somebody orders it by hand, and tells its digits then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     /// With which area code, where the carrier chooses the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub area_code: Option<String>,

@@ -4,7 +4,7 @@
 //! both sides. A false "same" needs two different things with one fingerprint of 64 bits; a false "other" costs a closer
 //! look and no more.
 
-use crate::number::{Number, PlatformRef, Reach};
+use crate::number::{AtEnd, Number, PlatformRef, Reach};
 use crate::numbering::E164;
 use crate::ports::{CarrierNumber, NumberSettings, PlatformNumber};
 
@@ -162,7 +162,9 @@ pub fn platform_key(id: &str) -> u64 {
 /// Fingerprint of a number as its carrier should have it; none while it has none.
 #[must_use]
 pub fn carrier_expected(number: &Number, settings: &NumberSettings) -> Option<u64> {
-    number.carrier_ref.as_ref().map(|known| carrier_print(&known.id, &known.tag, settings))
+    // What was ordered by hand has no name of ours there to be known by.
+    let known = number.carrier_ref.as_ref().filter(|known| known.at_end != AtEnd::ByHand);
+    known.map(|known| carrier_print(&known.id, &known.tag, settings))
 }
 
 /// Fingerprint of a number as its carrier has it.
