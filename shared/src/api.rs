@@ -597,6 +597,12 @@ pub struct PurchasePreview {
     pub dry_run: bool,
     /// What would be bought.
     pub offer: OfferView,
+    /// How many numbers the plan still allows.
+    pub numbers_left: u32,
+    /// How many more numbers the plan includes: their periods cost nothing.
+    pub included_left: u32,
+    /// What the tenant has to spend in the price's currency.
+    pub available: Money,
 }
 
 /// What is sold in a country.

@@ -92,6 +92,9 @@ pub enum Error {
     /// The agent is still linked.
     #[error("the agent is in use")]
     AgentInUse,
+    /// The agent answers a number, or is being given one.
+    #[error("the agent has a number")]
+    AgentHasNumber,
     /// Something is still in the project.
     #[error("the project is in use")]
     ProjectInUse,

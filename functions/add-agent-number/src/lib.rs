@@ -1,28 +1,35 @@
-//! Buy an agent that is there already a number.
+//! Buy an agent that is there already a number: a tenant for its own, the operator for a tenant's that has none.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared::App;
 use shared::domain::AgentId;
 use shared::domain::tenant::Role;
-use shared::http::routes::post;
-use shared::http::{Body, Caller, IdempotencyKey, PathId, Problem, RespondAsync, Routes};
-use shared::use_cases::agent_numbers;
+use shared::http::routes::operator_or_tenant;
+use shared::http::{Body, IdempotencyKey, PathId, Problem, Query, RespondAsync, Routes, Who};
+use shared::use_cases::agent_numbers::{self, AddOptions};
 use shared::use_cases::purchase::{self, Mode};
 
 /// POST /v1/agents/{id}/number
 pub fn routes() -> Routes {
-    post("/v1/agents/{id}/number", Role::Admin, handle)
+    operator_or_tenant("/v1/agents/{id}/number", Role::Admin, handle)
 }
 
 async fn handle(
     State(app): State<App>,
-    caller: Caller,
+    who: Who,
     PathId(id): PathId<AgentId>,
     IdempotencyKey(key): IdempotencyKey,
     RespondAsync(respond_async): RespondAsync,
+    Query(AddOptions { dry_run, tenant_id }): Query<AddOptions>,
     Body(request): Body<purchase::Request>,
 ) -> Result<Response, Problem> {
-    let mode = Mode { dry_run: false, respond_async };
-    Ok(agent_numbers::add(&app, &caller, key.as_deref(), &id, &request, mode).await?.into_response())
+    let (key, tenant, mode) = (key.as_deref(), tenant_id.as_deref(), Mode { dry_run, respond_async });
+    let outcome = match &who {
+        Who::Tenant(caller) => agent_numbers::add(&app, caller, key, &id, tenant, &request, mode).await,
+        Who::Operator(operator) => {
+            agent_numbers::add_for_tenant(&app, operator, key, &id, tenant, &request, mode).await
+        }
+    };
+    Ok(outcome?.into_response())
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shared::App;
 use shared::domain::tenant::Role;
 use shared::http::routes::operator_or_tenant;
-use shared::http::{Body, Caller, IdempotencyKey, Problem, Query, RespondAsync, Routes};
+use shared::http::{Body, IdempotencyKey, Problem, Query, RespondAsync, Routes, Who};
 use shared::use_cases::import;
 use shared::use_cases::purchase::Mode;
 
@@ -24,7 +24,7 @@ struct Options {
 
 async fn handle(
     State(app): State<App>,
-    caller: Option<Caller>,
+    who: Who,
     IdempotencyKey(key): IdempotencyKey,
     RespondAsync(respond_async): RespondAsync,
     Query(Options { dry_run }): Query<Options>,
@@ -32,9 +32,9 @@ async fn handle(
 ) -> Result<Response, Problem> {
     let Body(request) = request?;
     let (key, mode) = (key.as_deref(), Mode { dry_run, respond_async });
-    let outcome = match &caller {
-        Some(caller) => import::own(&app, caller, key, &request, mode).await,
-        None => import::run(&app, key, &request, mode).await,
+    let outcome = match &who {
+        Who::Tenant(caller) => import::own(&app, caller, key, &request, mode).await,
+        Who::Operator(_) => import::run(&app, key, &request, mode).await,
     };
     Ok(outcome?.into_response())
 }

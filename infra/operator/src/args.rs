@@ -12,6 +12,7 @@ use lexopt::prelude::{Long, Short, Value, ValueExt};
 use crate::failure::Failure;
 use crate::help::{self, COMMANDS, COMMON, FLAGS, Spec, VALUES};
 use crate::row::Row;
+use crate::sheet::Sheet as _;
 
 /// Items of a list at most, unless `--limit` says otherwise.
 const LIMIT: usize = 10_000;
@@ -91,6 +92,7 @@ pub(crate) enum Command {
     Plan { tenant: TenantId, plan: String },
     Adjust { tenant: TenantId, amount: Money, reason: String, key: Option<String> },
     Import { source: Source, dry_run: bool, key: Option<String> },
+    Migrate { file: PathBuf, dry_run: bool, key: Option<String> },
     Audit { from: Option<String>, to: Option<String> },
 }
 
@@ -171,6 +173,10 @@ fn build(spec: &Spec, given: &mut Given, argument: Option<String>) -> Result<Com
             key: given.key()?,
         },
         ["import"] => Command::Import { key: given.key()?, source: given.source()?, dry_run },
+        ["migrate"] => {
+            let file = argument.ok_or_else(|| Failure::usage("which file?"))?;
+            Command::Migrate { file: file.into(), dry_run, key: given.key()? }
+        }
         ["audit"] => Command::Audit { from: given.moment("from")?, to: given.moment("to")? },
         other => return Err(Failure::Usage(format!("`{}` is not known", other.join(" ")))),
     })
@@ -415,6 +421,10 @@ mod tests {
             Command::Import { source: Source::One(row), dry_run: false, key: None },
         );
         check(
+            &["migrate", "agents.csv", "--dry-run"],
+            Command::Migrate { file: "agents.csv".into(), dry_run: true, key: None },
+        );
+        check(
             &["audit", "--from", "2027-01-01", "--to", "2027-01-02T00:00:00Z"],
             Command::Audit { from: Some("2027-01-01".into()), to: Some("2027-01-02T00:00:00Z".into()) },
         );
@@ -461,6 +471,8 @@ mod tests {
         check(&["import"], "--carrier is needed, or --csv");
         check(&["import", "--csv", "a.csv", "--tenant", "acme"], "--tenant stands in the file");
         check(&["import", "--carrier", "twilio", "--e164", "0212", "--tenant", "acme"], "e164: `0212`");
+        check(&["migrate"], "which file?");
+        check(&["migrate", "a.csv", "--tenant", "acme"], "--tenant has no meaning here");
         check(&["audit", "--from", "May"], "--from: `May`");
     }
 

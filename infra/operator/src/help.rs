@@ -46,7 +46,7 @@ pub(crate) const VALUES: [&str; 18] = [
 ];
 
 /// All commands, in reading order.
-pub(crate) const COMMANDS: [Spec; 18] = [
+pub(crate) const COMMANDS: [Spec; 19] = [
     Spec {
         words: &["operations"],
         usage: "[--stuck | --waiting]",
@@ -205,6 +205,21 @@ pub(crate) const COMMANDS: [Spec; 18] = [
                the same file again imports nothing twice. A row whose import failed answers that failure for ever; give --key\n\
                another word once its cause is gone. Exits 1 when rows were refused or still run.",
         example: "import --csv numbers.csv --dry-run",
+    },
+    Spec {
+        words: &["migrate"],
+        usage: "FILE [--dry-run] [--key K]",
+        options: &["dry-run", "key"],
+        arguments: 1,
+        what: "buy every agent of a list its number, at its tenant's cost",
+        more: "A file has a header row: tenant_id and agent_id, and optionally e164, or country, type and area_code (none of\n\
+               them: the deployment's default), and name, method, project_id, fallback and all_or_nothing. If a row cannot be\n\
+               meant so, nothing is sent. With --dry-run it is said what would be bought and what that costs, tenant by tenant.\n\
+               An agent that has a number is left alone, and every row has a key made of its content: the same file again goes\n\
+               on where it was stopped and buys nothing twice. A row whose purchase failed answers that failure for ever; give\n\
+               --key another word once its cause is gone, and have what was bought and not linked linked before. Exits 1 when\n\
+               rows were refused, still run, or have a number that their agent does not answer.",
+        example: "migrate agents.csv --dry-run",
     },
     Spec {
         words: &["audit"],

@@ -10,7 +10,10 @@ mod help;
 mod commands;
 
 mod csv;
+mod reckoning;
 mod row;
+mod sheet;
+mod wish;
 
 mod client;
 mod failure;

@@ -1,17 +1,10 @@
 //! One number to import, as a command line or a line of a file names it, and the key it is imported under.
 
-use std::collections::HashMap;
-
-use aws_lc_rs::digest;
 use domain::{AgentId, E164, TenantId, limits};
 use serde_json::{Value, json};
 
-use crate::csv::{self, Wrong};
-
-/// Bytes of a file at most.
-pub(crate) const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Numbers of a file at most: about a working day at one a second.
-pub(crate) const ROWS_MAX: usize = 20_000;
+use crate::csv::Wrong;
+use crate::sheet::{self, Sheet};
 
 /// A number the operator's account at a carrier has, and whose it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +20,11 @@ pub(crate) struct Row {
     pub(crate) on_end: Option<String>,
 }
 
-/// The columns a file may have.
-const COLUMNS: [&str; 6] = ["e164", "tenant_id", "carrier", "name", "agent_id", "on_end"];
+impl Sheet for Row {
+    const COLUMNS: &'static [&'static str] = &["e164", "tenant_id", "carrier", "name", "agent_id", "on_end"];
+    const REQUIRED: usize = 2;
 
-impl Row {
-    /// Checks what was given, by column.
-    pub(crate) fn check<'a>(line: usize, given: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Vec<Wrong>> {
+    fn check<'a>(line: usize, given: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Vec<Wrong>> {
         let mut wrong = Vec::new();
         let mut bad = |why: String| wrong.push(Wrong::new(line, why));
         let given = |column: &str| given(column).map(str::trim).filter(|text| !text.is_empty());
@@ -79,6 +71,12 @@ impl Row {
         }
     }
 
+    fn once(&self) -> Vec<String> {
+        vec![self.e164.to_string()]
+    }
+}
+
+impl Row {
     /// The API's body.
     pub(crate) fn body(&self) -> Value {
         let mut body =
@@ -101,69 +99,17 @@ impl Row {
         let [name, agent, on_end] =
             [self.name.as_deref(), self.agent_id.as_ref().map(AgentId::as_str), self.on_end.as_deref()]
                 .map(Option::unwrap_or_default);
-        // No field holds a line break.
-        let content = [&self.carrier, self.e164.as_str(), self.tenant_id.as_str(), name, agent, on_end].join("\n");
-        format!("{prefix}-{}", hex(digest::digest(&digest::SHA256, content.as_bytes()).as_ref()))
+        sheet::key(prefix, &[&self.carrier, self.e164.as_str(), self.tenant_id.as_str(), name, agent, on_end])
     }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// All rows of a file, or everything that is wrong with it.
-pub(crate) fn read(text: &str) -> Result<Vec<Row>, Vec<Wrong>> {
-    let mut records = csv::read(text).map_err(|wrong| vec![wrong])?.into_iter();
-    let (line, header) =
-        records.next().ok_or_else(|| vec![Wrong::new(1, "the file is empty; its first line names the columns")])?;
-    let columns: Vec<&str> = header.iter().map(|name| name.trim()).collect();
-    check_header(line, &columns)?;
-    let (mut rows, mut wrong) = (Vec::<Row>::new(), Vec::new());
-    let mut seen: HashMap<E164, usize> = HashMap::new();
-    for (line, fields) in records {
-        if fields.len() != columns.len() {
-            let (has, wants) = (fields.len(), columns.len());
-            wrong.push(Wrong::new(line, format!("{has} fields, but the first line names {wants} columns")));
-            continue;
-        }
-        let given = |name: &str| Some(fields[columns.iter().position(|column| *column == name)?].as_str());
-        match Row::check(line, given) {
-            Err(more) => wrong.extend(more),
-            Ok(row) => match seen.insert(row.e164.clone(), line) {
-                Some(before) => {
-                    wrong.push(Wrong::new(line, format!("{} stands on line {before} already", row.e164)));
-                }
-                None => rows.push(row),
-            },
-        }
-    }
-    if rows.len() > ROWS_MAX {
-        wrong.push(Wrong::new(line, format!("more than {ROWS_MAX} numbers: split the file")));
-    }
-    if wrong.is_empty() { Ok(rows) } else { Err(wrong) }
-}
-
-fn check_header(line: usize, columns: &[&str]) -> Result<(), Vec<Wrong>> {
-    let mut wrong = Vec::new();
-    for (n, column) in columns.iter().enumerate() {
-        if !COLUMNS.contains(column) {
-            wrong.push(Wrong::new(line, format!("unknown column `{column}`; there are {}", COLUMNS.join(", "))));
-        } else if columns[..n].contains(column) {
-            wrong.push(Wrong::new(line, format!("column `{column}` twice")));
-        }
-    }
-    for required in &COLUMNS[..2] {
-        if !columns.contains(required) {
-            wrong.push(Wrong::new(line, format!("column `{required}` is missing")));
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(text: &str) -> Result<Vec<Row>, Vec<Wrong>> {
+        sheet::read(text)
+    }
 
     fn wrongs(text: &str) -> Vec<String> {
         let wrong = read(text).expect_err("it is wrong");

@@ -73,11 +73,13 @@ pub enum Action {
     NumberAdopted,
     /// A number that was the operator's already was given to a tenant.
     NumberImported,
+    /// A number was ordered for a tenant's agent, at the tenant's cost.
+    NumberPurchaseOrdered,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NumberParked,
         Self::NumberUnparked,
         Self::NumberReleaseOrdered,
@@ -88,6 +90,7 @@ impl Action {
         Self::OrphanReleased,
         Self::NumberAdopted,
         Self::NumberImported,
+        Self::NumberPurchaseOrdered,
     ];
 
     /// As written in the API; these names never change.
@@ -104,6 +107,7 @@ impl Action {
             Self::OrphanReleased => "orphan_released",
             Self::NumberAdopted => "number_adopted",
             Self::NumberImported => "number_imported",
+            Self::NumberPurchaseOrdered => "number_purchase_ordered",
         }
     }
 }

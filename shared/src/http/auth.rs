@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::audit::Actor;
@@ -81,6 +81,15 @@ impl Operator {
     }
 }
 
+/// Who calls a route that lets both in.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// Somebody who runs this deployment.
+    Operator(Operator),
+    /// A tenant's.
+    Tenant(Caller),
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Operator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -95,11 +104,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// None is the operator, on a route that lets both in.
-impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
-    type Rejection = std::convert::Infallible;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        Ok(parts.extensions.get::<Self>().cloned())
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match (parts.extensions.get::<Operator>(), parts.extensions.get::<Caller>()) {
+            (Some(operator), _) => Ok(Self::Operator(operator.clone())),
+            (None, Some(caller)) => Ok(Self::Tenant(caller.clone())),
+            (None, None) => Err(Problem::unauthenticated()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub mod routes;
 pub mod stripe;
 pub mod twilio;
 
-pub use auth::Caller;
+pub use auth::{Caller, Who};
 pub use extract::{Body, IdempotencyKey, NullableBody, PathId, Query, RespondAsync};
 pub use problem::Problem;
 pub use routes::{Access, Routes};

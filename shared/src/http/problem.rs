@@ -175,6 +175,7 @@ fn parts(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::ReleaseStarted => (S::CONFLICT, "release_started", "The release has started"),
         Error::NothingToUndo => (S::CONFLICT, "nothing_to_undo", "There is nothing to undo"),
         Error::AgentInUse => (S::CONFLICT, "agent_in_use", "The agent is in use"),
+        Error::AgentHasNumber => (S::CONFLICT, "agent_has_number", "The agent has a number"),
         Error::ProjectInUse => (S::CONFLICT, "project_in_use", "The project is in use"),
         Error::PlatformUnsupported => {
             (S::UNPROCESSABLE_ENTITY, "platform_unsupported", "The voice platform is not supported")
@@ -261,6 +262,7 @@ fn detail(error: &Error) -> String {
             "There is nothing to resolve: it was never parked, or somebody has resolved it already."
         }
         Error::AgentInUse => "Unlink its numbers first.",
+        Error::AgentHasNumber => "It answers one, or is being given one, and is left as it is.",
         Error::ProjectInUse => "Move or release its numbers and agents first.",
         Error::PlatformUnsupported => "Supported platforms: vapi.",
         Error::UnknownPlan(names) => return format!("Plans: {}.", names.join(", ")),

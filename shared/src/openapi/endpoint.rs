@@ -224,8 +224,8 @@ impl Endpoint {
         }
         let role = match self.access {
             Access::Public => return operation.securities(Some([])).build(),
-            Access::Tenant(role) => role,
-            Access::Operator | Access::OperatorOrTenant(_) => Role::Operator,
+            Access::Tenant(role) | Access::OperatorOrTenant(role) => role,
+            Access::Operator => Role::Operator,
         };
         let role: Extensions = [("x-role", json!(role))].into_iter().collect();
         operation.security(SecurityRequirement::new(BEARER, Vec::<String>::new())).extensions(Some(role)).build()

@@ -185,12 +185,19 @@ fn agents() -> Vec<Endpoint> {
             .says("One that was made here is removed at its platform too; one that was registered stays there.")
             .answers_as(204, Response::new("Deleted."))
             .refuses([Error::AgentInUse, Error::OperationInProgress(None), platform_refuses()]),
-        tenant(Admin, POST, "/v1/agents/{id}/number", "add-agent-number", "Buy an agent a number")
-            .says("As `POST /v1/numbers` with its `agent_id`; the number goes into the agent's project unless it names one.")
+        operator_or_tenant(Admin, POST, "/v1/agents/{id}/number", "add-agent-number", "Buy an agent a number")
+            .says(
+                "As `POST /v1/numbers` with its `agent_id`; the number goes into the agent's project unless it names one. \
+                 The operator buys in the place of the tenant it names, at the tenant's cost, and only for an agent that has \
+                 no number; a wish that says nothing of the number is one for any of the deployment's country.",
+            )
+            .query::<use_cases::agent_numbers::AddOptions>()
             .repeatable(Required::True)
             .body::<use_cases::purchase::Request>()
             .may_take_longer::<NumberAndOperation>()
+            .answers::<PurchasePreview>(200, "With `dry_run`: what would be bought.")
             .answers::<NumberAndOperation>(201, "Bought.")
+            .refuses([Error::AgentHasNumber])
             .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
             .refuses([Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
             .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired), Error::PlatformUnsupported])

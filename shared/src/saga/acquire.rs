@@ -52,11 +52,13 @@ pub(super) struct Beginning<'a> {
     pub(super) op: &'a Operation,
     pub(super) plan: Plan,
     pub(super) idempotency: Option<(&'a str, &'a Idempotency)>,
+    /// Only if it is the agent's first number.
+    pub(super) first: bool,
 }
 
 /// The transaction that begins it.
 pub(super) fn begin(beginning: &Beginning<'_>, what: &Acquisition<'_>) -> Result<Vec<Write>, StoreError> {
-    let Beginning { number, op, plan, idempotency } = beginning;
+    let Beginning { number, op, plan, idempotency, first } = beginning;
     let tenant = &op.tenant_id;
     let hold = Hold { cause: op.id.to_string(), amount: what.cost, state: HoldState::Held };
     let claim = claim(tenant, &op.id, number, what.e164);
@@ -77,7 +79,8 @@ pub(super) fn begin(beginning: &Beginning<'_>, what: &Acquisition<'_>) -> Result
         writes.push(store::idempotency::insert(tenant, key_hash, record)?);
     }
     if let Some(agent) = what.agent {
-        writes.push(store::agent::link(tenant, &agent.agent_id)?);
+        let link = if *first { store::agent::link_first } else { store::agent::link };
+        writes.push(link(tenant, &agent.agent_id)?);
     }
     writes.extend(number.project_id.as_ref().map(|project| store::project::join(tenant, project)));
     Ok(writes)

@@ -43,7 +43,8 @@ pub struct Beginning<'a> {
 /// When an item cannot be encoded.
 pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
     let Beginning { number, op, import, plan, idempotency } = *beginning;
-    acquire::begin(&acquire::Beginning { number, op, plan, idempotency: Some(idempotency) }, &acquisition(import))
+    let idempotency = Some(idempotency);
+    acquire::begin(&acquire::Beginning { number, op, plan, idempotency, first: false }, &acquisition(import))
 }
 
 fn acquisition(import: &Import) -> Acquisition<'_> {

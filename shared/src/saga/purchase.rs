@@ -35,6 +35,8 @@ pub struct Beginning<'a> {
     pub plan: Plan,
     /// The client's key and what it stands for.
     pub idempotency: Option<(&'a str, &'a Idempotency)>,
+    /// Only if it is the agent's first number.
+    pub first: bool,
 }
 
 /// The transaction that begins a purchase.
@@ -42,8 +44,8 @@ pub struct Beginning<'a> {
 /// # Errors
 /// When an item cannot be encoded.
 pub fn begin(beginning: &Beginning<'_>) -> Result<Vec<Write>, StoreError> {
-    let Beginning { number, op, purchase, plan, idempotency } = *beginning;
-    acquire::begin(&acquire::Beginning { number, op, plan, idempotency }, &acquisition(purchase))
+    let Beginning { number, op, purchase, plan, idempotency, first } = *beginning;
+    acquire::begin(&acquire::Beginning { number, op, plan, idempotency, first }, &acquisition(purchase))
 }
 
 fn acquisition(purchase: &Purchase) -> Acquisition<'_> {

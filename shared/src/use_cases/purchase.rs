@@ -2,6 +2,7 @@
 //!
 //! The wallet is asked before the carrier; the transaction that begins the saga asks it again, and that answer counts.
 
+use domain::audit::{Action, Actor, Record};
 use domain::catalog::{Plan, PriceLine};
 use domain::claim::Claim;
 use domain::number::{Capabilities, Carrier, Number, NumberStatus};
@@ -18,7 +19,7 @@ use crate::http::auth::Caller;
 use crate::http::extract::hash_request;
 use crate::saga::{self, Deadline};
 use crate::use_cases::linking::Answers;
-use crate::use_cases::search;
+use crate::use_cases::{agent_numbers, audit, search};
 use crate::{App, Error};
 
 /// One exact number, or any of a country, type and area code.
@@ -108,10 +109,10 @@ pub async fn run(
 ) -> Result<Outcome, Error> {
     let request_hash = hash_request("POST /v1/numbers", request);
     if mode.dry_run {
-        return attempt(app, caller, None, request, mode).await;
+        return attempt(app, caller, None, None, request, mode).await;
     }
     let key = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
-    once(app, caller, (key, &request_hash), attempt(app, caller, Some((key, &request_hash)), request, mode)).await
+    once(app, caller, (key, &request_hash), attempt(app, caller, None, Some((key, &request_hash)), request, mode)).await
 }
 
 /// Attempts what is asked for under a key that is new; for one that is not, answers what it stands for.
@@ -136,25 +137,27 @@ pub(crate) async fn once<P>(
     }
 }
 
-/// Checks and begins a purchase whose key is new, or (without a key) only checks it.
-async fn attempt(
+/// Checks and begins a purchase whose key is new, or (without a key) only checks it. `by` is who acts in the caller's place:
+/// they give an agent its first number only, and it is told of them in the audit trail.
+pub(crate) async fn attempt(
     app: &App,
     caller: &Caller,
+    by: Option<&Actor>,
     idempotency: Option<(&str, &str)>,
     request: &Request,
     mode: Mode,
 ) -> Result<Outcome, Error> {
     let wish = understand(app, caller, request)?;
-    let Allowed { agent, terms, on_file } =
+    let Allowed { agent, terms, on_file, room } =
         allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
     let offers = match wish.line.carrier.sells_by_area() {
         true => slots(app, &wish),
         false => resolve(app, &wish, &on_file).await?,
     };
     if mode.dry_run {
-        return preview(app, caller, &wish, offers).await;
+        return preview(app, caller, &wish, offers, room).await;
     }
-    begin(app, caller, &wish, offers, agent, terms, idempotency, mode).await
+    begin(app, caller, by, &wish, offers, agent, terms, idempotency, mode).await
 }
 
 /// What a tenant that may have one more number has it on.
@@ -165,6 +168,15 @@ pub(crate) struct Allowed {
     pub(crate) terms: (Plan, bool),
     /// The tenant's papers.
     pub(crate) on_file: OnFile,
+    /// How much more it may have.
+    room: Room,
+}
+
+/// What plan and wallet leave.
+struct Room {
+    numbers: u32,
+    included: u32,
+    available: Money,
 }
 
 /// What plan, wallet, project and agent say to one more number of this line.
@@ -204,7 +216,12 @@ pub(crate) async fn allowed(
         return Err(insufficient(price, available));
     }
     let on_file = standing.map(|tenant| tenant.on_file).unwrap_or_default();
-    Ok(Allowed { agent, terms: (plan, included), on_file })
+    let room = Room {
+        numbers: plan.numbers.saturating_sub(holdings.numbers),
+        included: plan.included.saturating_sub(holdings.included),
+        available: Money::from_micros(available, price.currency),
+    };
+    Ok(Allowed { agent, terms: (plan, included), on_file, room })
 }
 
 /// What this key stands for already, if anything.
@@ -331,12 +348,20 @@ fn none_left(wish: &Wish<'_>) -> Error {
     if wish.line.carrier.sells_by_area() { Error::PoolExhausted } else { Error::NumberUnavailable }
 }
 
-async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Choice>) -> Result<Outcome, Error> {
+async fn preview(
+    app: &App,
+    caller: &Caller,
+    wish: &Wish<'_>,
+    offers: Vec<Choice>,
+    room: Room,
+) -> Result<Outcome, Error> {
     for (offer, _) in offers {
         let standing = app.store.claim_get(&offer.e164).await?;
         if Claim::may_take(standing.as_ref(), &caller.tenant, app.clock.now()) {
             let offer = OfferView::of(wish.line, offer);
-            return Ok(Outcome::Previewed(PurchasePreview { dry_run: true, offer }));
+            let Room { numbers: numbers_left, included: included_left, available } = room;
+            let preview = PurchasePreview { dry_run: true, offer, numbers_left, included_left, available };
+            return Ok(Outcome::Previewed(preview));
         }
     }
     Err(none_left(wish))
@@ -346,6 +371,7 @@ async fn preview(app: &App, caller: &Caller, wish: &Wish<'_>, offers: Vec<Choice
 async fn begin(
     app: &App,
     caller: &Caller,
+    by: Option<&Actor>,
     wish: &Wish<'_>,
     offers: Vec<Choice>,
     agent: Option<AgentBinding>,
@@ -404,16 +430,23 @@ async fn begin(
             let made = Made::Operation(op.id.clone());
             (key, Idempotency { request_hash: request_hash.to_owned(), made, created_at: now })
         });
-        let writes = saga::purchase::begin(&saga::purchase::Beginning {
+        let mut writes = saga::purchase::begin(&saga::purchase::Beginning {
             number: &number,
             op: &op,
             purchase: &purchase,
             plan,
             idempotency: record.as_ref().map(|(key, record)| (*key, record)),
+            first: by.is_some(),
         })?;
+        if let Some(by) = by {
+            writes.push(store::audit::append(&ordered(app, by, &number, &op, agent.as_ref()))?);
+        }
         match app.store.transact(writes).await {
             Ok(()) => return go_on(app, op, mode).await,
             Err(TransactError::Lost(guards)) => {
+                if let (Some(_), Some(agent), true) = (by, &agent, guards.contains(&Guard::Agent)) {
+                    agent_numbers::without(app, caller, &agent.agent_id).await?;
+                }
                 // Still here: somebody claimed this offer first, and the next one may be had.
                 refused(app, caller, wish.line.price, &guards, plan.numbers).await?;
             }
@@ -427,6 +460,15 @@ async fn begin(
         }
     }
     Err(none_left(wish))
+}
+
+/// The line of the audit trail about a purchase in a tenant's place.
+fn ordered(app: &App, by: &Actor, number: &Number, op: &Operation, agent: Option<&AgentBinding>) -> Record {
+    let whose = agent.map(|agent| format!(" for {}", agent.agent_id)).unwrap_or_default();
+    let what = number.e164.known().map_or_else(|| "a number it chooses".to_owned(), ToString::to_string);
+    let detail = format!("{what} at {} a month{whose}, {}", number.price, op.id);
+    let (action, tenant) = (Action::NumberPurchaseOrdered, Some(&op.tenant_id));
+    audit::record(app, by, action, tenant, number.id.as_str(), None, detail)
 }
 
 /// A number as it begins.

@@ -58,6 +58,12 @@ pub fn link(tenant: &TenantId, id: &AgentId) -> Result<Write, StoreError> {
     Ok(update.when_is("status", &AgentStatus::Active)?.write(Guard::Agent))
 }
 
+/// The same for an agent that answers no number, and is given none by anybody else at the same time.
+pub fn link_first(tenant: &TenantId, id: &AgentId) -> Result<Write, StoreError> {
+    let update = Update::of(keys::agent(tenant, id)).add("links", 1).when_is("links", &0)?;
+    Ok(update.when_is("status", &AgentStatus::Active)?.write(Guard::Agent))
+}
+
 /// One number less.
 pub fn unlink(tenant: &TenantId, id: &AgentId) -> Write {
     Update::of(keys::agent(tenant, id)).add("links", -1).when_at_least("links", 1).write(Guard::PreviousAgent)

@@ -97,8 +97,8 @@ fn the_document_has_the_routes_and_roles_of_the_code() {
 fn role(access: Access) -> String {
     let role = match access {
         Access::Public => return "nobody".into(),
-        Access::Tenant(role) => role,
-        Access::Operator | Access::OperatorOrTenant(_) => shared::domain::tenant::Role::Operator,
+        Access::Tenant(role) | Access::OperatorOrTenant(role) => role,
+        Access::Operator => shared::domain::tenant::Role::Operator,
     };
     serde_json::to_value(role).unwrap().as_str().unwrap().to_owned()
 }

@@ -250,7 +250,8 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
     let mut op = Operation::begin(op_id, &number, saga, &*app.clock);
     (op.status, op.lease_until, op.due_at) = (status, None, Some(now));
     let plan = app.plans.get("PRO").unwrap();
-    let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, plan, idempotency: None };
+    let (idempotency, first) = (None, false);
+    let beginning = purchase::Beginning { number: &number, op: &op, purchase: &purchase, plan, idempotency, first };
     app.store.transact(purchase::begin(&beginning).unwrap()).await.unwrap();
     op
 }

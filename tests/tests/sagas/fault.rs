@@ -187,7 +187,7 @@ impl Fault {
         });
         // Netgsm has no status but 200, and says by a code what it will not do.
         if let ("netgsm", Some(code)) = (self.party, self.kind.at_netgsm()) {
-            (fault["status"], fault["code"]) = (json!(200), json!(code));
+            (fault["status"], fault["code"]) = (json!(400), json!(code));
             return fault;
         }
         match self.kind {

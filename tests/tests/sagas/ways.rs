@@ -230,7 +230,7 @@ impl Way {
                 Met::Having
             }
             // Once the creation was answered the number is there, whatever can be read of it.
-            (Self::LinkImportElevenLabs, "elevenlabs", "numbers.get") => Met::Nothing,
+            (Self::LinkImportElevenLabs | Self::ImportOwn, "elevenlabs", "numbers.get") => Met::Nothing,
             (Self::Move, "vapi", _) => Met::Leftovers,
             // Looked for twice before it is made.
             (Self::PurchaseTrunkRefused | Self::MoveRefused, "retell", "numbers.get") if fault.after >= 2 => {

@@ -13,6 +13,9 @@ use crate::kit::{FALLBACK, NUMBER, Story};
 /// A number in the carrier's account that the operator bought by hand.
 const OPERATORS: &str = "+12125550188";
 
+/// Where a tenant buys its agent a number, and the operator for a tenant.
+const ADD_NUMBER: &str = "/v1/agents/{id}/number";
+
 /// What a request to a route needs.
 struct Row {
     method: Method,
@@ -99,8 +102,8 @@ fn rows() -> Vec<Row> {
         row(Method::PUT, "/v1/numbers/{id}/agent", Of::Number, Some(json!({ "agent_id": "{agent}" })), 200),
         row(Method::POST, "/v1/numbers/{id}/test-call", Of::Number, Some(json!({ "to": FALLBACK })), 201),
         row(Method::DELETE, "/v1/numbers/{id}/agent", Of::Number, None, 200),
-        row(Method::POST, "/v1/agents/{id}/number", Of::Agent, Some(json!({ "country": "US" })), 201),
-        row(Method::DELETE, "/v1/agents/{id}/number", Of::Agent, None, 200),
+        row(Method::POST, ADD_NUMBER, Of::Agent, Some(json!({ "country": "US" })), 201),
+        row(Method::DELETE, ADD_NUMBER, Of::Agent, None, 200),
         row(Method::DELETE, "/v1/agents/{id}", Of::Agent, None, 204),
         row(Method::DELETE, "/v1/numbers/{id}", Of::Number, None, 200),
         row(Method::DELETE, "/v1/projects/{id}", Of::Project, None, 204),
@@ -185,7 +188,11 @@ impl World {
     }
 
     async fn send_to(&self, row: &Row, caller: &Tenant, id: &str) -> Answer {
-        let path = row.path.replace("{id}", id) + query(row.path);
+        let mut path = row.path.replace("{id}", id) + query(row.path);
+        // The operator says in whose place it acts.
+        if caller.id.is_empty() && row.path == ADD_NUMBER {
+            path = format!("{path}?tenant_id={}", self.story.tenant.id);
+        }
         let body = row.body.as_ref().map(|body| {
             let text = body.to_string().replace("{agent}", &self.agent).replace("{tenant}", &self.story.tenant.id);
             serde_json::from_str(&text).expect("a body")
@@ -201,6 +208,14 @@ fn query(path: &str) -> &'static str {
         "/v1/operator/operations" => "?status=stuck",
         "/v1/operator/numbers" => "?parked=true",
         _ => "",
+    }
+}
+
+/// Whether it is for a tenant's callers too, and from which role on.
+fn of_tenants(row: &Row) -> Option<domain::tenant::Role> {
+    match access(row) {
+        Access::Tenant(wanted) | Access::OperatorOrTenant(wanted) => Some(wanted),
+        Access::Public | Access::Operator => None,
     }
 }
 
@@ -285,7 +300,7 @@ async fn a_token_that_expired_is_no_token() {
 async fn what_another_tenant_has_answers_exactly_as_what_nobody_has() {
     let world = World::make().await;
     let other = world.story.app.tenant("PRO", "10.00").await;
-    let mine = |row: &Row| matches!(access(row), Access::Tenant(_)) && row.of != Of::Nothing;
+    let mine = |row: &Row| of_tenants(row).is_some() && row.of != Of::Nothing;
     refused_everywhere(&world, &other, mine, 404, "not_found").await;
     for row in rows().iter().filter(|row| mine(row)) {
         let (theirs, nobodys) = (world.send(row, &other).await, world.send_to_nobody(row, &other).await);
@@ -341,12 +356,12 @@ async fn a_token_confined_to_another_project_finds_nothing_of_this_one() {
     let confined = app.token(&world.story.tenant, "owner", Some(&elsewhere.text("/id"))).await;
     let mine = |row: &Row| {
         let whole = row.path.starts_with("/v1/wallet");
-        matches!(access(row), Access::Tenant(_)) && (row.of != Of::Nothing || whole)
+        of_tenants(row).is_some() && (row.of != Of::Nothing || whole)
     };
     refused_everywhere(&world, &confined, mine, 404, "not_found").await;
     // One confined to a project that is none is confined to nothing at all.
     let nowhere = app.token(&world.story.tenant, "owner", Some("all")).await;
-    let guarded = |row: &Row| matches!(access(row), Access::Tenant(_));
+    let guarded = |row: &Row| of_tenants(row).is_some();
     refused_everywhere(&world, &nowhere, guarded, 403, "forbidden").await;
 }
 
@@ -358,7 +373,7 @@ async fn a_role_too_small_is_refused_and_one_that_suffices_is_not() {
     let rank = |role: &str| domain::tenant::Role::from_claim(role).expect("a role");
     for role in ladder {
         let caller = app.token(&world.story.tenant, role, None).await;
-        let too_small = |row: &Row| matches!(access(row), Access::Tenant(wanted) if wanted > rank(role));
+        let too_small = |row: &Row| of_tenants(row).is_some_and(|wanted| wanted > rank(role));
         if rows().iter().any(too_small) {
             refused_everywhere(&world, &caller, too_small, 403, "forbidden").await;
         }
@@ -370,7 +385,7 @@ async fn a_role_too_small_is_refused_and_one_that_suffices_is_not() {
     // API.md: a viewer only reads, a member also edits, links and makes agents, the rest is the admin's.
     let may = |role: &str, method: Method, path: &str| {
         let row = rows().into_iter().find(|row| row.method == method && row.path == path).expect("a row");
-        matches!(access(&row), Access::Tenant(wanted) if wanted <= rank(role))
+        of_tenants(&row).is_some_and(|wanted| wanted <= rank(role))
     };
     for (method, path) in [
         (Method::PATCH, "/v1/numbers/{id}"),
@@ -386,6 +401,8 @@ async fn a_role_too_small_is_refused_and_one_that_suffices_is_not() {
         (Method::DELETE, "/v1/numbers/{id}"),
         (Method::POST, "/v1/numbers/{id}/undo-release"),
         (Method::POST, "/v1/projects"),
+        (Method::POST, ADD_NUMBER),
+        (Method::DELETE, ADD_NUMBER),
     ] {
         assert!(may("admin", method.clone(), path) && !may("member", method, path), "{path}");
     }

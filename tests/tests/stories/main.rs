@@ -13,6 +13,7 @@ mod calling;
 mod custom;
 mod importing;
 mod linking;
+mod migrating;
 mod money;
 mod native;
 mod netgsm;

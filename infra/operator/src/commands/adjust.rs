@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Desk, Verdict};
 use crate::client::Ask;
 use crate::failure::Failure;
-use crate::row::hex;
+use crate::sheet::hex;
 use crate::table::cell;
 
 const IF_LOST: &str = "It may be booked all the same. Repeat the same command with the --key above: it is booked once.";

@@ -1,40 +1,18 @@
 //! Numbers the operator's accounts have already, given to tenants: tried dry, said, confirmed, and only then sent, each under
 //! a key made of its content.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::{Desk, Verdict};
 use crate::args::Source;
 use crate::client::{Answer, Ask, may_fare_better};
 use crate::failure::{Failure, Refusal};
-use crate::row::{self, FILE_BYTES_MAX, Row};
+use crate::row::Row;
 use crate::table::{Side, Table, cell, items};
 
 const PATH: &str = "/v1/numbers/import";
 const IF_LOST: &str = "It may be imported all the same.";
 const REPEAT: &str = "Repeat the same command later: nothing is imported twice.";
-
-/// Reads a file whole, or says everything that is wrong with it.
-pub(super) fn file(path: &Path) -> Result<Vec<Row>, Failure> {
-    let shown = path.display();
-    let unread = |why: String| Failure::Usage(format!("{shown}: {why}"));
-    let size = std::fs::metadata(path).map_err(|error| unread(error.to_string()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(unread(format!("larger than {FILE_BYTES_MAX} bytes: split it")));
-    }
-    let bytes = std::fs::read(path).map_err(|error| unread(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        unread(format!("line {line}: not UTF-8"))
-    })?;
-    row::read(&text).map_err(|wrong| {
-        let lines: String = wrong.iter().map(|wrong| format!("\n  line {}: {}", wrong.line, wrong.why)).collect();
-        unread(format!("nothing was sent, for these reasons:{lines}"))
-    })
-}
 
 /// What became of a row.
 #[derive(Debug, Clone)]
@@ -118,7 +96,7 @@ async fn send(desk: &Desk<'_, '_>, row: &Row, prefix: &str, was_free: bool) -> R
 
 /// Whether a refusal is about this row, and the next may fare better. Not signed in, not the operator, no such route, too
 /// fast or down for a while is the same for every row.
-fn of_the_row(refusal: &Refusal) -> bool {
+pub(super) fn of_the_row(refusal: &Refusal) -> bool {
     let of_the_caller = matches!(refusal.status, 401 | 405) || refusal.code == "forbidden";
     let of_the_route = refusal.code.starts_with("http_");
     !of_the_caller && !of_the_route && !may_fare_better(refusal.status, Some(&refusal.document))

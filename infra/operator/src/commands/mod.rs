@@ -4,6 +4,7 @@ mod adjust;
 mod agreement;
 mod import;
 mod ledger;
+mod migrate;
 mod money;
 mod numbers;
 mod operations;
@@ -15,8 +16,10 @@ use crate::args::{Command, Source};
 use crate::client::Api;
 use crate::failure::Failure;
 use crate::row::Row;
+use crate::sheet;
 use crate::table;
 use crate::terminal::Terminal;
+use crate::wish::Wish;
 
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,17 +79,29 @@ pub(crate) fn lines(document: &Value, names: &[(&str, &str)]) -> String {
     names.iter().map(line).collect()
 }
 
+/// What a command works on.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    /// To import.
+    numbers: Vec<Row>,
+    /// To give numbers.
+    agents: Vec<Wish>,
+}
+
 /// Reads and checks what a command works on, before anybody is asked for anything.
-pub(crate) fn prepare(command: &Command) -> Result<Vec<Row>, Failure> {
+pub(crate) fn prepare(command: &Command) -> Result<Prepared, Failure> {
+    let mut prepared = Prepared::default();
     match command {
-        Command::Import { source: Source::File(file), .. } => import::file(file),
-        Command::Import { source: Source::One(row), .. } => Ok(vec![row.clone()]),
-        _ => Ok(Vec::new()),
+        Command::Import { source: Source::File(file), .. } => prepared.numbers = sheet::file(file)?,
+        Command::Import { source: Source::One(row), .. } => prepared.numbers.push(row.clone()),
+        Command::Migrate { file, .. } => prepared.agents = sheet::file(file)?,
+        _ => {}
     }
+    Ok(prepared)
 }
 
 /// Does it.
-pub(crate) async fn run(desk: &mut Desk<'_, '_>, command: &Command, rows: Vec<Row>) -> Result<Verdict, Failure> {
+pub(crate) async fn run(desk: &mut Desk<'_, '_>, command: &Command, on: Prepared) -> Result<Verdict, Failure> {
     match command {
         Command::Operations(which) => operations::list(desk, *which).await,
         Command::Resume(id) => operations::resume(desk, id).await,
@@ -108,7 +123,10 @@ pub(crate) async fn run(desk: &mut Desk<'_, '_>, command: &Command, rows: Vec<Ro
         Command::Adjust { tenant, amount, reason, key } => {
             adjust::run(desk, tenant, *amount, reason, key.as_deref()).await
         }
-        Command::Import { source, dry_run, key } => import::run(desk, source, rows, *dry_run, key.as_deref()).await,
+        Command::Import { source, dry_run, key } => {
+            import::run(desk, source, on.numbers, *dry_run, key.as_deref()).await
+        }
+        Command::Migrate { dry_run, key, .. } => migrate::run(desk, &on.agents, *dry_run, key.as_deref()).await,
         Command::Audit { from, to } => operations::audit(desk, from.as_deref(), to.as_deref()).await,
     }
 }

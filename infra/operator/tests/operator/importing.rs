@@ -1,32 +1,11 @@
 //! Files of numbers: checked whole, tried dry, sent once.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::file::File;
 use crate::stand_in::{Reply, Seen, StandIn, problem};
-
-/// A file that is gone when the test is over.
-struct File(PathBuf);
-
-impl File {
-    fn of(name: &str, text: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("trunkline-{name}-{}.csv", std::process::id()));
-        std::fs::write(&path, text).expect("a file");
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("a path")
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 /// Imports as the API does: a key has one answer for ever, a number one owner, and two numbers cannot be had.
 #[derive(Default)]
