@@ -69,7 +69,7 @@ pub(crate) async fn absent_from_the_table(table: &Client) {
         let page =
             table.scan().table_name(TABLE).set_exclusive_start_key(start).send().await.expect("the table answers");
         for item in page.items() {
-            item.values().for_each(|value| absent_from_value(value));
+            item.values().for_each(absent_from_value);
         }
         start = page.last_evaluated_key;
         if start.is_none() {

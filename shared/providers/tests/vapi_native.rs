@@ -127,8 +127,8 @@ async fn carrier_and_platform_have_each_their_own() {
     let at_carrier = world.carrier.number_list(None).await.unwrap();
     assert_eq!((at_carrier.items, at_carrier.others, at_carrier.next), (vec![sold.clone()], 1, None));
     let at_platform = world.platform.number_list(None).await.unwrap();
-    assert_eq!((at_platform.items, at_platform.others), (vec![address.clone()], 1));
-    assert_eq!(world.platform.number_find(&native(), TAG).await.unwrap(), [address.clone()]);
+    assert_eq!((at_platform.items.as_slice(), at_platform.others), (std::slice::from_ref(&address), 1));
+    assert_eq!(world.platform.number_find(&native(), TAG).await.unwrap(), std::slice::from_ref(&address));
     assert_eq!(world.carrier.number_find(&native()).await.unwrap(), Some(sold.clone()));
     assert_eq!(world.carrier.number_get(&sold.id).await, Ok(sold.clone()));
     assert_eq!(world.carrier.number_get(&address.id).await.unwrap_err().kind, NotFound);

@@ -17,7 +17,7 @@ struct Vectors {
 pub(crate) struct Vector {
     pub(crate) case: String,
     pub(crate) header: String,
-    body: String,
+    pub(crate) body: String,
     pub(crate) secret: String,
     pub(crate) now: i64,
     pub(crate) valid: bool,
