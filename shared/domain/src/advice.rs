@@ -210,6 +210,7 @@ mod tests {
             capabilities: number.capabilities,
             price: number.price,
             included: false,
+            by_hand: false,
             area_code: None,
             candidates: Vec::new(),
             papers: std::collections::BTreeMap::new(),

@@ -81,7 +81,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NumberParked,
         Self::NumberUnparked,
         Self::NumberReleaseOrdered,

@@ -97,7 +97,7 @@ pub struct AuditView {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     at: Timestamp,
     actor: ActorView,
-    /// `number_parked`, `number_unparked`, `number_release_ordered`, `operation_resumed`, `wallet_adjusted`, `tenant_changed`,
+    /// `number_parked`, `number_unparked`, `number_release_ordered`, `operation_resumed`, `operation_completed`, `wallet_adjusted`, `tenant_changed`,
     /// `drift_repaired`, `orphan_released`, `number_adopted` or `number_imported`.
     action: &'static str,
     /// Whose; null when it is the operator's own.

@@ -8,7 +8,7 @@ use domain::claim::Claim;
 use domain::money::Currency;
 use domain::number::{AtEnd, Before, Capabilities, Carrier, CarrierRef, Number};
 use domain::numbering::NumberKind;
-use domain::operation::{AgentBinding, Import, OnEnd, Operation, Saga, Slot, is_tag};
+use domain::operation::{AgentBinding, Import, OnEnd, Operation, Saga, is_tag};
 use domain::ports::{CarrierNumber, ProviderErrorKind, SipTrunk};
 use domain::tenant::Role;
 use domain::{CountryCode, E164, Money, ProjectId, TenantId};
@@ -21,6 +21,7 @@ use crate::http::auth::Caller;
 use crate::http::extract::{hash, hash_request};
 use crate::use_cases::custom;
 use crate::use_cases::linking::Answers;
+use crate::use_cases::pool;
 use crate::use_cases::purchase::{self, Draft, Mode};
 use crate::use_cases::search;
 use crate::{App, Error, saga};
@@ -312,9 +313,9 @@ async fn begin(
     }
     let made = Made::Operation(op.id.clone());
     let record = Idempotency { request_hash: request_hash.to_owned(), made, created_at: now };
-    let mut slots = 0..slots(app, wish.line.carrier);
+    let mut slots = pool::slots(app, wish.line.carrier);
     let begun = loop {
-        import.slot = free_slot(app, caller, wish.line.carrier, &mut slots).await?;
+        import.slot = pool::next_free(app, &caller.tenant, &mut slots).await?;
         number.slot = import.slot.as_ref().map(|slot| slot.e164.clone());
         if let Saga::Import(saga) = &mut op.saga {
             saga.slot.clone_from(&import.slot);
@@ -344,29 +345,6 @@ async fn begin(
             purchase::go_on(app, begun.ok_or(Error::Store(error))?, mode).await
         }
     }
-}
-
-/// How many slots the carrier's pool has.
-fn slots(app: &App, carrier: Carrier) -> u16 {
-    if carrier.sells_by_area() { app.settings.vapi_pool } else { 0 }
-}
-
-/// The next slot of the carrier's pool that is free. A number that is imported is at the carrier already, so when none is
-/// free it is taken in without.
-async fn free_slot(
-    app: &App,
-    caller: &Caller,
-    carrier: Carrier,
-    left: &mut std::ops::Range<u16>,
-) -> Result<Option<Slot>, Error> {
-    for n in left {
-        let e164 = carrier.awaited(n.into());
-        let previous_claim = app.store.claim_get(&e164).await?;
-        if Claim::may_take(previous_claim.as_ref(), &caller.tenant, app.clock.now()) {
-            return Ok(Some(Slot { e164, previous_claim }));
-        }
-    }
-    Ok(None)
 }
 
 /// A number of the tenant's own carrier is the tenant's from the beginning; its trunk is kept with it.

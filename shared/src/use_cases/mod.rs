@@ -15,6 +15,7 @@ pub mod operator;
 pub mod parking;
 pub mod payments;
 pub mod platform_calls;
+pub(crate) mod pool;
 pub mod projects;
 pub mod purchase;
 pub mod reconcile_top_ups;

@@ -7,7 +7,7 @@ use domain::catalog::{Plan, PriceLine};
 use domain::claim::Claim;
 use domain::number::{Capabilities, Carrier, Number, NumberStatus};
 use domain::operation::{AgentBinding, Operation, OperationStatus, Purchase, Saga};
-use domain::ports::{AddressRequirement, Offer, SearchFilter};
+use domain::ports::{Offer, SearchFilter};
 use domain::requirement::{OnFile, Papers};
 use domain::{E164, Money, ProjectId, limits};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::http::auth::Caller;
 use crate::http::extract::hash_request;
 use crate::saga::{self, Deadline};
 use crate::use_cases::linking::Answers;
-use crate::use_cases::{agent_numbers, audit, search};
+use crate::use_cases::{agent_numbers, audit, pool, search};
 use crate::{App, Error};
 
 /// One exact number, or any of a country, type and area code.
@@ -151,7 +151,7 @@ pub(crate) async fn attempt(
     let Allowed { agent, terms, on_file, room } =
         allowed(app, caller, wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
     let offers = match wish.line.carrier {
-        carrier if carrier.sells_by_area() => slots(app, &wish),
+        carrier if carrier.sells_by_area() => pool::choices(app, wish.line.carrier),
         Carrier::Netgsm if app.settings.netgsm_by_hand => vec![to_be_ordered(app, &wish)?],
         Carrier::Twilio | Carrier::Netgsm | Carrier::Vapi | Carrier::Custom => resolve(app, &wish, &on_file).await?,
     };
@@ -303,7 +303,7 @@ fn insufficient(price: Money, available: i64) -> Error {
 }
 
 /// An offer, and what goes with an order for it.
-type Choice = (Offer, Papers);
+pub(crate) type Choice = (Offer, Papers);
 
 /// The exact numbers to try, best first, each with what it asks for. All have the one price of their line, so none is
 /// dearer than another.
@@ -329,18 +329,6 @@ async fn resolve(app: &App, wish: &Wish<'_>, on_file: &OnFile) -> Result<Vec<Cho
     if choices.is_empty() { Err(missing.map_or(Error::NumberUnavailable, Error::NotOnFile)) } else { Ok(choices) }
 }
 
-/// What may stand for a number that the carrier chooses: the slots of its pool, of which one that is free is taken.
-fn slots(app: &App, wish: &Wish<'_>) -> Vec<Choice> {
-    let slot = |n: u16| Offer {
-        e164: wish.line.carrier.awaited(n.into()),
-        locality: None,
-        region: None,
-        capabilities: CHOSEN_BY_CARRIER,
-        address_requirement: AddressRequirement::None,
-    };
-    (0..app.settings.vapi_pool).map(|n| (slot(n), Papers::default())).collect()
-}
-
 /// What stands for a number that somebody will order by hand.
 fn to_be_ordered(app: &App, wish: &Wish<'_>) -> Result<Choice, Error> {
     if wish.exact.is_some() {
@@ -349,21 +337,11 @@ fn to_be_ordered(app: &App, wish: &Wish<'_>) -> Result<Choice, Error> {
     if wish.all_or_nothing {
         return Err(Error::invalid("all_or_nothing", "a number that is ordered by hand cannot be given back at once"));
     }
-    // A digit sequence of its own: nobody else's claim stands there.
+    // Digits of its own, drawn like an id: nobody else's claim stands there.
     let fresh = domain::NumberId::fresh(&*app.ids, app.clock.now()).to_string();
     let n = fresh.get(fresh.len().saturating_sub(12)..).and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    let offer = Offer {
-        e164: wish.line.carrier.awaited(n.unwrap_or_default()),
-        locality: None,
-        region: None,
-        capabilities: CHOSEN_BY_CARRIER,
-        address_requirement: AddressRequirement::None,
-    };
-    Ok((offer, Papers::default()))
+    Ok(pool::choice(wish.line.carrier.awaited(n.unwrap_or_default())))
 }
-
-/// What a number can do that the carrier chooses.
-const CHOSEN_BY_CARRIER: Capabilities = Capabilities { voice: true, sms: false, mms: false };
 
 /// Why nothing of what was to be tried can be had.
 fn none_left(wish: &Wish<'_>) -> Error {
