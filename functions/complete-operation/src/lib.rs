@@ -8,7 +8,7 @@ use shared::api::OperatorOperationView;
 use shared::domain::OperationId;
 use shared::http::auth::Operator;
 use shared::http::routes::operator;
-use shared::http::{JsonBody, PathId, Problem, Routes};
+use shared::http::{Body, PathId, Problem, Routes};
 use shared::use_cases::by_hand;
 
 /// POST /v1/operator/operations/{id}/complete
@@ -20,7 +20,7 @@ async fn handle(
     State(app): State<App>,
     operator: Operator,
     PathId(id): PathId<OperationId>,
-    JsonBody(request): JsonBody<by_hand::Request>,
+    Body(request): Body<by_hand::Request>,
 ) -> Result<Json<OperatorOperationView>, Problem> {
     Ok(Json(by_hand::complete(&app, &id, &request, &operator.actor()).await?))
 }
