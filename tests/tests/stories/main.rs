@@ -11,6 +11,7 @@ mod bad_input;
 mod buying;
 mod calling;
 mod importing;
+mod late_reports;
 mod linking;
 mod money;
 mod parking;
