@@ -4,6 +4,8 @@
 
 use domain::agent::Platform;
 use domain::call::{Call, CallStatus, PlatformReport, Why};
+use domain::claim::Claim;
+use domain::operation::Saga;
 use domain::tenure::Tenure;
 use jiff::Timestamp;
 use store::StoreError;
@@ -64,7 +66,30 @@ async fn tenure(
     if let Some(lasting) = claim.as_ref().and_then(Tenure::of).filter(has) {
         return Ok(Some(lasting));
     }
-    Ok(app.store.tenures_ended_since(e164, began).await?.into_iter().find(has))
+    if let Some(ended) = app.store.tenures_ended_since(e164, began).await?.into_iter().find(has) {
+        return Ok(Some(ended));
+    }
+    match claim {
+        Some(claim) => Ok(being_made(app, &claim).await?.filter(has)),
+        None => Ok(None),
+    }
+}
+
+/// By the link that is being made: calls go by it before what the number was linked by is removed, which may take as long as
+/// that platform is silent, and only then is it in the claim.
+async fn being_made(app: &App, claim: &Claim) -> Result<Option<Tenure>, StoreError> {
+    let number = app.store.number_get(&claim.tenant_id, &claim.number_id).await?;
+    let Some(open) = number.and_then(|number| number.open_operation_id) else { return Ok(None) };
+    let Some(op) = app.store.operation_get(&claim.tenant_id, &open).await? else { return Ok(None) };
+    Ok(match &op.saga {
+        Saga::Link(link) => {
+            let made = link.made(op.created_at);
+            made.and_then(|known| Tenure::by(&link.e164, &op.tenant_id, &link.agent.agent_id, &known))
+        }
+        // These remove nothing: what they link by is in the claim right after calls go by it.
+        Saga::Purchase(_) | Saga::Import(_) => None,
+        Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
+    })
 }
 
 fn first_heard_of(report: &PlatformReport, tenure: Tenure, began: Timestamp) -> Call {

@@ -194,6 +194,27 @@ async fn calls_of(story: &Story, tenant: &Tenant, number: &str) -> usize {
 }
 
 #[tokio::test]
+async fn a_call_that_goes_by_a_new_link_is_its_agents_while_the_platform_before_is_silent() {
+    let [before, after] = [WAYS[1], WAYS[5]];
+    let story = before.begin().await;
+    let [first, second] = [before.agent(&story, "First").await, after.agent(&story, "Second").await];
+    let number = before.buy(&story, &first).await;
+    story.fault("vapi", "numbers.delete", "error", 1_000).await;
+    let wish = json!({ "agent_id": second, "method": after.method });
+    let running = story.app.put(&story.tenant, &format!("/v1/numbers/{number}/agent"), wish).await.expect(202);
+    assert_eq!(running.text("/operation/steps/2/name"), "disconnect", "{}", running.body);
+    assert_eq!(word(&story.number(&number).await, "/agent_id"), first);
+    after.unheard_call(&story).await;
+    after.noted_late(&story, &number, &second).await;
+    story.app.no_faults();
+    let _ = story.app.advance("PT15M").await;
+    assert_eq!(word(&story.number(&number).await, "/agent_id"), second);
+    after.tells_late(&story, 1).await;
+    assert_eq!(after.log(&story, &number).await, ONE_CALL);
+    story.app.verify().await;
+}
+
+#[tokio::test]
 async fn a_call_told_after_its_link_was_put_right_is_the_same_agents() {
     let way = WAYS[1];
     let story = way.begin().await;
