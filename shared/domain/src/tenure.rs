@@ -61,8 +61,7 @@ impl Tenure {
     }
 
     /// Whether a call began in its time, by its platform's clock.
-    #[must_use]
-    pub fn lasted(&self, began: Timestamp) -> bool {
+    fn lasted(&self, began: Timestamp) -> bool {
         let begun = |since: Timestamp| since.duration_until(began) >= -limits::PLATFORM_CLOCK_SKEW;
         self.since.is_none_or(begun) && self.until.is_none_or(|until| began <= until)
     }

@@ -1,5 +1,5 @@
-//! What a platform tells late of a call that went past us: whose it was was decided when it began, whatever has become of the
-//! number since.
+//! What is told late of a call, by a platform or by the carrier: whose it was, and by whom it is told, was decided when it
+//! began, whatever has become of the number since.
 
 use serde_json::{Value, json};
 use tests::Tenant;
@@ -263,4 +263,50 @@ async fn a_test_call_that_ends_after_the_unlink_is_charged() {
     way.tells_late(&story, 2).await;
     assert_eq!(way.log(&story, &number).await, ["outbound completed 30 0.02 linked"]);
     story.app.verify().await;
+}
+
+/// A call that our webhook was asked about, in the carrier's words.
+const CAME: (&str, &str) = (CALLER, NUMBER);
+
+#[tokio::test]
+async fn a_call_that_came_to_us_is_charged_though_its_number_is_unlinked_moved_or_released_when_it_ends() {
+    let vapi = WAYS[0];
+    for change in ["unlink", "move", "release"] {
+        let story = vapi.begin().await;
+        let agent = vapi.agent(&story, "First").await;
+        let number = vapi.buy(&story, &agent).await;
+        let (app, tenant) = (&story.app, &story.tenant);
+        let (_, document) = tests::twilio::incoming_call(app, tenant, CAME, "CA1").await;
+        assert!(document.contains("<Sip "), "{change}: {document}");
+        assert_eq!(tests::twilio::dial_completed(app, tenant, CAME, "CA1", &agent).await, 200);
+        match change {
+            "unlink" => drop(story.unlink(&number).await.expect(200)),
+            "move" => drop(Way { method: "import", ..vapi }.link(&story, &number, &agent).await),
+            _ => drop(story.release(&number).await.expect(200)),
+        }
+        for _ in 0..2 {
+            assert_eq!(tests::twilio::call_completed(app, tenant, CAME, "CA1", 61).await, 200);
+        }
+        assert_eq!(vapi.log(&story, &number).await, ["inbound completed 61 0.04 linked"], "{change}");
+        story.app.verify().await;
+    }
+}
+
+#[tokio::test]
+async fn the_carriers_word_of_a_call_that_went_past_us_is_no_second_one_after_its_number_came_back() {
+    for way in past_us() {
+        let story = way.begin().await;
+        let agent = way.agent(&story, "First").await;
+        let number = way.buy(&story, &agent).await;
+        way.answered_by(&story, Some(&agent)).await;
+        let _ = story.app.advance("PT1M").await;
+        let _ = Way { method: "hand_over", ..way }.link(&story, &number, &agent).await;
+        assert_eq!(tests::twilio::call_completed(&story.app, &story.tenant, CAME, "CA1", 60).await, 200);
+        assert_eq!(way.log(&story, &number).await, ONE_CALL, "{way:?}");
+        // One that begins from now on comes to us, and is charged though nobody could note that it came.
+        let _ = story.app.advance("PT1M").await;
+        assert_eq!(tests::twilio::call_completed(&story.app, &story.tenant, CAME, "CA2", 30).await, 200);
+        assert_eq!(way.log(&story, &number).await.len(), 2, "{way:?}");
+        story.app.verify().await;
+    }
 }
