@@ -30,12 +30,12 @@ pub struct Swept {
     pub changed: u64,
 }
 
-/// Drives one queued operation as far as it goes. A message about one that is over, waits, or is being driven by
-/// somebody else is done with.
+/// Drives one queued operation as far as it goes, and answers how it stands then. A message about one that is over, waits,
+/// or is being driven by somebody else is done with.
 ///
 /// # Errors
 /// When the store does not answer; the message is then delivered again.
-pub async fn advance(app: &App, message: &OperationMessage) -> Result<bool, StoreError> {
+pub async fn advance(app: &App, message: &OperationMessage) -> Result<Option<OperationStatus>, StoreError> {
     let deadline =
         Deadline { at: app.clock.real_now().saturating_add(WORKER_DRIVES_FOR).unwrap_or(jiff::Timestamp::MAX) };
     let driven = Box::pin(saga::take_over(app, &message.tenant_id, &message.operation_id, deadline)).await?;
@@ -52,7 +52,7 @@ pub async fn advance(app: &App, message: &OperationMessage) -> Result<bool, Stor
     {
         saga::hint(app, op).await;
     }
-    Ok(driven.is_some())
+    Ok(driven.map(|op| op.status))
 }
 
 /// The currency a saga that succeeded has spent in.

@@ -1,8 +1,10 @@
 //! Hosting on Lambda: five lines of a function's `main` call one of these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
+use domain::OperationId;
+use domain::operation::OperationStatus;
 use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt, tower::ServiceBuilder};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -112,25 +114,33 @@ pub async fn operations_queue() -> Result<(), Error> {
     let app = boot::app()?;
     let handle = |event: LambdaEvent<SqsEvent>| async {
         // Boxed: the compiler gives up on computing the size of a future nested this deep.
-        Ok::<_, Error>(Box::pin(advance_batch(&app, event.payload)).await)
+        Ok::<_, Error>(Box::pin(advance_batch(&app, event.payload)).await.0)
     };
     lambda_runtime::run(service_fn(handle)).await
 }
 
-/// Drives every operation of a batch; those whose message has to come again are named in the answer.
-pub async fn advance_batch(app: &App, event: SqsEvent) -> BatchResponse {
-    let mut response = BatchResponse::default();
+/// Drives every operation of a batch; those whose message has to come again are named in the answer. With it, those that
+/// succeeded.
+pub async fn advance_batch(app: &App, event: SqsEvent) -> (BatchResponse, BTreeSet<OperationId>) {
+    let (mut response, mut succeeded) = (BatchResponse::default(), BTreeSet::new());
     for record in event.records {
         let done = match serde_json::from_str::<OperationMessage>(&record.body) {
-            Ok(message) => jobs::advance(app, &message).await.map(|_| ()).map_err(|error| error.to_string()),
+            Ok(message) => match jobs::advance(app, &message).await {
+                Ok(status) => Ok((message.operation_id, status)),
+                Err(error) => Err(error.to_string()),
+            },
             Err(error) => Err(error.to_string()),
         };
-        if let Err(why) = done {
-            tracing::error!(message.id = record.message_id, why, "a queued operation could not be driven");
-            response.batch_item_failures.push(BatchItemFailure { item_identifier: record.message_id });
+        match done {
+            Ok((id, Some(OperationStatus::Succeeded))) => drop(succeeded.insert(id)),
+            Ok((_, _)) => {}
+            Err(why) => {
+                tracing::error!(message.id = record.message_id, why, "a queued operation could not be driven");
+                response.batch_item_failures.push(BatchItemFailure { item_identifier: record.message_id });
+            }
         }
     }
-    response
+    (response, succeeded)
 }
 
 /// Serves the queue of wallets to be charged.

@@ -35,8 +35,39 @@ pub fn webhook<'a>(
 /// When the system does not answer at all.
 pub async fn incoming_call(app: &TestApp, tenant: &Tenant, people: (&str, &str), call_sid: &str) -> (u16, String) {
     let (url, form) = webhook(&app.system.url, tenant, people, call_sid);
-    let signature = sign(&app.system.simulators.twilio.auth_token, &url, &form);
-    let request = app.client.post(&url).header("X-Twilio-Signature", signature).form(&form);
+    post(app, &url, &form).await
+}
+
+/// The carrier tells that the agent took a call, and of its end.
+///
+/// # Panics
+/// When the system does not answer at all.
+pub async fn dial_completed(app: &TestApp, tenant: &Tenant, people: (&str, &str), call_sid: &str, agent: &str) -> u16 {
+    let (_, form) = webhook(&app.system.url, tenant, people, call_sid);
+    let url = format!("{}/webhooks/twilio/voice/dial-result?tenant={}&agent={agent}", app.system.url, tenant.id);
+    post(app, &url, &[&form[..], &[("DialCallStatus", "completed")]].concat()).await.0
+}
+
+/// The carrier tells of the end of a call that lasted so long.
+///
+/// # Panics
+/// When the system does not answer at all.
+pub async fn call_completed(
+    app: &TestApp,
+    tenant: &Tenant,
+    (from, to): (&str, &str),
+    call_sid: &str,
+    seconds: u32,
+) -> u16 {
+    let seconds = seconds.to_string();
+    let form = [("CallSid", call_sid), ("CallStatus", "completed"), ("CallDuration", &seconds)];
+    let form = [&form[..], &[("Direction", "inbound"), ("From", from), ("To", to)]].concat();
+    post(app, &format!("{}/webhooks/twilio/status?tenant={}", app.system.url, tenant.id), &form).await.0
+}
+
+async fn post(app: &TestApp, url: &str, form: &[(&str, &str)]) -> (u16, String) {
+    let signature = sign(&app.system.simulators.twilio.auth_token, url, form);
+    let request = app.client.post(url).header("X-Twilio-Signature", signature).form(form);
     let answer = request.send().await.expect("the system answers");
     (answer.status().as_u16(), answer.text().await.expect("a whole answer"))
 }

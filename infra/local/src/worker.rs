@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::operation::OperationStatus;
-use domain::{Clock, limits, period};
+use domain::{Clock, OperationId, limits, period};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
@@ -118,6 +118,8 @@ pub struct Worked {
     pub failed: u64,
     /// What was charged and what was not.
     pub report: Report,
+    /// Operations that were worked off to their end.
+    pub succeeded: BTreeSet<OperationId>,
     /// The run of reconciliation, for that job.
     pub run: Option<Run>,
 }
@@ -207,7 +209,9 @@ impl Worker {
             worked.report.add(report);
             answer
         } else {
-            Box::pin(serve::advance_batch(&self.app, event)).await
+            let (answer, succeeded) = Box::pin(serve::advance_batch(&self.app, event)).await;
+            worked.succeeded.extend(succeeded);
+            answer
         };
         for message in messages {
             let id = message.message_id.as_deref().unwrap_or_default();
@@ -266,6 +270,7 @@ impl Worker {
                 worked.report = Report {
                     examined: looked.examined,
                     changed: looked.changed,
+                    begun: BTreeSet::new(),
                     skipped: looked.examined.saturating_sub(looked.changed + looked.failed),
                     failed: failed.collect(),
                 };
@@ -285,6 +290,7 @@ impl Worker {
             worked.report.skipped = worked.report.examined.saturating_sub(off.messages);
         }
         worked.report.add(off.report);
+        worked.report.ended(&off.succeeded);
         (worked.messages, worked.failed) = (off.messages, off.failed);
         Ok(worked)
     }
@@ -462,7 +468,7 @@ fn reconciled(run: &Run) -> Report {
     let compared = run.places.iter().map(|(_, tally)| tally.compared).sum();
     let changed = u64::try_from(resolved).unwrap_or(u64::MAX);
     let trouble = run.trouble.iter().map(|_| Failed { id: run.id.clone(), code: "carrier_unavailable" });
-    Report { examined: compared, changed, skipped: 0, failed: trouble.collect() }
+    Report { examined: compared, changed, begun: BTreeSet::new(), skipped: 0, failed: trouble.collect() }
 }
 
 /// When the first of each kind is due.

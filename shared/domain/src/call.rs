@@ -307,6 +307,7 @@ mod tests {
             tag: "t".into(),
             reach: crate::number::Reach::Dial { sip_uri: "sip:t@sip.vapi.ai".into(), key_id: "k1".into() },
             platform_agent_id: "a1".into(),
+            since: None,
         });
         Claim {
             e164: "+12125550123".parse().unwrap(),

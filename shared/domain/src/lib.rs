@@ -41,6 +41,7 @@ pub mod audit;
 pub mod parking;
 
 pub mod call;
+pub mod tenure;
 
 pub mod ports;
 pub mod sip;

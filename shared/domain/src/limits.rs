@@ -134,6 +134,10 @@ pub const LIVE_CALLS_COUNTED: u16 = 2_000;
 /// Longest a platform may take to register a call that is being handed over: the caller hears nothing meanwhile, and the
 /// carrier gives up after 15 seconds.
 pub const REGISTER_WITHIN: SignedDuration = SignedDuration::from_secs(4);
+/// How much earlier than by our clock a platform may say that a call began: ElevenLabs tells whole seconds.
+pub const PLATFORM_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
+/// Ended links of a number that are read to find whose a call was.
+pub const TENURES_READ: u16 = 50;
 /// Longest document a platform may have the carrier play; the carrier takes 64 KB.
 pub const DOCUMENT_BYTES_MAX: usize = 65_536;
 

@@ -227,6 +227,17 @@ pub struct PlatformRef {
     pub platform_agent_id: String,
     /// How calls get there.
     pub reach: Reach,
+    /// Since when they may go past our webhook: when the link by which they do was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl PlatformRef {
+    /// The same by a link that was begun then. Where calls come to our webhook nobody asks since when.
+    #[must_use]
+    pub fn linked_since(self, begun: Timestamp) -> Self {
+        Self { since: self.reach.method().past_us().then_some(begun), ..self }
+    }
 }
 
 impl PlatformRef {

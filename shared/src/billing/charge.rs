@@ -22,7 +22,7 @@ use store::queue::{ChargeCause, ChargeMessage};
 use store::{StoreError, TransactError, Write};
 
 use super::plan::{self, Plan};
-use super::{Failed, Report, daily, dun, event, notice, period_end, resume, usage};
+use super::{Failed, Report, count, daily, dun, event, notice, period_end, resume, usage};
 use crate::App;
 use crate::use_cases::recovery;
 
@@ -277,8 +277,4 @@ impl Work<'_> {
 
 fn numbers(count: usize) -> String {
     if count == 1 { "1 number".to_owned() } else { format!("{count} numbers") }
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

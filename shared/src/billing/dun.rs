@@ -68,14 +68,12 @@ async fn one(
         Some((day, Stage::Notice)) => told(app, number, recorded(day)).await,
         Some((day, Stage::Suspend)) if number.status == NumberStatus::PastDue => {
             let after = Dunning { suspended_on: Some(date), ..recorded(day) };
-            if suspend(app, number, after, app.dunning.release_on(&after, 0, date)).await? {
-                report.changed += 1;
-            }
+            report.took(suspend(app, number, after, app.dunning.release_on(&after, 0, date)).await?);
             Ok(())
         }
         Some((_, Stage::Release)) if announced(number, date) && !may_still_pay(app, wallet, may_pay).await => {
             match begin_release(app, number, ReleaseWhy::Unpaid).await? {
-                Some(_) => report.changed += 1,
+                Some(op) => drop(report.begun.insert(op.id)),
                 None => report.failed.push(Failed { id: number.id.to_string(), code: "operation_in_progress" }),
             }
             Ok(())

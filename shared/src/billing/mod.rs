@@ -29,10 +29,12 @@ pub use dun::{Foreseen, foresee};
 pub use period_end::release_ended;
 pub use plan::{Preview, preview};
 
+use std::collections::BTreeSet;
+
 use domain::dunning::Dunning;
 use domain::ids::EventId;
 use domain::number::Number;
-use domain::operation::{Operation, Release, ReleaseWhy, Resume, Saga, Suspend};
+use domain::operation::{Operation, OperationStatus, Release, ReleaseWhy, Resume, Saga, Suspend};
 use domain::wallet::WalletRef;
 use domain::{NumberId, OperationId, TenantId, limits, period};
 use jiff::Timestamp;
@@ -52,6 +54,10 @@ pub struct Report {
     pub examined: u64,
     /// Of these, changed.
     pub changed: u64,
+    /// Operations that were begun on some of these and left to the queue: what becomes of them is not known yet. Shown as a
+    /// count.
+    #[serde(serialize_with = "how_many")]
+    pub begun: BTreeSet<OperationId>,
     /// Of these, left as they are for now.
     pub skipped: u64,
     /// Of these, such as could not be charged or released.
@@ -72,9 +78,44 @@ impl Report {
     pub fn add(&mut self, other: Self) {
         self.examined += other.examined;
         self.changed += other.changed;
+        self.begun.extend(other.begun);
         self.skipped += other.skipped;
         self.failed.extend(other.failed);
     }
+
+    /// Some of the operations that were begun have succeeded: what they were begun for is changed.
+    pub fn ended(&mut self, succeeded: &BTreeSet<OperationId>) {
+        let before = self.begun.len();
+        self.begun.retain(|id| !succeeded.contains(id));
+        self.changed += count(before - self.begun.len());
+    }
+
+    fn took(&mut self, brought: Brought) {
+        match brought {
+            Brought::Nowhere => {}
+            Brought::Begun(id) => drop(self.begun.insert(id)),
+            Brought::ToItsEnd => self.changed += 1,
+        }
+    }
+}
+
+fn how_many<S: serde::Serializer>(begun: &BTreeSet<OperationId>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(count(begun.len()))
+}
+
+pub(crate) fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// How far an operation was brought.
+#[derive(Debug)]
+enum Brought {
+    /// It did not begin: its number is not as it was read any more.
+    Nowhere,
+    /// It began, and whoever comes first goes on with it.
+    Begun(OperationId),
+    /// It succeeded.
+    ToItsEnd,
 }
 
 /// A tick that is not believed.
@@ -155,9 +196,9 @@ pub(crate) fn release_of(
     Ok(Some((op, writes)))
 }
 
-/// Suspends a number that is past due, now.
-async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -> Result<bool, StoreError> {
-    let Some(before) = number.dunning else { return Ok(false) };
+/// Suspends a number that is past due: now, or where third parties have a part in it, soon.
+async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -> Result<Brought, StoreError> {
+    let Some(before) = number.dunning else { return Ok(Brought::Nowhere) };
     let release_at = period::midnight(release_on);
     let currency = number.price.currency;
     let suspend = Suspend {
@@ -170,20 +211,21 @@ async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -
     };
     let op = left_to_the_queue(app, operation(app, number, Saga::Suspend(Box::new(suspend))));
     if !begun(app, saga::suspend::begin(&op, number)?).await? {
-        return Ok(false);
+        return Ok(Brought::Nowhere);
     }
-    drive(app, op).await.map(|()| true)
+    drive(app, op).await
 }
 
-/// Resumes a suspended number that owes nothing, now.
-async fn resume(app: &App, number: &Number) -> Result<bool, StoreError> {
+/// Resumes a suspended number that owes nothing: now, or where third parties have a part in it, soon. What was charged for it
+/// is in the report already.
+async fn resume(app: &App, number: &Number) -> Result<(), StoreError> {
     let (currency, platform) = (number.price.currency, number.platform_ref.clone());
     let op = operation(app, number, Saga::Resume(Box::new(Resume { e164: number.e164.clone(), currency, platform })));
     let op = left_to_the_queue(app, op);
     if !begun(app, saga::resume::begin(&op, number)?).await? {
-        return Ok(false);
+        return Ok(());
     }
-    drive(app, op).await.map(|()| true)
+    drive(app, op).await.map(drop)
 }
 
 fn operation(app: &App, number: &Number, saga: Saga) -> Operation {
@@ -209,13 +251,14 @@ fn left_to_the_queue(app: &App, mut op: Operation) -> Operation {
 }
 
 /// Drives it, or leaves it to the queue where third parties have a part in it: a tick does not wait for them.
-async fn drive(app: &App, op: Operation) -> Result<(), StoreError> {
+async fn drive(app: &App, op: Operation) -> Result<Brought, StoreError> {
     if !op.steps.is_empty() {
         saga::hint(app, &op).await;
-        return Ok(());
+        return Ok(Brought::Begun(op.id));
     }
     let deadline = saga::Deadline::of_a_request(app);
-    Box::pin(saga::drive(app, op, deadline)).await.map(|_| ())
+    let op = Box::pin(saga::drive(app, op, deadline)).await?;
+    Ok(if op.status == OperationStatus::Succeeded { Brought::ToItsEnd } else { Brought::Begun(op.id) })
 }
 
 /// An event of a number.

@@ -85,7 +85,7 @@ async fn let_go(app: &App, number: &Number, report: &mut Report) -> Result<(), S
         return Ok(());
     }
     match begin_release(app, number, ReleaseWhy::PeriodEnd).await? {
-        Some(_) => report.changed += 1,
+        Some(op) => drop(report.begun.insert(op.id)),
         None => report.failed.push(Failed { id: number.id.to_string(), code: "operation_in_progress" }),
     }
     Ok(())

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use store::StoreError;
 use store::queue::ChargeCause;
 
+use super::count;
 use crate::App;
 
 /// What a wallet owes.
@@ -147,10 +148,6 @@ pub async fn preview(app: &App, wallet: &WalletRef, date: Date) -> Result<Previe
         covered: count(covered),
         failing: failing.into_iter().filter_map(|n| plan.candidates.get(n)).map(|number| number.id.clone()).collect(),
     })
-}
-
-fn count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 /// Whether a number waits to be resumed: suspended, and paid for.

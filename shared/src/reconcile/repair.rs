@@ -204,8 +204,8 @@ fn link(number: &Number, known: bool) -> Option<Saga> {
         platform_agent_id: platform.platform_agent_id.clone(),
         method: platform.reach.method(),
     };
-    let previous_agent = Some(agent.agent_id.clone());
+    let (previous_agent, since) = (Some(agent.agent_id.clone()), platform.since);
     let previous = known.then_some(platform);
-    let saga = Link { e164: number.e164.clone(), agent, previous_agent, previous, connected: None };
+    let saga = Link { e164: number.e164.clone(), agent, previous_agent, previous, connected: None, since };
     Some(Saga::Link(Box::new(saga)))
 }

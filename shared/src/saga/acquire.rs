@@ -126,9 +126,10 @@ pub(super) fn commit(
     };
     let agent = what.agent.filter(|_| what.connected.is_some());
     let link = link_of(what);
+    let platform = what.connected.cloned().map(|known| known.linked_since(op.created_at));
     let done = Bought {
         carrier,
-        platform: what.connected,
+        platform: platform.as_ref(),
         agent: agent.map(|agent| &agent.agent_id),
         link: link.as_ref(),
         anchor,

@@ -56,7 +56,7 @@ async fn registering(
         return Err(refuse("The voice platform no longer knows the agent.".into()));
     }
     let (platform, platform_agent_id) = (agent.platform, agent.platform_agent_id);
-    Ok(PlatformRef { platform, id: None, tag, platform_agent_id, reach })
+    Ok(PlatformRef { platform, id: None, tag, platform_agent_id, reach, since: None })
 }
 
 /// How a link is made.
@@ -113,7 +113,7 @@ fn reference(number: PlatformNumber, agent: AgentBinding, mut reach: Reach) -> P
         *sip_uri = number.sip_uri.unwrap_or_default();
     }
     let (platform, platform_agent_id) = (agent.platform, agent.platform_agent_id);
-    PlatformRef { platform, id: Some(number.id), tag: number.tag, platform_agent_id, reach }
+    PlatformRef { platform, id: Some(number.id), tag: number.tag, platform_agent_id, reach, since: None }
 }
 
 pub(super) async fn probe(app: &App, op: &Operation) -> Probed {

@@ -7,7 +7,7 @@
 //!         route       undo: as before       again until calls go past us, or no longer
 //!         disconnect  what was known before; left to reconciliation if the platform will not have it
 //!    or   rebind      undo: bind as before  probe: read back
-//! commit  number linked · route in the claim · agent before freed · operation · event
+//! commit  number linked · route in the claim · agent before freed · its tenure, if calls went past us · operation · event
 //! abort   number as before · agent freed · operation
 //! ```
 
@@ -32,15 +32,16 @@ pub fn begin(op: &Operation, link: &Link) -> Result<Vec<Write>, StoreError> {
 
 pub(super) fn commit(app: &App, op: &Operation, link: &Link, now: Timestamp) -> Result<Vec<Write>, StoreError> {
     let corrupt = || StoreError::Corrupt("a link is to be committed without the platform's handle".into());
-    let platform = link.connected.as_ref().ok_or_else(corrupt)?;
+    let platform = link.made(op.created_at).ok_or_else(corrupt)?;
     let (tenant, agent) = (&op.tenant_id, &link.agent.agent_id);
     let linked = domain::number::Link::made(platform);
     let mut writes = vec![
-        store::number::linked(tenant, &op.number_id, &op.id, agent, platform, &linked)?,
-        store::claim::reroute(&link.e164, &op.number_id, &op.id, None, Some(agent), Some(platform))?,
+        store::number::linked(tenant, &op.number_id, &op.id, agent, &platform, &linked)?,
+        store::claim::reroute(&link.e164, &op.number_id, &op.id, None, Some(agent), Some(&platform))?,
         store::operation::update(op)?,
     ];
     writes.extend(link.previous_agent.as_ref().map(|before| store::agent::unlink(tenant, before)));
+    writes.extend(super::tenure_ended(op, link.previous_agent.as_ref(), link.previous.as_ref(), now)?);
     let data = json!({ "number_id": op.number_id, "agent_id": agent, "operation_id": op.id });
     writes.push(super::event(app, op, "number.linked", now, data)?);
     Ok(writes)

@@ -22,10 +22,12 @@ pub mod resume;
 pub mod suspend;
 pub mod unlink;
 
+use domain::number::PlatformRef;
 use domain::operation::{Operation, OperationStatus, Saga, Step};
 use domain::ports::{ProviderError, ProviderErrorKind};
+use domain::tenure::Tenure;
 use domain::what_next::{self, Acted, Next, Probed};
-use domain::{OperationId, TenantId, ids::EventId, limits};
+use domain::{AgentId, OperationId, TenantId, ids::EventId, limits};
 use jiff::Timestamp;
 use store::outbox::Event;
 use store::queue::OperationMessage;
@@ -286,6 +288,17 @@ async fn finish(
 /// Somebody else drives it, or it is over: what the books say counts.
 async fn reload(app: &App, op: Operation) -> Result<Operation, StoreError> {
     Ok(app.store.operation_get(&op.tenant_id, &op.id).await?.unwrap_or(op))
+}
+
+/// Notes an agent's time at a number that ends with this operation, if the number's calls went past us.
+fn tenure_ended(
+    op: &Operation,
+    agent: Option<&AgentId>,
+    known: Option<&PlatformRef>,
+    now: Timestamp,
+) -> Result<Option<Write>, StoreError> {
+    let tenure = agent.zip(known).and_then(|(agent, known)| Tenure::by(op.saga.e164(), &op.tenant_id, agent, known));
+    tenure.map(|tenure| store::tenure::insert(tenure, now, &op.id)).transpose()
 }
 
 /// The event of an operation's end.

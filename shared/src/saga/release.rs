@@ -4,7 +4,8 @@
 //! begin   number releasing, not primary, locked or parked · callers rejected · operation · wallet, if it was overdue
 //!         disconnect         again until it is gone
 //!         release_at_carrier again until it is gone
-//! commit  number released · claim quarantined · slot free · count − 1 · agent freed · project freed · operation · event
+//! commit  number released · claim quarantined · slot free · count − 1 · agent freed · its tenure, if calls went past us ·
+//!         project freed · operation · event
 //! ```
 
 use domain::claim::{Claim, ClaimState};
@@ -57,6 +58,7 @@ pub(super) fn commit(app: &App, op: &Operation, release: &Release, now: Timestam
         writes.push(store::claim::replace(Guard::Slot, slot, &op.number_id, None)?);
     }
     writes.extend(release.agent_id.as_ref().map(|agent| store::agent::unlink(tenant, agent)));
+    writes.extend(super::tenure_ended(op, release.agent_id.as_ref(), release.platform.as_ref(), now)?);
     writes.extend(op.project_id.as_ref().map(|project| store::project::leave(tenant, project)));
     let data = json!({ "number_id": op.number_id, "e164": release.e164, "operation_id": op.id, "why": release.why });
     writes.push(super::event(app, op, "number.released", now, data)?);

@@ -4,7 +4,7 @@
 //! begin   number ours alone · operation
 //!         route        again until calls come to our webhook, if they went past it
 //!         disconnect   again until it is gone, where the platform keeps a number
-//! commit  number unlinked · route in the claim · agent freed · operation · event
+//! commit  number unlinked · route in the claim · agent freed · its tenure, if calls went past us · operation · event
 //! ```
 
 use domain::operation::{Operation, Unlink};
@@ -30,6 +30,7 @@ pub(super) fn commit(app: &App, op: &Operation, unlink: &Unlink, now: Timestamp)
         store::operation::update(op)?,
     ];
     writes.extend(unlink.agent_id.as_ref().map(|agent| store::agent::unlink(tenant, agent)));
+    writes.extend(super::tenure_ended(op, unlink.agent_id.as_ref(), unlink.platform.as_ref(), now)?);
     let data = json!({ "number_id": op.number_id, "agent_id": unlink.agent_id, "operation_id": op.id });
     writes.push(super::event(app, op, "number.unlinked", now, data)?);
     Ok(writes)

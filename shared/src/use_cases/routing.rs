@@ -52,8 +52,8 @@ pub async fn link(
     if twice {
         return Err(Error::invalid("method", "unlink the number first: its platform knows it in another way"));
     }
-    let saga =
-        Link { e164: number.e164.clone(), agent, previous_agent: number.agent_id.clone(), previous, connected: None };
+    let (e164, previous_agent) = (number.e164.clone(), number.agent_id.clone());
+    let saga = Link { e164, agent, previous_agent, previous, connected: None, since: None };
     begin(app, number, Saga::Link(Box::new(saga)), respond_async).await
 }
 

@@ -264,7 +264,9 @@ pub async fn start(app: &App, which: Schedule, request: &RunRequest) -> Result<R
         let queued = match which {
             Schedule::Renewals => billing::renew(app, Some(now)).await,
             Schedule::Dunning => billing::dun(app, Some(now)).await,
-            Schedule::PeriodEnd => billing::release_ended(app, Some(now)).await.map(|report| report.changed),
+            Schedule::PeriodEnd => {
+                billing::release_ended(app, Some(now)).await.map(|report| billing::count(report.begun.len()))
+            }
         };
         run.queued = queued.map_err(|error| match error {
             JobError::Store(error) => Error::Store(error),

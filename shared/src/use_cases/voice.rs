@@ -6,9 +6,12 @@
 
 use domain::agent::Method;
 use domain::call::{self, Call, CallStatus, Routing, Standing, Why};
+use domain::claim::Claim;
 use domain::number::{NumberStatus, PlatformRef, Reach};
 use domain::ports::{CallOrder, HandedOver, ProviderError, ProviderErrorKind, Reason};
+use domain::tenure::Tenure;
 use domain::{AgentId, E164, limits};
+use jiff::{SignedDuration, Timestamp};
 use providers::twilio::twiml::{Dial, RejectReason, Response, Say, Sip, Target, Verb};
 use store::call::CallNews;
 use store::claim::CallLookup;
@@ -139,23 +142,26 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
     let Some(called) = webhook.called() else { return Ok(()) };
     let Some(mut call) = call_of(app, webhook, &called) else { return Ok(()) };
     call.duration_s = webhook.parameter("CallDuration").and_then(|text| text.parse().ok());
-    let lookup = app.store.call_lookup(&webhook.tenant, &called).await?;
-    // A hand-over reports itself; what ends without one was answered by us, as the books say now.
-    let (routed, past_us) = match call::route(&webhook.tenant, lookup.tenant.as_ref(), lookup.claim.as_ref()) {
-        Routing::Reject => return Ok(()),
-        Routing::Say { why, .. } => (Some(routed(NOBODY, why)), false),
-        Routing::Agent { target, .. } => (None, target.reach.method().past_us()),
-        Routing::Forward { .. } => (None, false),
-    };
-    // A sentence of ours is no service: whoever was not put through costs the tenant nothing, be it that nobody is to answer
-    // or that nobody did, which the hand-over noted.
     let noted = app.store.call_get(&call.call_sid).await?;
-    let nobody = noted.as_ref().is_some_and(|noted| noted.routed_to.as_deref() == Some(NOBODY));
-    // What goes past us is told by the platform, under an id of its own; the carrier may tell of it all the same.
-    if past_us && noted.is_none() {
-        return Ok(());
-    }
-    let served = routed.is_none() && !nobody && !past_us;
+    let (routed, served) = match noted.as_ref().map(|noted| noted.routed_to.as_deref()) {
+        // Who took it, or that nobody did, was told when that was so.
+        Some(Some(who)) => (None, who != NOBODY),
+        came => {
+            let lookup = app.store.call_lookup(&webhook.tenant, &called).await?;
+            // What goes past us is told by the platform, under an id of its own; the carrier may tell of it all the same.
+            if came.is_none() && went_past_us(app, webhook, lookup.claim.as_ref(), &call).await? {
+                return Ok(());
+            }
+            // A hand-over reports itself; what ends without one was answered by us, as the books say now. A sentence of ours is
+            // no service: whoever was not put through costs the tenant nothing.
+            match call::route(&webhook.tenant, lookup.tenant.as_ref(), lookup.claim.as_ref()) {
+                Routing::Reject => return Ok(()),
+                Routing::Say { why, .. } => (Some(routed(NOBODY, why)), false),
+                Routing::Agent { target, .. } => (None, !target.reach.method().past_us()),
+                Routing::Forward { .. } => (None, true),
+            }
+        }
+    };
     if status == CallStatus::Completed && served {
         call.cost = usage::price(app, &call, Method::HandOver);
     }
@@ -166,6 +172,22 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
         usage::charge(app, &call).await?;
     }
     Ok(())
+}
+
+/// Whether the number's calls go past us, or did when this one began.
+async fn went_past_us(
+    app: &App,
+    webhook: &Signed,
+    claim: Option<&Claim>,
+    call: &Call,
+) -> Result<bool, store::StoreError> {
+    let past_us = |tenure: &Tenure| tenure.tenant_id == webhook.tenant;
+    if claim.and_then(Tenure::of).as_ref().is_some_and(past_us) {
+        return Ok(true);
+    }
+    let lasted = SignedDuration::from_secs(call.duration_s.unwrap_or(0).into());
+    let began = app.clock.now().saturating_sub(lasted).unwrap_or(Timestamp::MIN);
+    Ok(app.store.tenures_ended_since(&call.e164, began).await?.iter().any(past_us))
 }
 
 async fn answer(app: &App, webhook: &Signed, called: &E164, routing: Routing) -> Response {

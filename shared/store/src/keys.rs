@@ -272,6 +272,26 @@ pub fn claim(e164: &E164) -> Key {
     Key { pk: format!("E164#{e164}"), sk: "CLAIM".into() }
 }
 
+/// Sort keys of ended links of an E.164 by which calls went past us begin so.
+pub const TENURES: &str = "TENURE#";
+/// Such a link, by when it ended and what ended it; they sort by when they ended.
+#[must_use]
+pub fn tenure(e164: &E164, until: Timestamp, ended_by: &OperationId) -> Key {
+    Key { pk: claim(e164).pk, sk: format!("{TENURES}{}#{ended_by}", instant(until)) }
+}
+
+/// Every such link of an E.164 that ended at this instant or later sorts after this, and before [`after_tenures`].
+#[must_use]
+pub fn tenures_from(at: Timestamp) -> String {
+    format!("{TENURES}{}", instant(at))
+}
+
+/// After all of them.
+#[must_use]
+pub fn after_tenures() -> String {
+    format!("{TENURES}~")
+}
+
 /// A call, by the carrier's id of it.
 #[must_use]
 pub fn call(call_sid: &str) -> Key {

@@ -28,6 +28,7 @@ pub mod payment;
 pub mod project;
 pub mod reconcile;
 pub mod tenant;
+pub mod tenure;
 pub mod top_up;
 pub mod wallet;
 

@@ -70,6 +70,8 @@ pub enum Guard {
     Tenant,
     /// The line of the audit trail is new.
     Audit,
+    /// The end of a link is not noted yet.
+    Tenure,
 }
 
 type Builder = Box<dyn Fn(&str) -> Result<TransactWriteItem, BuildError> + Send + Sync>;

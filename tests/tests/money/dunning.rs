@@ -253,3 +253,36 @@ async fn a_parked_number_that_owes_is_neither_suspended_nor_released_and_then_a_
     assert_eq!(story.told(&owing).await, [0, 3]);
     story.app.verify().await;
 }
+
+/// A tick of this job: how many numbers it changed, and how many operations it began that are not at their end.
+async fn changed_and_begun(story: &Story, job: &str) -> (Option<u64>, Option<u64>) {
+    let ticked = story.app.local(&format!("jobs/{job}"), Some(json!({}))).await.expect(200).body;
+    (ticked["changed"].as_u64(), ticked["begun"].as_u64())
+}
+
+#[tokio::test]
+async fn a_tick_counts_what_it_began_as_changed_only_when_it_is_done() {
+    for (method, silent, expected) in
+        [("hand_over", false, (1, 0)), ("hand_over", true, (1, 0)), ("import", false, (1, 0)), ("import", true, (0, 1))]
+    {
+        let story = Story::on("2027-02-10", "PRO", "1.50").await;
+        let agent = story.app.agent(&story.tenant, "Front desk").await;
+        let wish = json!({ "country": "US", "area_code": "212", "agent_id": agent, "method": method });
+        let bought = story.app.post(&story.tenant, "/v1/numbers", "one", wish).await.expect(201);
+        let number = bought.text("/number/id");
+        story.to("2027-03-16T23:30:00Z").await;
+        story.outage_until("2027-03-17T00:30:00Z").await;
+        if silent {
+            let fault = json!({ "provider": "twilio", "operation": "numbers.get", "kind": "error", "times": 1_000 });
+            story.app.fault(fault).await;
+        }
+        let counts = changed_and_begun(&story, "dun").await;
+        assert_eq!(counts, (Some(expected.0), Some(expected.1)), "{method}, silent: {silent}");
+        let status = if expected.1 == 0 { "suspended" } else { "past_due" };
+        assert_eq!(story.status(&number).await, status, "{method}, silent: {silent}");
+        story.app.no_faults();
+        let _ = story.app.advance("PT15M").await;
+        assert_eq!(story.status(&number).await, "suspended", "{method}, silent: {silent}");
+        story.app.verify().await;
+    }
+}

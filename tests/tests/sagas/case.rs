@@ -272,7 +272,7 @@ async fn repeated(stage: &Stage, ending: Ending) {
     let before = world::dump(app).await;
     let body = serde_json::to_string(&message(&op)).expect("a message");
     let records = ["once", "twice"].map(|id| SqsRecord { message_id: id.into(), body: body.clone() });
-    let answer = Box::pin(serve::advance_batch(&app.system.app, SqsEvent { records: records.into() })).await;
+    let (answer, _) = Box::pin(serve::advance_batch(&app.system.app, SqsEvent { records: records.into() })).await;
     assert_eq!(answer.batch_item_failures, []);
     assert!(world::dump(app).await == before, "an operation that was over did something when asked again");
 

@@ -96,6 +96,12 @@ async fn link_unlink_and_release_cost_two_transactions_each() {
     let _ = check(&app, "relink", link(&other), Cost::of([("transact", 2), ("put", 1), ("get", 3)], 3.0, 22.0)).await;
     let unlink = async { app.delete(&tenant, &path).await.expect(200) };
     let _ = check(&app, "unlink", unlink, Cost::of([("transact", 2), ("put", 1), ("get", 2)], 2.0, 17.0)).await;
+    // Where calls went past us, the end of the link is noted besides, for what the platform tells late.
+    let import = json!({ "agent_id": agent, "method": "import" });
+    let _ = app.put(&tenant, &path, import).await.expect(200);
+    let unlink = async { app.delete(&tenant, &path).await.expect(200) };
+    let expected = Cost::of([("transact", 2), ("put", 3), ("get", 2)], 2.0, 32.0);
+    let _ = check(&app, "unlink, past us", unlink, expected).await;
     let release = async { app.delete(&tenant, &format!("/v1/numbers/{number}")).await.expect(200) };
     let _ = check(&app, "release", release, Cost::of([("transact", 2), ("put", 1), ("get", 2)], 2.0, 20.0)).await;
     app.verify().await;

@@ -382,12 +382,8 @@ async fn no_more_calls_go_on_at_once_than_the_plan_allows() {
     assert!(again.contains("<Sip "), "{again}");
     // One is over, and whoever calls next gets through.
     let sid = format!("CA{:032}", 3);
-    let form = [("CallSid", sid.as_str()), ("CallStatus", "completed"), ("CallDuration", "61")];
-    let form = [&form[..], &[("Direction", "inbound"), ("From", CALLER), ("To", NUMBER)]].concat();
-    let url = format!("{}/webhooks/twilio/status?tenant={}", story.app.system.url, story.tenant.id);
-    let signature = tests::twilio::sign(&story.app.system.simulators.twilio.auth_token, &url, &form);
-    let told = client().post(&url).header("X-Twilio-Signature", signature).form(&form).send().await;
-    assert_eq!(told.expect("the system answers").status().as_u16(), 200);
+    let told = tests::twilio::call_completed(&story.app, &story.tenant, (CALLER, NUMBER), &sid, 61).await;
+    assert_eq!(told, 200);
     let (_, document) = asked("CA1001".to_owned()).await;
     assert!(document.contains("<Sip "), "{document}");
     // What was never heard to end is over after four hours.

@@ -13,6 +13,7 @@ mod by_hand;
 mod calling;
 mod custom;
 mod importing;
+mod late_reports;
 mod linking;
 mod migrating;
 mod money;

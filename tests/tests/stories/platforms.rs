@@ -7,24 +7,24 @@ use crate::kit::{CALLER, NUMBER, Story, list, word};
 
 /// A platform, and how calls get there.
 #[derive(Debug, Clone, Copy)]
-struct Way {
-    platform: &'static str,
-    method: &'static str,
+pub(crate) struct Way {
+    pub(crate) platform: &'static str,
+    pub(crate) method: &'static str,
 }
 
 impl Way {
-    async fn begin(self) -> Story {
+    pub(crate) async fn begin(self) -> Story {
         let story = Story::begin("PRO", "50.00").await;
         story.stock(&[NUMBER]).await;
         story
     }
 
-    async fn agent(self, story: &Story, name: &str) -> String {
+    pub(crate) async fn agent(self, story: &Story, name: &str) -> String {
         let wish = json!({ "name": name, "platform": self.platform, "number": false });
         story.app.post(&story.tenant, "/v1/agents", name, wish).await.expect(201).text("/agent/id")
     }
 
-    async fn buy(self, story: &Story, agent: &str) -> String {
+    pub(crate) async fn buy(self, story: &Story, agent: &str) -> String {
         let wish = json!({ "e164": NUMBER, "agent_id": agent, "method": self.method });
         let bought = story.buy("first", wish).await.expect(201);
         assert_eq!(bought.text("/number/link/status"), "linked", "{}", bought.body);
@@ -32,13 +32,13 @@ impl Way {
         bought.text("/number/id")
     }
 
-    async fn link(self, story: &Story, number: &str, agent: &str) -> Value {
+    pub(crate) async fn link(self, story: &Story, number: &str, agent: &str) -> Value {
         let wish = json!({ "agent_id": agent, "method": self.method });
         story.app.put(&story.tenant, &format!("/v1/numbers/{number}/agent"), wish).await.expect(200).body
     }
 
     /// The platform's id of an agent.
-    async fn at_platform(self, story: &Story, agent: &str) -> String {
+    pub(crate) async fn at_platform(self, story: &Story, agent: &str) -> String {
         story.get(&format!("/v1/agents/{agent}")).await.expect(200).text("/platform_agent_id")
     }
 
@@ -47,12 +47,12 @@ impl Way {
     }
 
     /// Whether our webhook is asked about a call.
-    fn asks_us(self) -> bool {
+    pub(crate) fn asks_us(self) -> bool {
         self.method == "hand_over"
     }
 
     /// Somebody calls, and this agent answers; nobody does if it is none.
-    async fn answered_by(self, story: &Story, agent: Option<&str>) {
+    pub(crate) async fn answered_by(self, story: &Story, agent: Option<&str>) {
         let call = story.call(NUMBER, "completed").await;
         let _ = story.app.drain().await.expect(200);
         assert_eq!(word(&call, "/status"), "completed", "{self:?}: {call}");
@@ -72,7 +72,7 @@ impl Way {
     }
 
     /// What the number's call log says, newest first: direction, status, seconds and cost.
-    async fn log(self, story: &Story, number: &str) -> Vec<String> {
+    pub(crate) async fn log(self, story: &Story, number: &str) -> Vec<String> {
         let calls = list(&story.get(&format!("/v1/numbers/{number}/calls")).await.expect(200).body, "items");
         let line = |call: &Value| {
             let [direction, status, why] = ["/direction", "/status", "/routed/why"].map(|part| word(call, part));
@@ -171,7 +171,7 @@ impl Way {
     }
 }
 
-const WAYS: [Way; 7] = [
+pub(crate) const WAYS: [Way; 7] = [
     Way { platform: "vapi", method: "hand_over" },
     Way { platform: "vapi", method: "import" },
     Way { platform: "retell", method: "trunk" },

@@ -79,6 +79,7 @@ async fn job(State(surface): State<Surface>, Path(name): Path<String>) -> Result
         "now": surface.clock.now(),
         "examined": worked.report.examined,
         "changed": worked.report.changed,
+        "begun": worked.report.begun.len(),
         "skipped": worked.report.skipped,
         "failed": failed,
         "write_units": surface.aws.dynamodb.capacity().write - before,

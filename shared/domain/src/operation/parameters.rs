@@ -193,6 +193,9 @@ pub struct Link {
     pub previous: Option<PlatformRef>,
     /// The platform's handle now.
     pub connected: Option<PlatformRef>,
+    /// Since when the agent answers in this way, where the link is only put right; otherwise from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 impl Link {
@@ -203,6 +206,12 @@ impl Link {
             let same = (previous.platform, previous.reach.method()) == (self.agent.platform, self.agent.method);
             same && previous.id.is_some()
         })
+    }
+
+    /// The platform's handle as the link leaves it, of one that was begun then; none before it is known there.
+    #[must_use]
+    pub fn made(&self, begun: Timestamp) -> Option<PlatformRef> {
+        self.connected.clone().map(|known| known.linked_since(self.since.unwrap_or(begun)))
     }
 }
 

@@ -97,6 +97,7 @@ fn platform_ref() -> PlatformRef {
         tag: format!("test-{HEX}"),
         reach: Reach::Dial { sip_uri: "sip:test@sip.vapi.ai".into(), key_id: "k1".into() },
         platform_agent_id: "assistant".into(),
+        since: None,
     }
 }
 
@@ -152,8 +153,14 @@ fn saga(kind: Kind) -> Saga {
             link_refused: None,
         }))
     };
-    let link =
-        |previous| Link { e164: e164(123), agent: agent.clone(), previous_agent: None, previous, connected: None };
+    let link = |previous| Link {
+        e164: e164(123),
+        agent: agent.clone(),
+        previous_agent: None,
+        previous,
+        connected: None,
+        since: None,
+    };
     let release = |agent_id, platform| {
         let (e164, why) = (e164(123), ReleaseWhy::Asked);
         Release { e164, agent_id, platform, why, included: false, slot: None }

@@ -36,6 +36,7 @@ fn linked() -> Number {
         tag: TAG.into(),
         reach: Reach::Dial { sip_uri: "sip:t@x".into(), key_id: "k".into() },
         platform_agent_id: "a1".into(),
+        since: None,
     };
     let agent_id = "agt_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().ok();
     Number { platform_ref: Some(platform_ref), agent_id, ..number() }
