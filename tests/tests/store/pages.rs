@@ -67,6 +67,7 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         parked: false,
         parked_why: None,
         sip: None,
+        slot: None,
         parked_at: None,
         served_until: None,
         open_operation_id: None,
