@@ -67,7 +67,7 @@ fn offers() -> Vec<Endpoint> {
             .answers::<NumberAndOperation>(201, "Bought.")
             .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
             .refuses([Error::NotFound, Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
-            .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired)])
+            .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired), Error::PoolExhausted])
             .refuses([failed(FailureCode::PlatformUnavailable), failed(FailureCode::NeedsOperator)])
             .refuses(carrier()),
         operator_or_tenant(Admin, POST, "/v1/numbers/import", "import-number", "Make a number that is there already a tenant's")
@@ -178,7 +178,7 @@ fn agents() -> Vec<Endpoint> {
             .refuses([Error::NotFound, Error::PlatformUnsupported, Error::OperationInProgress(None), platform_refuses()])
             .refuses([Error::IdempotencyKeyRequired, Error::PlanForbidsNumbers, Error::NumberLimitReached(0)])
             .refuses([insufficient_balance(), Error::NumberUnavailable, Error::NotOnFile(Vec::new())])
-            .refuses([Error::UnsupportedCountry, Error::UnsupportedType])
+            .refuses([Error::UnsupportedCountry, Error::UnsupportedType, Error::PoolExhausted])
             .refuses(carrier()),
         tenant(Viewer, GET, "/v1/agents/{id}", "get-agent", "One agent").answers::<AgentView>(200, "The agent."),
         tenant(Member, DELETE, "/v1/agents/{id}", "delete-agent", "Delete an agent that answers no number")
@@ -197,7 +197,7 @@ fn agents() -> Vec<Endpoint> {
             .may_take_longer::<NumberAndOperation>()
             .answers::<PurchasePreview>(200, "With `dry_run`: what would be bought.")
             .answers::<NumberAndOperation>(201, "Bought.")
-            .refuses([Error::AgentHasNumber])
+            .refuses([Error::AgentHasNumber, Error::PoolExhausted])
             .refuses([Error::PlanForbidsNumbers, Error::NumberLimitReached(0), insufficient_balance()])
             .refuses([Error::NumberUnavailable, Error::UnsupportedCountry, Error::UnsupportedType])
             .refuses([Error::NotOnFile(Vec::new()), failed(FailureCode::BundleRequired), Error::PlatformUnsupported])

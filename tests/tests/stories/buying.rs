@@ -643,7 +643,7 @@ async fn books_that_fall_silent_after_the_sale_leave_a_purchase_that_the_sweep_f
     ledger    adjustment 10.00, then 10.00: Opening balance
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 201, 3 × numbers.list 200, 1 × numbers.search 200, 3 × prices.get 200
-    asked     1 × numbers.list 200
+    asked     2 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);

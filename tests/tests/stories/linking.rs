@@ -200,7 +200,7 @@ async fn while_one_operation_works_on_a_number_every_other_is_told_to_wait() {
     asked     1 × numbers.create 201, 1 × numbers.get 200, 2 × numbers.list 200, 1 × numbers.search 200, 3 × prices.get 200
     vapi      sip:local-<2>@sip.vapi.ai is local-<2>, answered by <5>
     vapi      assistant <5> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 2 × numbers.list 200, 2 × numbers.list 500
+    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 3 × numbers.list 200, 2 × numbers.list 500
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<6>","operation_id":"op_<3>"}
     event     number.updated {"fields":["name"],"number_id":"num_<6>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<7>"}

@@ -227,7 +227,7 @@ async fn a_released_number_is_kept_from_others_for_thirty_days_and_its_holder_ma
     ledger    adjustment 10.00, then 10.00: Opening balance
     twilio    +12125550123 is local-<5>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<6>
     asked     3 × numbers.create 201, 2 × numbers.delete 204, 2 × numbers.get 200, 4 × numbers.list 200, 7 × numbers.search 200, 3 × prices.get 200
-    asked     1 × numbers.list 200
+    asked     2 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<2>"}
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<1>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<8>","operation_id":"op_<4>","why":"asked"}
