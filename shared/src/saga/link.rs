@@ -34,7 +34,7 @@ pub(super) fn commit(app: &App, op: &Operation, link: &Link, now: Timestamp) -> 
     let corrupt = || StoreError::Corrupt("a link is to be committed without the platform's handle".into());
     let platform = link.made(op.created_at).ok_or_else(corrupt)?;
     let (tenant, agent) = (&op.tenant_id, &link.agent.agent_id);
-    let linked = domain::number::Link::made(platform);
+    let linked = domain::number::Link::made(&platform);
     let mut writes = vec![
         store::number::linked(tenant, &op.number_id, &op.id, agent, &platform, &linked)?,
         store::claim::reroute(&link.e164, &op.number_id, &op.id, None, Some(agent), Some(&platform))?,

@@ -71,7 +71,7 @@ pub async fn create(
     mode: Mode,
 ) -> Result<AgentCreated, Error> {
     let Some(number) = number_wish(app, caller, key_hash, request)? else {
-        return make(app, caller, key_hash, request).await.map(|(created, _)| created);
+        return make(app, caller, key_hash, request, false).await.map(|made| made.created);
     };
     // The agent's key is the purchase's too, as another key: repeated, both answer what they answered.
     let key = key_hash.map(|key| hash(format!("number of an agent {key}").as_bytes()));
@@ -83,17 +83,28 @@ pub async fn create(
     };
     // Whoever asked for no number in so many words still gets an agent where none can be had.
     let asked_for = request.number.is_some();
-    if !known(key_hash.map(str::to_owned)).await? {
+    let agents_key = || known(key_hash.map(str::to_owned));
+    let mut can_be_had = true;
+    if !agents_key().await? {
         // An agent whose number is refused anyway is not made first.
         let dry = Mode { dry_run: true, respond_async: false };
-        match purchase::run(app, caller, None, &number, dry).await {
-            Err(_) if !asked_for => return make(app, caller, key_hash, request).await.map(|(created, _)| created),
-            checked => drop(checked?),
+        let checked = purchase::run(app, caller, None, &number, dry).await;
+        // The same request twice at once: what refused this one may be the other one's number.
+        if let Err(refusal) = checked
+            && !agents_key().await?
+        {
+            if asked_for {
+                return Err(refusal);
+            }
+            can_be_had = false;
         }
-    } else if !asked_for && !known(key.clone()).await? {
-        return make(app, caller, key_hash, request).await.map(|(created, _)| created);
     }
-    let (mut created, made_now) = make(app, caller, key_hash, request).await?;
+    let MadeAgent { mut created, now: made_now, with_number } =
+        make(app, caller, key_hash, request, can_be_had).await?;
+    // What was decided when the agent was made holds, also while its number is not begun yet.
+    if !asked_for && !with_number && !known(key.clone()).await? {
+        return Ok(created);
+    }
     let agent = created.agent.id().parse().map_err(|_| Error::NotFound)?;
     let number = purchase::Request { agent_id: Some(created.agent.id().to_owned()), ..number };
     let op = match purchase::run(app, caller, key.as_deref(), &number, mode).await {
@@ -101,7 +112,10 @@ pub async fn create(
         Ok(Outcome::Previewed(_)) => return Ok(created),
         // The agent is there, and its token is shown this once: what became of the number is told by its operation.
         Err(Error::Operation(id, _)) => app.store.operation_get(&caller.tenant, &id).await?.ok_or(Error::NotFound)?,
-        Err(_) if !asked_for => return Ok(created),
+        Err(_) if !asked_for => {
+            alone(app, caller, &agent, key_hash).await;
+            return Ok(created);
+        }
         Err(refusal) => {
             if made_now {
                 take_back(app, caller, &agent, key_hash).await?;
@@ -144,6 +158,19 @@ fn number_wish(
     Ok(Some(purchase::Request { project_id, ..wish }))
 }
 
+/// An agent that got no number after all is what its key stands for from now on.
+async fn alone(app: &App, caller: &Caller, id: &AgentId, key_hash: Option<&str>) {
+    let Some(key) = key_hash else { return };
+    let settled = async {
+        let write = store::idempotency::settle(&caller.tenant, key, &Made::Agent(id.clone()))?;
+        app.store.transact(vec![write]).await
+    };
+    if let Err(error) = settled.await {
+        // Its token is shown this once; sent again, the request asks for the number again.
+        tracing::warn!(agent.id = %id, %error, "that an agent got no number could not be noted");
+    }
+}
+
 /// An agent whose number was refused was not wished for without it.
 async fn take_back(app: &App, caller: &Caller, id: &AgentId, key_hash: Option<&str>) -> Result<(), Error> {
     let agent = get(app, caller, id).await?;
@@ -153,16 +180,26 @@ async fn take_back(app: &App, caller: &Caller, id: &AgentId, key_hash: Option<&s
     forget(app, &agent, key_hash).await
 }
 
-/// Makes or registers the agent; whether it was not there before.
+/// An agent that was made or registered.
+struct MadeAgent {
+    created: AgentCreated,
+    /// It was not there before.
+    now: bool,
+    /// It is to have a number, as was decided when it was made.
+    with_number: bool,
+}
+
+/// Makes or registers the agent.
 async fn make(
     app: &App,
     caller: &Caller,
     key_hash: Option<&str>,
     request: &CreateRequest,
-) -> Result<(AgentCreated, bool), Error> {
+    with_number: bool,
+) -> Result<MadeAgent, Error> {
     let request_hash = hash_request("POST /v1/agents", request);
     if let Some(before) = repeated(app, caller, key_hash, &request_hash).await? {
-        return Ok((before, false));
+        return Ok(before);
     }
     let (agent, token) = understand(app, caller, request)?;
     if let Some(id) = &request.platform_agent_id {
@@ -171,7 +208,8 @@ async fn make(
     let mut writes = vec![store::agent::insert(&agent)?];
     writes.extend(agent.project_id.as_ref().map(|project| store::project::join(&caller.tenant, project)));
     if let Some(key) = key_hash {
-        let made = Made::Agent(agent.id.clone());
+        let id = agent.id.clone();
+        let made = if with_number { Made::AgentWithNumber(id) } else { Made::Agent(id) };
         let record = Idempotency { request_hash: request_hash.clone(), made, created_at: agent.created_at };
         writes.push(store::idempotency::insert(&caller.tenant, key, &record)?);
     }
@@ -181,12 +219,13 @@ async fn make(
         // The same request twice at once: the other one made it.
         Err(TransactError::Lost(_)) => {
             let before = repeated(app, caller, key_hash, &request_hash).await?;
-            return before.map(|before| (before, false)).ok_or(Error::OperationInProgress(None));
+            return before.ok_or(Error::OperationInProgress(None));
         }
         Err(TransactError::Store(error)) => return Err(error.into()),
     }
     let agent = if agent.status == AgentStatus::Creating { finish(app, agent, key_hash, true).await? } else { agent };
-    Ok((AgentCreated { agent: agent.into(), api_token: Some(token), operation: None }, true))
+    let created = AgentCreated { agent: agent.into(), api_token: Some(token), operation: None };
+    Ok(MadeAgent { created, now: true, with_number })
 }
 
 /// What this key made already. An agent whose making was cut short is finished, once nobody can be at it any more.
@@ -195,10 +234,16 @@ async fn repeated(
     caller: &Caller,
     key_hash: Option<&str>,
     request_hash: &str,
-) -> Result<Option<AgentCreated>, Error> {
+) -> Result<Option<MadeAgent>, Error> {
     let Some(key) = key_hash else { return Ok(None) };
     let Some(record) = app.store.idempotency_get(&caller.tenant, key).await? else { return Ok(None) };
-    let Made::Agent(id) = &record.made else { return Err(Error::IdempotencyKeyReused) };
+    let (id, with_number) = match &record.made {
+        Made::Agent(id) => (id, false),
+        Made::AgentWithNumber(id) => (id, true),
+        Made::Operation(_) | Made::Project(_) | Made::Adjustment(_) | Made::TopUp(_) => {
+            return Err(Error::IdempotencyKeyReused);
+        }
+    };
     if record.request_hash != request_hash {
         return Err(Error::IdempotencyKeyReused);
     }
@@ -211,7 +256,8 @@ async fn repeated(
         }
         AgentStatus::Creating => finish(app, agent, key_hash, false).await?,
     };
-    Ok(Some(AgentCreated { agent: agent.into(), api_token: None, operation: None }))
+    let created = AgentCreated { agent: agent.into(), api_token: None, operation: None };
+    Ok(Some(MadeAgent { created, now: false, with_number }))
 }
 
 fn understand(app: &App, caller: &Caller, request: &CreateRequest) -> Result<(Agent, String), Error> {

@@ -8,6 +8,7 @@ use crate::Store;
 use crate::item::{Item, StoreError, encode, with_key};
 use crate::keys;
 use crate::transact::{Guard, Write};
+use crate::update::Update;
 
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum Made {
     Operation(OperationId),
     /// An agent.
     Agent(AgentId),
+    /// An agent that is to have a number, whose purchase has a key of its own.
+    AgentWithNumber(AgentId),
     /// A project.
     Project(ProjectId),
     /// An operator's adjustment, by its entry's id.
@@ -46,6 +49,12 @@ impl Store {
 /// Lets a key stand for something, for ever.
 pub fn insert(tenant: &TenantId, key_hash: &str, record: &Idempotency) -> Result<Write, StoreError> {
     Ok(Write::insert(Guard::Idempotency, with_key(encode(record)?, &keys::idempotency(tenant, key_hash))))
+}
+
+/// Lets a key stand for less than it was to.
+pub fn settle(tenant: &TenantId, key_hash: &str, made: &Made) -> Result<Write, StoreError> {
+    let update = Update::of(keys::idempotency(tenant, key_hash)).set("made", made)?;
+    Ok(update.when_exists().write(Guard::Idempotency))
 }
 
 /// Frees a key whose request was refused after all.

@@ -193,6 +193,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         capabilities,
         price,
         included: false,
+        by_hand: false,
         area_code: None,
         candidates: Vec::new(),
         papers: BTreeMap::new(),

@@ -40,7 +40,6 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         tenant_id: tenant.id.parse().unwrap(),
         project_id: n.is_multiple_of(5).then(|| project.clone()),
         e164: format!("+1212555{n:04}").parse().unwrap(),
-        slot: None,
         country: CountryCode::US,
         kind: NumberKind::Local,
         carrier: Carrier::Twilio,

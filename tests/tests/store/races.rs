@@ -100,6 +100,26 @@ async fn one_key_sent_twelve_times_at_once_buys_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_key_sent_twelve_times_at_once_makes_one_agent_and_no_answer_leaves_its_number_out() {
+    let app = Arc::new(TestApp::start().await);
+    // Money for one, so that whoever looks late finds none left.
+    let tenant = app.tenant("PRO", "1.50").await;
+    let body = || Some(json!({ "name": "Front desk", "platform": "elevenlabs" }));
+    let agent = || (Method::POST, tenant.clone(), "/v1/agents".into(), "key".into(), body());
+    let answers = at_once(&app, (0..12).map(|_| agent()).collect()).await;
+    let made = app.post(&tenant, "/v1/agents", "key", json!(body())).await.expect(201);
+    assert_ne!(made.text("/operation/id"), "", "{}", made.body);
+    for answer in &answers {
+        match answer.status.as_u16() {
+            201 => assert_eq!(answer.text("/operation/id"), made.text("/operation/id"), "{}", answer.body),
+            _ => assert_eq!((answer.status.as_u16(), answer.code()), (409, "operation_in_progress")),
+        }
+    }
+    assert_eq!(app.asked("twilio", "numbers.create").await, 1);
+    app.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn link_unlink_and_release_at_once_are_one_of_them() {
     let mut rounds = JoinSet::new();
     for seed in 1..=4 {

@@ -1,5 +1,6 @@
 //! An agent and its number in one request, and the number of an agent that is there already.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::Answer;
 
@@ -38,6 +39,61 @@ async fn an_agent_made_at_elevenlabs_has_its_number_at_once_and_answers_it() {
     assert_eq!(again.text("/operation/id"), made.text("/operation/id"));
     assert!(again.body["api_token"].is_null());
     assert_eq!((agents(&story).await, numbers(&story).await.len()), (1, 1));
+    story.app.verify().await;
+}
+
+/// The platform has made the agent, and the carrier is about to be asked for its number.
+fn before_its_number(kind: &str, times: u32) -> Value {
+    json!({ "provider": "twilio", "operation": "numbers.search", "kind": kind, "times": times, "after": 1, "ms": 2_000 })
+}
+
+#[tokio::test]
+async fn the_same_key_again_before_the_number_is_begun_answers_with_its_operation() {
+    let story = Story::begin("PRO", "10.00").await;
+    let wish = json!({ "name": "Front desk", "platform": "elevenlabs" });
+    story.app.fault(before_its_number("delay", 1)).await;
+    let again = async {
+        while list(&story.get("/v1/agents").await.expect(200).body, "items").iter().all(|it| it["status"] != "active") {
+            tokio::task::yield_now().await;
+        }
+        create(&story, "one", wish.clone()).await.expect(201)
+    };
+    let (first, again) = tokio::join!(create(&story, "one", wish.clone()), again);
+    let first = first.expect(201);
+    assert_ne!(first.text("/operation/id"), "", "{}", first.body);
+    assert_eq!(again.text("/operation/id"), first.text("/operation/id"), "{}", again.body);
+    assert_eq!((agents(&story).await, numbers(&story).await.len()), (1, 1));
+    story.app.verify().await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_maker_dies_before_its_number_is_begun_gets_it_by_the_same_key() {
+    let story = Story::begin("PRO", "10.00").await;
+    let wish = json!({ "name": "Front desk", "platform": "elevenlabs" });
+    story.app.fault(before_its_number("crash", 1)).await;
+    let headers = [("Idempotency-Key", "one")];
+    let died = story.app.invoke(Method::POST, "/v1/agents", &story.tenant.token, &headers, Some(wish.clone())).await;
+    assert!(died.is_none());
+    assert_eq!((agents(&story).await, numbers(&story).await.len()), (1, 0));
+    for _ in 0..2 {
+        let again = create(&story, "one", wish.clone()).await.expect(201);
+        assert_eq!(again.text("/operation/status"), "succeeded", "{}", again.body);
+    }
+    assert_eq!((agents(&story).await, numbers(&story).await.len()), (1, 1));
+    story.app.verify().await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_number_was_refused_when_it_was_begun_stays_alone() {
+    let story = Story::begin("PRO", "10.00").await;
+    let wish = json!({ "name": "Front desk", "platform": "elevenlabs" });
+    story.app.fault(before_its_number("error", 1_000)).await;
+    let alone = create(&story, "one", wish.clone()).await.expect(201);
+    story.app.no_faults();
+    assert!(alone.body.get("operation").is_none() && !alone.text("/api_token").is_empty(), "{}", alone.body);
+    let again = create(&story, "one", wish).await.expect(201);
+    assert!(again.body.get("operation").is_none(), "{}", again.body);
+    assert_eq!((agents(&story).await, numbers(&story).await.len()), (1, 0));
     story.app.verify().await;
 }
 

@@ -581,7 +581,7 @@ async fn a_dry_run_finds_the_offer_and_moves_nothing() {
     let path = "/v1/numbers?dry_run=true";
     let request = Some(json!({ "e164": NUMBER }));
     let previewed = story.app.send(reqwest::Method::POST, path, &story.tenant.token, &[], request).await.expect(200);
-    assert_snapshot!(story.redacted(&previewed.body.to_string()), @r#"{"dry_run":true,"offer":{"address_requirement":"none","capabilities":{"mms":true,"sms":true,"voice":true},"carrier":"twilio","country":"US","e164":"+12125550123","locality":"New York","price":{"amount":"1.50","currency":"USD"},"region":"NY","type":"local"}}"#);
+    assert_snapshot!(story.redacted(&previewed.body.to_string()), @r#"{"available":{"amount":"10.00","currency":"USD"},"dry_run":true,"included_left":0,"numbers_left":25,"offer":{"address_requirement":"none","capabilities":{"mms":true,"sms":true,"voice":true},"carrier":"twilio","country":"US","e164":"+12125550123","locality":"New York","price":{"amount":"1.50","currency":"USD"},"region":"NY","type":"local"}}"#);
     let after = story.told().await;
     assert_eq!(before.replacen("asked     ", "asked     1 × numbers.search 200", 1), after);
     // It refuses what a purchase would refuse.
