@@ -79,7 +79,7 @@ impl From<Capabilities> for CapabilitiesView {
 pub struct LinkView {
     /// `linked` or `failed`.
     status: &'static str,
-    /// How calls get to the agent: `hand_over`, `trunk`, `import` or `direct`; null when they do not.
+    /// How calls get to the agent: `hand_over`, `trunk`, `import`, `direct` or `native`; null when they do not.
     method: Option<&'static str>,
     /// Why not, when it failed; what is still missing, when calls do not get in yet.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -77,6 +77,7 @@ pub(crate) enum Source {
 pub(crate) enum Command {
     Operations(Which),
     Resume(OperationId),
+    Complete { operation: OperationId, file: Option<PathBuf> },
     Parked,
     Park { number: NumberId, tenant: TenantId, reason: String },
     Resolve { number: NumberId, tenant: TenantId, decision: Decision, reason: String },
@@ -135,6 +136,10 @@ fn build(spec: &Spec, given: &mut Given, argument: Option<String>) -> Result<Com
             Some(_) | None => Which::Stuck,
         }),
         ["resume"] => Command::Resume(number_or_operation(argument, "an operation's id")?),
+        ["complete"] => Command::Complete {
+            operation: number_or_operation(argument, "an operation's id")?,
+            file: given.take("file").map(PathBuf::from),
+        },
         ["parked"] => Command::Parked,
         ["park"] => Command::Park {
             number: number_or_operation(argument, "a number's id")?,
@@ -362,6 +367,12 @@ mod tests {
         check(&["operations", "--stuck"], Command::Operations(Which::Stuck));
         check(&["--waiting", "operations"], Command::Operations(Which::Waiting));
         check(&["resume", OPERATION], Command::Resume(OPERATION.parse().unwrap()));
+        let operation: OperationId = OPERATION.parse().unwrap();
+        check(&["complete", OPERATION], Command::Complete { operation: operation.clone(), file: None });
+        check(
+            &["complete", OPERATION, "--file", "number.json"],
+            Command::Complete { operation, file: Some("number.json".into()) },
+        );
         check(&["parked", "--json"], Command::Parked);
         check(
             &["park", NUMBER, "--tenant=acme", "--reason", "because"],
@@ -451,6 +462,7 @@ mod tests {
         check(&["tenants", "--token", "a", "--token-file", "b"], "one too many");
         check(&["operations", "--stuck", "--waiting"], "one too many");
         check(&["resume"], "an operation's id is needed");
+        check(&["complete", "--file", "number.json"], "an operation's id is needed");
         check(&["resume", NUMBER], "is not an operation's id");
         check(&["resume", OPERATION, OPERATION], "has no meaning here");
         check(&["park", NUMBER, "--tenant", "acme"], "--reason is needed");

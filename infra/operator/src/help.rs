@@ -24,7 +24,7 @@ pub(crate) const COMMON: [&str; 7] = ["url", "token", "token-file", "json", "yes
 /// Options without a value.
 pub(crate) const FLAGS: [&str; 8] = ["json", "yes", "help", "stuck", "waiting", "dry-run", "keep", "release"];
 /// Options with a value.
-pub(crate) const VALUES: [&str; 18] = [
+pub(crate) const VALUES: [&str; 19] = [
     "url",
     "token",
     "token-file",
@@ -41,12 +41,13 @@ pub(crate) const VALUES: [&str; 18] = [
     "agent",
     "on-end",
     "csv",
+    "file",
     "from",
     "to",
 ];
 
 /// All commands, in reading order.
-pub(crate) const COMMANDS: [Spec; 19] = [
+pub(crate) const COMMANDS: [Spec; 20] = [
     Spec {
         words: &["operations"],
         usage: "[--stuck | --waiting]",
@@ -64,6 +65,16 @@ pub(crate) const COMMANDS: [Spec; 19] = [
         what: "let a stuck operation go on from where it is",
         more: "It looks at the carrier and the platform before it does anything there.",
         example: "resume op_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b",
+    },
+    Spec {
+        words: &["complete"],
+        usage: "OPERATION [--file FILE]",
+        options: &["file"],
+        arguments: 1,
+        what: "say that what an operation waits for was done by hand",
+        more: "A number that was ordered in the carrier's panel is told by a JSON file, {\"e164\",\"carrier_number_id\"?,\"sip\":{\"host\",\
+               \"username\",\"password\",\"register\",\"signalling_cidrs\"}}; of one that was cancelled there is nothing to tell.",
+        example: "complete op_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b --file number.json",
     },
     Spec {
         words: &["parked"],

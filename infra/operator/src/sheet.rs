@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use aws_lc_rs::digest;
+use serde_json::Value;
 
 use crate::csv::{self, Wrong};
 use crate::failure::Failure;
@@ -28,8 +29,25 @@ pub(crate) trait Sheet: Sized {
     fn once(&self) -> Vec<String>;
 }
 
+/// Reads a JSON object. What stands in it is not repeated in an error: there may be a password among it.
+pub(crate) fn json(path: &Path) -> Result<Value, Failure> {
+    let unread = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
+    match serde_json::from_str(&text(path)?) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        Ok(_) => Err(unread("not a JSON object".to_owned())),
+        Err(error) => Err(unread(format!("line {}, column {}: not JSON", error.line(), error.column()))),
+    }
+}
+
 /// Reads a file whole, or says everything that is wrong with it.
 pub(crate) fn file<T: Sheet>(path: &Path) -> Result<Vec<T>, Failure> {
+    read(&text(path)?).map_err(|wrong| {
+        let lines: String = wrong.iter().map(|wrong| format!("\n  line {}: {}", wrong.line, wrong.why)).collect();
+        Failure::Usage(format!("{}: nothing was sent, for these reasons:{lines}", path.display()))
+    })
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let unread = |why: String| Failure::Usage(format!("{shown}: {why}"));
     let size = std::fs::metadata(path).map_err(|error| unread(error.to_string()))?.len();
@@ -37,14 +55,10 @@ pub(crate) fn file<T: Sheet>(path: &Path) -> Result<Vec<T>, Failure> {
         return Err(unread(format!("larger than {FILE_BYTES_MAX} bytes: split it")));
     }
     let bytes = std::fs::read(path).map_err(|error| unread(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         unread(format!("line {line}: not UTF-8"))
-    })?;
-    read(&text).map_err(|wrong| {
-        let lines: String = wrong.iter().map(|wrong| format!("\n  line {}: {}", wrong.line, wrong.why)).collect();
-        unread(format!("nothing was sent, for these reasons:{lines}"))
     })
 }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use domain::agent::Method;
+use domain::number::Carrier;
 use domain::numbering::NumberKind;
 use domain::{AgentId, CountryCode, E164, ProjectId, TenantId, limits};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ impl Sheet for Wish {
         "tenant_id",
         "agent_id",
         "e164",
+        "carrier",
         "country",
         "type",
         "area_code",
@@ -97,19 +99,24 @@ impl Sheet for Wish {
 type Field = (&'static str, fn(&str) -> bool, &'static str);
 
 /// What may be said of the number, in the order in which it goes into the key.
-const FIELDS: [Field; 8] = [
+const FIELDS: [Field; 9] = [
     ("e164", is::<E164>, "a number such as +12125550123"),
+    ("carrier", is_seller, "`twilio`, `netgsm` or `vapi`"),
     ("country", is::<CountryCode>, "a country such as US"),
     ("type", is::<NumberKind>, "a type such as local or toll_free"),
     ("area_code", is_area_code, "three digits"),
     ("name", is_name, "at most 100 characters on one line"),
-    ("method", |text| Method::from_name(text).is_some(), "`hand_over`, `trunk`, `import` or `direct`"),
+    ("method", |text| Method::from_name(text).is_some(), "`hand_over`, `trunk`, `import`, `direct` or `native`"),
     ("project_id", is::<ProjectId>, "a project's id"),
     ("fallback", is::<E164>, "a number such as +12125550123"),
 ];
 
 fn is<T: FromStr>(text: &str) -> bool {
     text.parse::<T>().is_ok()
+}
+
+fn is_seller(text: &str) -> bool {
+    Carrier::from_name(text).is_some_and(|carrier| carrier != Carrier::Custom)
 }
 
 fn is_area_code(text: &str) -> bool {
@@ -206,7 +213,7 @@ mod tests {
                 "2: country: `usa` is not a country such as US",
                 "2: type: `mobil` is not a type such as local or toll_free",
                 "2: area_code: `21` is not three digits",
-                "2: method: `sip` is not `hand_over`, `trunk`, `import` or `direct`",
+                "2: method: `sip` is not `hand_over`, `trunk`, `import`, `direct` or `native`",
                 "2: project_id: `shop` is not a project's id",
                 "2: fallback: `0212` is not a number such as +12125550123",
                 "2: all_or_nothing: `yes` is neither `true` nor `false`",

@@ -86,6 +86,8 @@ pub(crate) struct Prepared {
     numbers: Vec<Row>,
     /// To give numbers.
     agents: Vec<Wish>,
+    /// What is told of a number that was ordered by hand.
+    told: Option<Value>,
 }
 
 /// Reads and checks what a command works on, before anybody is asked for anything.
@@ -95,6 +97,7 @@ pub(crate) fn prepare(command: &Command) -> Result<Prepared, Failure> {
         Command::Import { source: Source::File(file), .. } => prepared.numbers = sheet::file(file)?,
         Command::Import { source: Source::One(row), .. } => prepared.numbers.push(row.clone()),
         Command::Migrate { file, .. } => prepared.agents = sheet::file(file)?,
+        Command::Complete { file: Some(file), .. } => prepared.told = Some(sheet::json(file)?),
         _ => {}
     }
     Ok(prepared)
@@ -105,6 +108,7 @@ pub(crate) async fn run(desk: &mut Desk<'_, '_>, command: &Command, on: Prepared
     match command {
         Command::Operations(which) => operations::list(desk, *which).await,
         Command::Resume(id) => operations::resume(desk, id).await,
+        Command::Complete { operation, .. } => operations::complete(desk, operation, on.told).await,
         Command::Parked => numbers::parked(desk).await,
         Command::Park { number, tenant, reason } => numbers::park(desk, number, tenant, reason).await,
         Command::Resolve { number, tenant, decision, reason } => {

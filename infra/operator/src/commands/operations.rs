@@ -1,7 +1,7 @@
 //! Work that needs a person, and what persons did.
 
 use domain::OperationId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Desk, Verdict};
 use crate::args::Which;
@@ -55,6 +55,28 @@ pub(super) async fn resume(desk: &mut Desk<'_, '_>, id: &OperationId) -> Result<
         format!("/v1/operator/operations/{id}/resume"),
         None,
         "It may go on all the same: see `trunkline operations --stuck`.",
+    );
+    let answer = desk.api.send(&ask).await?;
+    desk.show(&answer.body, |op| {
+        format!("Operation {} of {} is {}.\n", cell(op, "/id"), cell(op, "/tenant_id"), cell(op, "/status"))
+    })?;
+    Ok(Verdict::Good)
+}
+
+pub(super) async fn complete(
+    desk: &mut Desk<'_, '_>,
+    id: &OperationId,
+    told: Option<Value>,
+) -> Result<Verdict, Failure> {
+    let done = match &told {
+        Some(told) => format!("{} was ordered in the carrier's panel", cell(told, "/e164")),
+        None => "the number was cancelled in the carrier's panel".to_owned(),
+    };
+    desk.confirm(&format!("Say for operation {id} that {done}."))?;
+    let ask = Ask::once(
+        format!("/v1/operator/operations/{id}/complete"),
+        Some(told.unwrap_or_else(|| json!({}))),
+        "It may be completed all the same: see `trunkline operations --waiting`.",
     );
     let answer = desk.api.send(&ask).await?;
     desk.show(&answer.body, |op| {

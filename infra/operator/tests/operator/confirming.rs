@@ -15,6 +15,7 @@ fn rows() -> Vec<(Vec<&'static str>, &'static str)> {
         |amount| vec!["adjust", "--tenant", "acme", "--amount", amount, "--currency", "USD", "--reason", "because"];
     vec![
         (vec!["resume", OPERATION], "go on from where it is"),
+        (vec!["complete", OPERATION], "was cancelled in the carrier's panel"),
         (vec!["park", NUMBER, "--tenant", "acme", "--reason", "r"], "neither charged nor released"),
         (vec!["resolve", NUMBER, "--tenant", "acme", "--keep", "--reason", "r"], "Keep it"),
         (vec!["resolve", NUMBER, "--tenant", "acme", "--release", "--reason", "r"], "Release it for good"),

@@ -34,6 +34,7 @@ async fn what_is_lost_is_asked_for_again_where_that_is_harmless() {
         (&["dun", "--dry-run"], true, ""),
         (&ADJUST, true, "it is booked once"),
         (&["resume", OPERATION, "--yes"], false, "trunkline operations --stuck"),
+        (&["complete", OPERATION, "--yes"], false, "trunkline operations --waiting"),
         (&["park", NUMBER, "--tenant", "acme", "--reason", "r", "--yes"], false, "trunkline parked"),
         (release, false, "trunkline parked"),
         (&["reconcile", "--yes"], false, "trunkline reconcile latest"),
