@@ -32,7 +32,7 @@ pub(super) async fn play(stage: &mut Stage) -> Outcome {
     trunk(stage).await?;
     scene(2, "Top up, search, buy, call, read the statement: numbers paid from a wallet.");
     wallet(stage).await?;
-    scene(3, "One click: a number with its agent at Vapi; then one that the account had all along.");
+    scene(3, "One click: a number with its agent at Vapi; one that the account had all along; one of Vapi's own.");
     one_click(stage).await?;
     scene(4, "One agent, one number: ElevenLabs.");
     agent_with_number(stage).await?;
@@ -168,7 +168,27 @@ async fn one_click(stage: &Stage) -> Outcome {
     way.releases(&synced).await?;
     check("how often the carrier has it", 1, stage.carrier().await?.has(OWN))?;
     line("detached", &format!("{OWN} is the account's again, as it was"));
-    Ok(())
+    native(&way).await
+}
+
+/// One of Vapi's own: nobody chooses it, and which it is, is told minutes later.
+async fn native(way: &Way<'_>) -> Outcome {
+    let stage = way.stage;
+    let stock = json!({ "country": "US", "type": "local", "area_code": "205", "count": 1 });
+    stage.local("simulators/vapi/stock", Some(stock)).await?;
+    let wish = json!({ "carrier": "vapi", "country": "US", "area_code": "205", "agent_id": way.agent.0 });
+    let ordered = expect("the order", 202, stage.buy(&way.tenant, "native", &wish).await?)?;
+    check("the order", "waiting", ordered.text("/operation/status"))?;
+    line("ordered", "one of Vapi's own, of area code 205; which one, it says later");
+    stage.local("clock", Some(json!({ "advance": "PT10M" }))).await?;
+    let path = format!("/v1/numbers/{}", ordered.text("/operation/number_id"));
+    let shown = stage.get(&way.tenant, &path).await?;
+    check("the number", "active", shown.text("/status"))?;
+    check("how calls get there", "native", shown.text("/link/method"))?;
+    let number = Number::of(&json!({ "number": shown.body }));
+    line("bought", &format!("{}, ten minutes later", number.e164));
+    abroad::reaches(way, &number).await?;
+    way.logs(&number, "0.05").await
 }
 
 async fn agent_with_number(stage: &Stage) -> Outcome {

@@ -19,7 +19,7 @@ async fn brought(stage: &Stage, e164: &str) -> Outcome<Value> {
     Ok(call.body["answered_by"]["assistant_id"].clone())
 }
 
-async fn reaches(way: &Way<'_>, number: &Number) -> Outcome {
+pub(super) async fn reaches(way: &Way<'_>, number: &Number) -> Outcome {
     check("who answered", json!(way.agent.1), brought(way.stage, &number.e164).await?)?;
     line("call", &format!("{} reaches the agent, past us", number.e164));
     Ok(())
