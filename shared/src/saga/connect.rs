@@ -31,7 +31,7 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
         Way::Connect(access, reach) => (access, reach),
     };
     let e164 = op.saga.e164().clone();
-    let known = ours(&*platform, &e164, &tag).await.map_err(only_looked)?;
+    let known = ours(&*platform, &e164, &tag, agent.method).await.map_err(only_looked)?;
     let number = match known {
         Some(known) => known,
         None => {
@@ -93,7 +93,7 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
         let tag = op.tag(&app.settings.deployment);
         let Way::Connect(_, reach) = way(app, &agent, &tag).await? else { return Ok(None) };
         let platform = app.providers.platform(agent.platform).await?;
-        let known = ours(&*platform, op.saga.e164(), &tag).await?;
+        let known = ours(&*platform, op.saga.e164(), &tag, agent.method).await?;
         Ok(known.map(|known| reference(known, agent, reach)))
     };
     match look.await {
@@ -107,7 +107,7 @@ pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError>
     let agent = binding(op)?;
     let platform = app.providers.platform(agent.platform).await?;
     let tag = op.tag(&app.settings.deployment);
-    for number in platform.number_find(op.saga.e164(), &tag).await? {
+    if let Some(number) = ours(&*platform, op.saga.e164(), &tag, agent.method).await? {
         gone_is_fine(platform.number_remove(&number.id).await)?;
     }
     // A platform that took the number over may have set the carrier up, and may have again when it was taken from it.
@@ -189,14 +189,23 @@ async fn bind(app: &App, known: &PlatformRef, platform_agent_id: &str) -> Result
     }
 }
 
-/// The one resource with our tag, after younger ones were removed.
-async fn ours(platform: &dyn VoicePlatform, e164: &E164, tag: &str) -> Result<Option<PlatformNumber>, ProviderError> {
+/// The one resource with our tag, after younger ones were removed; and where there is none, what an attempt in this way may
+/// have left of one.
+async fn ours(
+    platform: &dyn VoicePlatform,
+    e164: &E164,
+    tag: &str,
+    method: Method,
+) -> Result<Option<PlatformNumber>, ProviderError> {
     let mut found = platform.number_find(e164, tag).await?.into_iter();
-    let oldest = found.next();
+    let Some(oldest) = found.next() else {
+        platform.number_clear(method, tag).await?;
+        return Ok(None);
+    };
     for younger in found {
         gone_is_fine(platform.number_remove(&younger.id).await)?;
     }
-    Ok(oldest)
+    Ok(Some(oldest))
 }
 
 /// The platform's id of a number it keeps.

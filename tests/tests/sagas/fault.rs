@@ -78,7 +78,6 @@ pub(crate) fn kinds(party: &str, operation: &str, driver: Driver, scenario: Scen
         ("dynamodb", _, _) if other_way && !full => &WRITES[..1],
         ("twilio", "numbers.search" | "numbers.list" | "numbers.create", _) if other_way && !full => &CALLS[..1],
         (_, "numbers.get" | "numbers.list" | "agents.get", _) if other_way && !full => LOOKS,
-        (_, "credentials.list", _) if !full => LOOKS,
         (_, _, _) if other_way && !full => STEPS,
         // A read changes nothing: it fails, or is the last thing its reader does.
         ("dynamodb", "get" | "batch_get" | "query" | "scan", _) if full => READS,
@@ -205,10 +204,6 @@ impl Fault {
 
     /// How this scenario ends with this fault in it.
     pub(crate) fn ending(&self, scenario: Scenario) -> Ending {
-        // Trunks a crash left are looked for beside the way: nobody waits for the answer.
-        if (self.party, self.operation.as_str()) == ("vapi", "credentials.list") {
-            return scenario.natural();
-        }
         if let Scenario::By(way) = scenario {
             return way.ending(self);
         }
