@@ -425,6 +425,10 @@ pub trait VoicePlatform: Send + Sync + std::fmt::Debug {
     /// All that the platform knows of this number under exactly this tag, oldest first.
     async fn number_find(&self, e164: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError>;
 
+    /// Removes what an attempt to make a number known in this way may have left under exactly this tag besides the number.
+    /// Call only where [`VoicePlatform::number_find`] found none.
+    async fn number_clear(&self, method: Method, tag: &str) -> Result<(), ProviderError>;
+
     /// The number with this id.
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError>;
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use domain::E164;
+use domain::agent::Method as Way;
 use domain::ports::{Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
 use jiff::Timestamp;
 use providers::{Vapi, VapiConfig};
@@ -110,7 +111,7 @@ mod taken_over {
 
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
         for _ in 0..2 {
-            let bound = world.vapi.number_bind(&number.id, domain::agent::Method::Import, Some(&other)).await.unwrap();
+            let bound = world.vapi.number_bind(&number.id, Way::Import, Some(&other)).await.unwrap();
             assert_eq!((&bound.id, bound.platform_agent_id.as_ref()), (&number.id, Some(&other)));
             assert_eq!(bound.e164, Some(known()));
         }
@@ -201,16 +202,10 @@ mod taken_over {
         let number = world.vapi.number_connect(&world.takeover(TAG)).await.unwrap();
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
         world.add(Fault::new("vapi", "numbers.update", Kind::LostReply));
-        assert_eq!(
-            kind(world.vapi.number_bind(&number.id, domain::agent::Method::Import, Some(&other)).await),
-            Unknown
-        );
+        assert_eq!(kind(world.vapi.number_bind(&number.id, Way::Import, Some(&other)).await), Unknown);
         assert_eq!(world.vapi.number_get(&number.id).await.unwrap().platform_agent_id, Some(other));
         let nobody = "00000000-0000-4000-8000-000000000000";
-        assert_eq!(
-            kind(world.vapi.number_bind(&number.id, domain::agent::Method::Import, Some(nobody)).await),
-            Rejected(Reason::Other)
-        );
+        assert_eq!(kind(world.vapi.number_bind(&number.id, Way::Import, Some(nobody)).await), Rejected(Reason::Other));
     }
 }
 
@@ -243,8 +238,19 @@ mod by_trunk {
             self.vapi.number_connect(&self.by(trunk())).await
         }
 
+        /// What whoever connects the number finds of it; where that is nothing, nothing is left of it.
         async fn found(&self) -> Vec<PlatformNumber> {
-            self.vapi.number_find(&turkish(), TAG).await.unwrap()
+            let found = self.vapi.number_find(&turkish(), TAG).await.unwrap();
+            if found.is_empty() {
+                self.vapi.number_clear(Way::Trunk, TAG).await.unwrap();
+            }
+            found
+        }
+
+        fn asked(&self, operation: &str) -> usize {
+            let state = self.simulators.vapi.state();
+            let requests = state["requests"].as_array().unwrap().iter();
+            requests.filter(|request| request["operation"] == operation).count()
         }
     }
 
@@ -278,7 +284,7 @@ mod by_trunk {
         assert_eq!(made["outboundAuthenticationPlan"], plan);
 
         let other = world.vapi.agent_create("Other", None, "agt-2").await.unwrap();
-        let bound = world.vapi.number_bind(&number.id, domain::agent::Method::Trunk, Some(&other)).await.unwrap();
+        let bound = world.vapi.number_bind(&number.id, Way::Trunk, Some(&other)).await.unwrap();
         assert_eq!(bound.platform_agent_id, Some(other));
         ends_well(&world, &number, "").await;
         assert_eq!(kind(world.vapi.number_remove(&number.id).await), ProviderErrorKind::NotFound);
@@ -413,6 +419,20 @@ mod by_trunk {
         assert_eq!((world.credentials().len(), world.numbers()), (1, 0));
         assert_eq!(world.found().await, Vec::new());
         assert_eq!(world.credentials().len(), 0, "whoever looks next cleans up");
+    }
+
+    #[tokio::test]
+    async fn only_where_a_trunk_was_to_be_are_credentials_looked_for() {
+        let world = World::new().await;
+        let left = json!({"provider": "byo-sip-trunk", "name": TAG, "gateways": [{"ip": "203.0.113.8"}]});
+        world.vapi(Method::POST, "/credential", left).await;
+        assert_eq!(world.vapi.number_find(&turkish(), TAG).await, Ok(Vec::new()));
+        for way in [Way::HandOver, Way::Import] {
+            world.vapi.number_clear(way, TAG).await.unwrap();
+        }
+        assert_eq!((world.asked("credentials.list"), world.credentials().len()), (0, 1));
+        world.vapi.number_clear(Way::Trunk, TAG).await.unwrap();
+        assert_eq!((world.asked("credentials.list"), world.credentials().len()), (1, 0));
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ async fn connect(app: &App, op: &Operation) -> Result<PlatformRef, ProviderError
         Way::Connect(access, reach) => (access, reach),
     };
     let e164 = op.saga.e164().clone();
-    let known = ours(&*platform, &e164, &tag).await.map_err(only_looked)?;
+    let known = ours(&*platform, &e164, &tag, agent.method).await.map_err(only_looked)?;
     let number = match known {
         Some(known) => known,
         None => {
@@ -122,7 +122,7 @@ pub(super) async fn probe(app: &App, op: &Operation) -> Probed {
         let tag = op.tag(&app.settings.deployment);
         let Way::Connect(_, reach) = way(app, op, &agent, &tag).await? else { return Ok(None) };
         let platform = app.providers.platform(agent.platform).await?;
-        let known = ours(&*platform, op.saga.e164(), &tag).await?;
+        let known = ours(&*platform, op.saga.e164(), &tag, agent.method).await?;
         Ok(known.map(|known| reference(known, agent, reach)))
     };
     match look.await {
@@ -139,7 +139,7 @@ pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError>
     }
     let platform = app.providers.platform(agent.platform).await?;
     let tag = op.tag(&app.settings.deployment);
-    for number in platform.number_find(op.saga.e164(), &tag).await? {
+    if let Some(number) = ours(&*platform, op.saga.e164(), &tag, agent.method).await? {
         gone_is_fine(platform.number_remove(&number.id).await)?;
     }
     // A platform that took the number over may have set the carrier up, and may have again when it was taken from it.
@@ -255,7 +255,8 @@ async fn remove(app: &App, op: &Operation, known: &PlatformRef) -> Result<(), Pr
         Ok(number) => gone_is_fine(platform.number_remove(&number.id).await),
         // Looking for it by its tag removes what a platform keeps besides the number.
         Err(error) if error.kind == ProviderErrorKind::NotFound && known.reach.method() == Method::Direct => {
-            for left in platform.number_find(op.saga.e164(), &known.tag).await.map_err(only_looked)? {
+            let left = ours(&*platform, op.saga.e164(), &known.tag, Method::Direct).await.map_err(only_looked)?;
+            if let Some(left) = left {
                 gone_is_fine(platform.number_remove(&left.id).await)?;
             }
             Ok(())
@@ -275,14 +276,23 @@ async fn bind(app: &App, known: &PlatformRef, platform_agent_id: &str) -> Result
     }
 }
 
-/// The one resource with our tag, after younger ones were removed.
-async fn ours(platform: &dyn VoicePlatform, e164: &E164, tag: &str) -> Result<Option<PlatformNumber>, ProviderError> {
+/// The one resource with our tag, after younger ones were removed; and where there is none, what an attempt in this way may
+/// have left of one.
+async fn ours(
+    platform: &dyn VoicePlatform,
+    e164: &E164,
+    tag: &str,
+    method: Method,
+) -> Result<Option<PlatformNumber>, ProviderError> {
     let mut found = platform.number_find(e164, tag).await?.into_iter();
-    let oldest = found.next();
+    let Some(oldest) = found.next() else {
+        platform.number_clear(method, tag).await?;
+        return Ok(None);
+    };
     for younger in found {
         gone_is_fine(platform.number_remove(&younger.id).await)?;
     }
-    Ok(oldest)
+    Ok(Some(oldest))
 }
 
 /// The platform's id of a number it keeps.

@@ -97,7 +97,7 @@ pub(crate) fn kinds(party: &str, operation: &str, driver: Driver, scenario: Scen
         (_, "numbers.get" | "numbers.list" | "numbers.fetch" | "agents.get", _) if other_way && !full => LOOKS,
         // An account is only told, whatever the fault's name for it.
         ("netgsm", "numbers.search" | "credentials.create", _) if !full => LOOKS,
-        (_, "credentials.list", _) if !full => LOOKS,
+        ("vapi", "credentials.list", _) if !full => LOOKS,
         (_, _, _) if other_way && !full => STEPS,
         // A read changes nothing: it fails, or is the last thing its reader does.
         ("dynamodb", "get" | "batch_get" | "query" | "scan", _) if full => READS,
@@ -232,11 +232,6 @@ impl Fault {
 
     /// How this scenario ends with this fault in it.
     pub(crate) fn ending(&self, scenario: Scenario) -> Ending {
-        // Trunks a crash left are looked for beside the way: nobody waits for the answer.
-        let at_twilio = scenario.carrier() == Some("twilio");
-        if at_twilio && (self.party, self.operation.as_str()) == ("vapi", "credentials.list") {
-            return scenario.natural();
-        }
         if let Scenario::By(way) = scenario {
             return way.ending(self);
         }

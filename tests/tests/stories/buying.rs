@@ -97,7 +97,7 @@ async fn any_number_in_415_is_bought_and_answered_by_the_agent() {
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      sip:local-<2>@sip.vapi.ai is local-<2>, answered by <4>
     vapi      assistant <4> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+14155550243","number_id":"num_<5>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<6>"}
     "#);
@@ -180,7 +180,7 @@ async fn an_offer_taken_by_another_gives_way_to_the_next_under_the_same_hold() {
     asked     1 × numbers.create 201, 1 × numbers.create 400, 2 × numbers.list 200, 1 × numbers.search 200
     vapi      sip:local-<2>-2@sip.vapi.ai is local-<2>-2, answered by <4>
     vapi      assistant <4> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+1646NEXT","number_id":"num_<5>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"1.50","currency":"USD"},"entry_id":"ent_<6>"}
     "#);
@@ -471,7 +471,7 @@ async fn a_platform_that_refuses_the_agent_leaves_the_number_bought_and_unlinked
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<2>
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <3> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 400, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 400, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     "#);
@@ -494,7 +494,7 @@ async fn a_platform_that_refuses_undoes_a_purchase_that_was_all_or_nothing() {
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <2> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 400, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 400, 1 × numbers.list 200
     event     number.purchase_failed {"code":"platform_unavailable","e164":"+12125550123","number_id":"num_<3>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<4>"}
     "#);

@@ -29,7 +29,7 @@ async fn a_number_without_an_agent_is_linked_to_one() {
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      sip:local-<2>@sip.vapi.ai is local-<2>, answered by <5>
     vapi      assistant <5> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200
     event     number.linked {"agent_id":"agt_<1>","number_id":"num_<6>","operation_id":"op_<2>"}
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<6>","operation_id":"op_<3>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<7>"}
@@ -53,7 +53,7 @@ async fn relinking_binds_the_same_address_to_the_other_agent_and_frees_the_first
     vapi      sip:local-<3>@sip.vapi.ai is local-<3>, answered by <5>
     vapi      assistant <6> is Front desk
     vapi      assistant <5> is Night shift
-    asked     2 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.update 200
+    asked     2 × agents.create 201, 1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.update 200
     event     number.linked {"agent_id":"agt_<1>","number_id":"num_<7>","operation_id":"op_<2>"}
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<7>","operation_id":"op_<3>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<8>"}
@@ -87,7 +87,7 @@ async fn unlinking_removes_the_address_at_the_platform_and_a_second_time_is_no_e
     twilio    +12125550123 is local-<1>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<3>
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <4> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.delete 200, 2 × numbers.get 200, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 2 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<5>","operation_id":"op_<1>"}
     event     number.unlinked {"agent_id":"agt_<6>","number_id":"num_<5>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<7>"}
@@ -139,7 +139,7 @@ async fn a_platform_that_refuses_a_link_leaves_the_number_as_it_was() {
     twilio    +12125550123 is local-<2>, calls go to https://us/webhooks/twilio/voice?tenant=ten_<3>
     asked     1 × numbers.create 201, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <4> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 400, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 400, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<5>","operation_id":"op_<2>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<6>"}
     "#);
@@ -200,7 +200,7 @@ async fn while_one_operation_works_on_a_number_every_other_is_told_to_wait() {
     asked     1 × numbers.create 201, 1 × numbers.get 200, 2 × numbers.list 200, 1 × numbers.search 200, 3 × prices.get 200
     vapi      sip:local-<2>@sip.vapi.ai is local-<2>, answered by <5>
     vapi      assistant <5> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 3 × numbers.list 200, 2 × numbers.list 500
+    asked     1 × agents.create 201, 1 × numbers.create 201, 3 × numbers.list 200, 2 × numbers.list 500
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<6>","operation_id":"op_<3>"}
     event     number.updated {"fields":["name"],"number_id":"num_<6>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<7>"}

@@ -19,7 +19,7 @@ async fn a_released_number_is_gone_at_platform_and_carrier_and_costs_nothing_mor
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <3> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.delete 200, 2 × numbers.get 200, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 2 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>","why":"asked"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
@@ -126,7 +126,7 @@ async fn a_carrier_that_is_down_gets_its_number_back_when_it_is_up_again() {
     ledger    adjustment 10.00, then 10.00: Opening balance
     asked     1 × numbers.create 201, 1 × numbers.delete 204, 1 × numbers.get 200, 2 × numbers.get 500, 1 × numbers.list 200, 1 × numbers.search 200
     vapi      assistant <3> is Front desk
-    asked     1 × agents.create 201, 1 × credentials.list 200, 1 × numbers.create 201, 1 × numbers.delete 200, 2 × numbers.get 200, 1 × numbers.list 200
+    asked     1 × agents.create 201, 1 × numbers.create 201, 1 × numbers.delete 200, 2 × numbers.get 200, 1 × numbers.list 200
     event     number.purchased {"amount":{"amount":"1.50","currency":"USD"},"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<1>"}
     event     wallet.adjusted {"amount":{"amount":"10.00","currency":"USD"},"entry_id":"ent_<5>"}
     event     number.released {"e164":"+12125550123","number_id":"num_<4>","operation_id":"op_<2>","why":"asked"}

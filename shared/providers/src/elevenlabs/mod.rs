@@ -272,6 +272,11 @@ impl VoicePlatform for ElevenLabs {
         Ok(found)
     }
 
+    /// Nothing is made besides the number.
+    async fn number_clear(&self, _: domain::agent::Method, _: &str) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
         let (found, answer) = self.number(id, self.http.deadline()).await?;
         number(found, answer.doubt)

@@ -267,6 +267,11 @@ impl VoicePlatform for Retell {
         Ok(found.into_iter().filter(|number| number.tag == tag).collect())
     }
 
+    /// Nothing is made besides the number.
+    async fn number_clear(&self, _: domain::agent::Method, _: &str) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
         let request = self.request(Method::GET, &number_path("get", id)?)?;
         let answer = self.answer(request, self.http.deadline()).await?;

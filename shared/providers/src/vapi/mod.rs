@@ -280,17 +280,19 @@ impl VoicePlatform for Vapi {
         self.answer(request, self.http.deadline()).await.map(drop)
     }
 
-    /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number. Where there is no number
-    /// under the tag, what a crash left of one goes.
+    /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number.
     async fn number_find(&self, _: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
         let sip_uri = self.sip_uri(tag);
-        let until = self.http.deadline();
         let meant = |found: &Number| found.is(tag, &sip_uri) && !found.is_native();
-        let found = self.search(tag, meant, number, until).await?;
-        if found.is_empty() {
-            self.sweep(tag, until).await?;
+        self.search(tag, meant, number, self.http.deadline()).await
+    }
+
+    /// Only a trunk's number has a credential of its own, which is made before it.
+    async fn number_clear(&self, method: Way, tag: &str) -> Result<(), ProviderError> {
+        match method {
+            Way::Trunk | Way::Direct => self.sweep(tag, self.http.deadline()).await,
+            Way::HandOver | Way::Import | Way::Native => Ok(()),
         }
-        Ok(found)
     }
 
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
