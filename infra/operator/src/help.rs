@@ -73,7 +73,8 @@ pub(crate) const COMMANDS: [Spec; 20] = [
         arguments: 1,
         what: "say that what an operation waits for was done by hand",
         more: "A number that was ordered in the carrier's panel is told by a JSON file, {\"e164\",\"carrier_number_id\"?,\"sip\":{\"host\",\
-               \"username\",\"password\",\"register\",\"signalling_cidrs\"}}; of one that was cancelled there is nothing to tell.",
+               \"username\",\"password\",\"register\",\"signalling_cidrs\"}}; that none can be had, by \
+               {\"refused\":\"why\"}; of one that was cancelled there is nothing to tell.",
         example: "complete op_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b --file number.json",
     },
     Spec {

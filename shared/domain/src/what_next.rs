@@ -268,13 +268,16 @@ pub fn kept_back(op: &mut Operation) {
     recovered(op);
 }
 
-/// Takes in that somebody outside has done by hand what was waited for. `false` when nothing of the sort is.
+/// Takes in that somebody outside has done by hand what was waited for, or cannot. `false` when nothing of the sort is.
 #[must_use]
-pub fn done_by_hand(op: &mut Operation, learned: Learned, now: Timestamp) -> bool {
+pub fn done_by_hand(op: &mut Operation, outcome: Result<Learned, ProviderError>, now: Timestamp) -> bool {
     let waiting = op.status == OperationStatus::Waiting && op.failure.is_none();
     let Some(step) = op.by_hand().filter(|_| waiting) else { return false };
     op.status = OperationStatus::Running;
-    finished(op, step, learned);
+    match outcome {
+        Ok(learned) => finished(op, step, learned),
+        Err(error) => refused(op, step, &error),
+    }
     op.due_at = Some(now);
     true
 }

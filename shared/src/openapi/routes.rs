@@ -325,7 +325,7 @@ fn operators() -> Vec<Endpoint> {
         operator(POST, "/v1/operator/operations/{id}/complete", "complete-operation", "Say what was done by hand")
             .says(
                 "Of an operation that waits for an operator: a number was ordered in the carrier's panel (`e164` and `sip` are \
-                 needed), or was cancelled there (nothing is).",
+                 needed), cannot be had (`refused`), or was cancelled there (nothing is).",
             )
             .body::<use_cases::by_hand::Request>()
             .answers::<OperatorOperationView>(200, "It goes on from there.")

@@ -4,6 +4,7 @@ use domain::audit::{Action, Actor};
 use domain::claim::Claim;
 use domain::number::{AtEnd, CarrierRef};
 use domain::operation::{Operation, Saga, Step};
+use domain::ports::{ProviderError, ProviderErrorKind, Reason};
 use domain::what_next::{self, Learned};
 use domain::{E164, OperationId, limits};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Request {
     /// The account by which it is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip: Option<custom::Request>,
+    /// Why no number can be had: the purchase fails, and its money is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// Completes the step, and lets the operation go on; the queue has it next.
@@ -50,18 +54,22 @@ pub async fn complete(
     };
     let mut op = app.store.operation_get(&found.tenant_id, id).await?.ok_or(Error::NotFound)?;
     let step = op.by_hand().ok_or(Error::NotWaiting)?;
-    let ordered = ordered(app, &op, step, request).await?;
+    let said = said(app, &op, step, request).await?;
     if !app.store.operation_lease(&mut op, app.clock.real_now()).await? {
         return Err(Error::OperationInProgress(Some(op.id)));
     }
-    let (learned, mut writes, what) = match ordered {
-        None => (Learned::Nothing, Vec::new(), op.saga.e164().to_string()),
-        Some(Ordered { carrier, e164, write }) => {
+    let (outcome, mut writes, what) = match said {
+        Said::Cancelled => (Ok(Learned::Nothing), Vec::new(), op.saga.e164().to_string()),
+        Said::Refused(why) => {
+            let kind = ProviderErrorKind::Rejected(Reason::Taken);
+            (Err(ProviderError::new(kind, why.clone())), Vec::new(), format!("refused: {why}"))
+        }
+        Said::Ordered { carrier, e164, write } => {
             let what = e164.to_string();
-            (Learned::Bought(carrier, app.clock.now(), e164), vec![write], what)
+            (Ok(Learned::Bought(carrier, app.clock.now(), e164)), vec![*write], what)
         }
     };
-    if !what_next::done_by_hand(&mut op, learned, app.clock.now()) {
+    if !what_next::done_by_hand(&mut op, outcome, app.clock.now()) {
         return Err(Error::NotWaiting);
     }
     op.lease_until = None;
@@ -78,21 +86,35 @@ pub async fn complete(
     Ok(op.into())
 }
 
-/// A number that was ordered by hand.
-struct Ordered {
-    carrier: CarrierRef,
-    e164: E164,
-    /// Keeps its account with the number.
-    write: store::Write,
+/// What was done, understood.
+enum Said {
+    /// A number was ordered.
+    Ordered {
+        carrier: CarrierRef,
+        e164: E164,
+        /// Keeps its account with the number.
+        write: Box<store::Write>,
+    },
+    /// No number can be had.
+    Refused(String),
+    /// A number was cancelled.
+    Cancelled,
 }
 
-/// What was ordered, understood; nothing where something was cancelled.
-async fn ordered(app: &App, op: &Operation, step: Step, request: &Request) -> Result<Option<Ordered>, Error> {
+async fn said(app: &App, op: &Operation, step: Step, request: &Request) -> Result<Said, Error> {
+    let of_a_number = request.e164.is_some() || request.sip.is_some() || request.carrier_number_id.is_some();
     let Saga::Purchase(purchase) = &op.saga else {
-        let said = request.e164.is_some() || request.sip.is_some() || request.carrier_number_id.is_some();
         let why = format!("nothing is to be said of a number after {}", step.as_str());
-        return if said { Err(Error::invalid("e164", why)) } else { Ok(None) };
+        let nothing = !of_a_number && request.refused.is_none();
+        return if nothing { Ok(Said::Cancelled) } else { Err(Error::invalid("e164", why)) };
     };
+    if let Some(why) = request.refused.as_deref().map(str::trim) {
+        let max = limits::REASON_CHARS_MAX;
+        if of_a_number || !(1..=max).contains(&why.chars().count()) {
+            return Err(Error::invalid("refused", format!("1 to {max} characters, and nothing else")));
+        }
+        return Ok(Said::Refused(why.to_owned()));
+    }
     let text = request.e164.as_deref().ok_or_else(|| Error::invalid("e164", "the number that was ordered"))?;
     let e164: E164 = text.parse().map_err(|error| Error::invalid("e164", format!("{error}")))?;
     if e164.classify() != Some((purchase.country, purchase.kind)) {
@@ -108,5 +130,6 @@ async fn ordered(app: &App, op: &Operation, step: Step, request: &Request) -> Re
     let sealed = custom::sealed(app, &number, &trunk).await?;
     let id = request.carrier_number_id.clone().unwrap_or_else(|| e164.digits().to_owned());
     let carrier = CarrierRef { id, tag: op.tag(&app.settings.deployment), at_end: AtEnd::ByHand };
-    Ok(Some(Ordered { carrier, e164, write: store::number::reached_by(&number, &op.id, &sealed)? }))
+    let write = Box::new(store::number::reached_by(&number, &op.id, &sealed)?);
+    Ok(Said::Ordered { carrier, e164, write })
 }

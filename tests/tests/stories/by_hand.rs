@@ -178,6 +178,28 @@ async fn what_an_operator_says_is_checked_and_leaves_the_operation_waiting() {
 }
 
 #[tokio::test]
+async fn a_number_that_cannot_be_had_ends_the_purchase_and_frees_the_money() {
+    let story = Story::with_hands().await;
+    let agent = story.app.agent(&story.tenant, "Front desk").await;
+    let (operation, number) = story.orders(Some(&agent)).await;
+    let mut both = ordered(TURKISH);
+    both["refused"] = json!("sold out");
+    for said in [both, json!({ "refused": " " })] {
+        let refused = story.completes(&operation, said).await.expect(400);
+        assert_eq!(refused.text("/errors/0/field"), "refused");
+    }
+    let _ = story.completes(&operation, json!({ "refused": "Netgsm has sold out" })).await.expect(200);
+    let _ = story.app.drain().await.expect(200);
+    let ended = story.get(&format!("/v1/operations/{operation}")).await.expect(200);
+    assert_eq!((ended.text("/status"), ended.text("/error/code")), ("failed".into(), "number_unavailable".into()));
+    assert_eq!(word(&story.number(&number).await, "/status"), "failed");
+    assert_eq!(story.try_wallet().await, ["100.00", "0.00"]);
+    let wish = json!({ "country": "TR", "type": "national", "agent_id": agent });
+    assert_eq!(story.buy("by hand", wish).await.expect(409).code(), "number_unavailable");
+    story.agrees().await;
+}
+
+#[tokio::test]
 async fn of_two_operators_at_once_one_completes_it() {
     let story = Story::with_hands().await;
     let (operation, number) = story.orders(None).await;

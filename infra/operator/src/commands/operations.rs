@@ -69,6 +69,7 @@ pub(super) async fn complete(
     told: Option<Value>,
 ) -> Result<Verdict, Failure> {
     let done = match &told {
+        Some(told) if told.get("refused").is_some() => format!("no number can be had: {}", cell(told, "/refused")),
         Some(told) => format!("{} was ordered in the carrier's panel", cell(told, "/e164")),
         None => "the number was cancelled in the carrier's panel".to_owned(),
     };
