@@ -54,8 +54,11 @@ pub fn functions() -> Vec<Function> {
 /// When template.yaml is not what it should be.
 #[must_use]
 pub fn parameter(name: &str) -> Option<String> {
-    let default = &read()["Parameters"][name]["Default"];
-    default.as_str().map(str::to_owned)
+    match &read()["Parameters"][name]["Default"] {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 fn collect_actions(policies: &Value, actions: &mut Vec<String>) {
