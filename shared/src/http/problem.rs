@@ -265,7 +265,10 @@ fn detail(error: &Error) -> String {
         Error::AgentInUse => "Unlink its numbers first.",
         Error::AgentHasNumber => "It answers one, or is being given one, and is left as it is.",
         Error::ProjectInUse => "Move or release its numbers and agents first.",
-        Error::PlatformUnsupported => "Supported platforms: vapi.",
+        Error::PlatformUnsupported => {
+            "Platforms are `vapi`, `retell` and `elevenlabs`, and not each takes calls of every carrier by every `method`: choose \
+             another one of these."
+        }
         Error::UnknownPlan(names) => return format!("Plans: {}.", names.join(", ")),
         Error::NotStuck(status) => return format!("It is {}; only a stuck operation is resumed.", status.as_str()),
         Error::NotWaiting => "Nothing of it is done by hand, or somebody has completed it already.",
