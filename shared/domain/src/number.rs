@@ -238,9 +238,7 @@ impl PlatformRef {
     pub fn linked_since(self, begun: Timestamp) -> Self {
         Self { since: self.reach.method().past_us().then_some(begun), ..self }
     }
-}
 
-impl PlatformRef {
     /// How the carrier should send the number's calls while it is linked and serves; none while that is not known.
     /// `ours` are the webhooks of hand-over, empty at a carrier that has none.
     #[must_use]

@@ -309,6 +309,21 @@ impl Saga {
         }
     }
 
+    /// Its parameters, if it is a purchase.
+    #[must_use]
+    pub const fn purchase(&self) -> Option<&Purchase> {
+        match self {
+            Self::Purchase(purchase) => Some(purchase),
+            Self::Import(_)
+            | Self::Link(_)
+            | Self::Unlink(_)
+            | Self::Release(_)
+            | Self::Suspend(_)
+            | Self::Resume(_)
+            | Self::Restore(_) => None,
+        }
+    }
+
     /// Which number it is about, by its digits, or by what stands for them.
     #[must_use]
     pub const fn e164(&self) -> &E164 {
@@ -444,21 +459,11 @@ impl Operation {
     /// The step that a person does by hand and that nobody has finished yet.
     #[must_use]
     pub fn by_hand(&self) -> Option<Step> {
-        let step = match &self.saga {
-            Saga::Purchase(purchase) if purchase.by_hand => Step::Buy,
-            Saga::Release(_) if self.carrier_ref.as_ref().is_some_and(|known| known.at_end == AtEnd::ByHand) => {
-                Step::ReleaseAtCarrier
-            }
-            Saga::Purchase(_)
-            | Saga::Import(_)
-            | Saga::Link(_)
-            | Saga::Unlink(_)
-            | Saga::Release(_)
-            | Saga::Suspend(_)
-            | Saga::Resume(_)
-            | Saga::Restore(_) => return None,
-        };
-        matches!(self.state(step), Some(StepState::Started { .. })).then_some(step)
+        let orders = self.saga.purchase().is_some_and(|purchase| purchase.by_hand);
+        let cancels = self.carrier_ref.as_ref().is_some_and(|known| known.at_end == AtEnd::ByHand);
+        let steps = [(Step::Buy, orders), (Step::ReleaseAtCarrier, cancels)];
+        let begun = |step| matches!(self.state(step), Some(StepState::Started { .. }));
+        steps.into_iter().find_map(|(step, by_hand)| (by_hand && begun(step)).then_some(step))
     }
 
     /// A fresh record of this saga on this number, owned by whoever begins it.

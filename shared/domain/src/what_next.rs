@@ -121,16 +121,7 @@ fn forwards(op: &Operation) -> Next {
 /// The digits that the carrier told and that are not claimed yet.
 #[must_use]
 pub fn told(op: &Operation) -> Option<&E164> {
-    match &op.saga {
-        Saga::Purchase(purchase) => purchase.told.as_ref(),
-        Saga::Import(_)
-        | Saga::Link(_)
-        | Saga::Unlink(_)
-        | Saga::Release(_)
-        | Saga::Suspend(_)
-        | Saga::Resume(_)
-        | Saga::Restore(_) => None,
-    }
+    op.saga.purchase()?.told.as_ref()
 }
 
 fn backwards(op: &Operation) -> Next {
@@ -336,18 +327,8 @@ pub fn backoff(attempts: u32) -> SignedDuration {
 /// Looks whether somebody outside has done their part, a while later: as long as it has waited by now, which for a carrier
 /// is minutes at first, and for a person an hour soon.
 fn look_again(op: &mut Operation, step: Step, why: String, now: Timestamp) {
-    let waited = match op.state(step) {
-        Some(StepState::Started { at, .. }) => now.duration_since(at),
-        Some(
-            StepState::Pending
-            | StepState::Lost
-            | StepState::Finished
-            | StepState::Skipped
-            | StepState::Undoing
-            | StepState::Undone,
-        )
-        | None => SignedDuration::ZERO,
-    };
+    let begun = if let Some(StepState::Started { at, .. }) = op.state(step) { at } else { now };
+    let waited = now.duration_since(begun);
     op.trouble = Some(why);
     op.due_at = Some(later(now, waited.clamp(limits::BACKOFF_FIRST, limits::WAITING_LOOKS_EVERY)));
 }

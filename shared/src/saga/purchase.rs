@@ -14,6 +14,7 @@ use domain::catalog::Plan;
 use domain::claim::{Claim, ClaimState};
 use domain::number::Number;
 use domain::operation::{Operation, Purchase, Saga, Step, StepState};
+use domain::sip::OwnTrunk;
 use domain::{limits, period, what_next};
 use jiff::Timestamp;
 use store::idempotency::Idempotency;
@@ -125,14 +126,38 @@ pub(super) async fn swap(app: &App, op: &mut Operation) -> Result<bool, Transact
     }
 }
 
-/// Claims the digits that the carrier told: claim, number and record change in one transaction. A slot of a pool stays
-/// claimed besides, and what stood for the digits otherwise is given up. `false` when they cannot be had: what becomes of
-/// that is in the record, and not yet in the books.
+/// Moves a purchase, and with these writes its number and claims, to the digits that were told, over which this claim stood.
+/// A slot of a pool stays claimed besides, and what stood for the digits otherwise is given up. The record is still to be
+/// written with them.
+pub(crate) fn name_writes(
+    op: &mut Operation,
+    number: &Number,
+    standing: Option<Claim>,
+    sip: Option<&OwnTrunk>,
+) -> Result<Vec<Write>, StoreError> {
+    let purchase = op.saga.purchase().cloned().zip(what_next::told(op).cloned());
+    let (before, told) = purchase.ok_or_else(|| StoreError::Corrupt("nothing was told of a number".into()))?;
+    let keeps_slot = number.slot.as_ref() == Some(&before.e164);
+    let claim = acquire::claim(&op.tenant_id, &op.id, number, &told);
+    let mut writes = vec![
+        store::claim::take(Guard::Claim, &claim, standing.as_ref())?,
+        store::number::named(number, &op.id, &told, sip)?,
+    ];
+    if !keeps_slot {
+        let previous = before.previous_claim.as_ref();
+        writes.push(store::claim::replace(Guard::PreviousClaim, &before.e164, &op.number_id, previous)?);
+    }
+    what_next::named(op, standing, keeps_slot);
+    Ok(writes)
+}
+
+/// Claims the digits that the carrier told: claim, number and record change in one transaction. `false` when they cannot
+/// be had: what becomes of that is in the record, and not yet in the books.
 pub(super) async fn name(app: &App, op: &mut Operation) -> Result<bool, TransactError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let (Saga::Purchase(purchase), Some(told)) = (&op.saga, what_next::told(op)) else { return Ok(false) };
+        let Some(told) = what_next::told(op) else { return Ok(false) };
         let standing = app.store.claim_get(told).await.map_err(TransactError::Store)?;
         if standing.as_ref().is_some_and(|claim| claim.state == ClaimState::Held) {
             let why = format!("the carrier gave a number ({told:?}) that is claimed already");
@@ -148,19 +173,9 @@ pub(super) async fn name(app: &App, op: &mut Operation) -> Result<bool, Transact
             what_next::contradicted(op, "the number is not in the books".into());
             return Ok(false);
         };
-        let keeps_slot = number.slot.as_ref() == Some(&purchase.e164);
         let mut moved = op.clone();
-        what_next::named(&mut moved, standing.clone(), keeps_slot);
-        let claim = acquire::claim(&op.tenant_id, &op.id, &number, told);
-        let mut writes = vec![
-            store::claim::take(Guard::Claim, &claim, standing.as_ref())?,
-            store::number::named(&number, &op.id, told)?,
-            store::operation::update(&moved)?,
-        ];
-        if !keeps_slot {
-            let before = purchase.previous_claim.as_ref();
-            writes.push(store::claim::replace(Guard::PreviousClaim, &purchase.e164, &op.number_id, before)?);
-        }
+        let mut writes = name_writes(&mut moved, &number, standing, None)?;
+        writes.push(store::operation::update(&moved)?);
         match app.store.transact(writes).await {
             Ok(()) => {
                 *op = moved;

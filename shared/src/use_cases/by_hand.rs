@@ -2,13 +2,14 @@
 
 use domain::audit::{Action, Actor};
 use domain::claim::Claim;
-use domain::number::{AtEnd, CarrierRef};
+use domain::number::{AtEnd, CarrierRef, Number};
 use domain::operation::{Operation, Saga, Step};
 use domain::ports::{ProviderError, ProviderErrorKind, Reason};
+use domain::sip::OwnTrunk;
 use domain::what_next::{self, Learned};
 use domain::{E164, OperationId, limits};
 use serde::{Deserialize, Serialize};
-use store::TransactError;
+use store::{Guard, TransactError};
 
 use crate::api::OperatorOperationView;
 use crate::use_cases::{audit, custom, import};
@@ -58,26 +59,36 @@ pub async fn complete(
     if !app.store.operation_lease(&mut op, app.clock.real_now()).await? {
         return Err(Error::OperationInProgress(Some(op.id)));
     }
-    let (outcome, mut writes, what) = match said {
-        Said::Cancelled => (Ok(Learned::Nothing), Vec::new(), op.saga.e164().to_string()),
+    let (outcome, ordered, what) = match said {
+        Said::Cancelled => (Ok(Learned::Nothing), None, op.saga.e164().to_string()),
         Said::Refused(why) => {
             let kind = ProviderErrorKind::Rejected(Reason::Taken);
-            (Err(ProviderError::new(kind, why.clone())), Vec::new(), format!("refused: {why}"))
+            (Err(ProviderError::new(kind, why.clone())), None, format!("refused: {why}"))
         }
-        Said::Ordered { carrier, e164, write } => {
-            let what = e164.to_string();
-            (Ok(Learned::Bought(carrier, app.clock.now(), e164)), vec![*write], what)
+        Said::Ordered(ordered) => {
+            let what = ordered.e164.to_string();
+            let learned = Learned::Bought(ordered.carrier.clone(), app.clock.now(), ordered.e164.clone());
+            (Ok(learned), Some(*ordered), what)
         }
     };
     if !what_next::done_by_hand(&mut op, outcome, app.clock.now()) {
         return Err(Error::NotWaiting);
     }
+    // Its digits are claimed with the telling: nobody else can have them by the time the saga goes on.
+    let mut writes = match ordered {
+        Some(Ordered { number, standing, sip, .. }) => {
+            saga::purchase::name_writes(&mut op, &number, standing, Some(&sip))?
+        }
+        None => Vec::new(),
+    };
     op.lease_until = None;
     let detail = format!("{} of {}: {what}", step.as_str(), op.number_id);
     let line = audit::record(app, by, Action::OperationCompleted, Some(&op.tenant_id), op.id.as_str(), None, detail);
     writes.extend([store::operation::update(&op)?, store::audit::append(&line)?]);
     match app.store.transact(writes).await {
         Ok(()) => {}
+        // Somebody claimed the digits between our read and our write; the operation waits on.
+        Err(error) if error.lost(Guard::Claim) => return Err(Error::NumberUnavailable),
         Err(TransactError::Lost(_)) => return Err(Error::OperationInProgress(Some(op.id))),
         Err(TransactError::Store(error)) => return Err(error.into()),
     }
@@ -86,15 +97,22 @@ pub async fn complete(
     Ok(op.into())
 }
 
+/// A number that was ordered by hand.
+struct Ordered {
+    carrier: CarrierRef,
+    e164: E164,
+    /// What stands over its digits.
+    standing: Option<Claim>,
+    /// Its record, in which something else stands for the digits.
+    number: Number,
+    /// The account by which it is reached.
+    sip: OwnTrunk,
+}
+
 /// What was done, understood.
 enum Said {
     /// A number was ordered.
-    Ordered {
-        carrier: CarrierRef,
-        e164: E164,
-        /// Keeps its account with the number.
-        write: Box<store::Write>,
-    },
+    Ordered(Box<Ordered>),
     /// No number can be had.
     Refused(String),
     /// A number was cancelled.
@@ -120,6 +138,11 @@ async fn said(app: &App, op: &Operation, step: Step, request: &Request) -> Resul
     if e164.classify() != Some((purchase.country, purchase.kind)) {
         return Err(Error::invalid("e164", "it is of another country or type than was ordered"));
     }
+    let id = request.carrier_number_id.as_deref().map_or(e164.digits(), str::trim).to_owned();
+    if !(1..=limits::NAME_CHARS_MAX).contains(&id.chars().count()) || id.contains(char::is_control) {
+        let why = format!("1 to {} characters on one line", limits::NAME_CHARS_MAX);
+        return Err(Error::invalid("carrier_number_id", why));
+    }
     let sip = request.sip.as_ref().ok_or_else(|| Error::invalid("sip", "the account by which it is reached"))?;
     let trunk = custom::understand(sip, app.settings.deployment == import::LOCAL)?;
     let standing = app.store.claim_get(&e164).await?;
@@ -127,9 +150,7 @@ async fn said(app: &App, op: &Operation, step: Step, request: &Request) -> Resul
         return Err(Error::NumberUnavailable);
     }
     let number = app.store.number_get(&op.tenant_id, &op.number_id).await?.ok_or(Error::NotFound)?;
-    let sealed = custom::sealed(app, &number, &trunk).await?;
-    let id = request.carrier_number_id.clone().unwrap_or_else(|| e164.digits().to_owned());
+    let sip = custom::sealed(app, &number, &trunk).await?;
     let carrier = CarrierRef { id, tag: op.tag(&app.settings.deployment), at_end: AtEnd::ByHand };
-    let write = Box::new(store::number::reached_by(&number, &op.id, &sealed)?);
-    Ok(Said::Ordered { carrier, e164, write })
+    Ok(Said::Ordered(Box::new(Ordered { carrier, e164, standing, number, sip })))
 }

@@ -473,20 +473,16 @@ pub fn swapped(tenant: &TenantId, id: &NumberId, operation: &OperationId, to: &E
 }
 
 /// A purchase has learned its digits. The claim that is put with it says where callers go else, so that must be as read.
-pub fn named(number: &Number, operation: &OperationId, to: &E164) -> Result<Write, StoreError> {
+/// `sip` is the account by which one is reached that was ordered by hand.
+pub fn named(number: &Number, operation: &OperationId, to: &E164, sip: Option<&OwnTrunk>) -> Result<Write, StoreError> {
     let update = Update::of(keys::number(&number.tenant_id, &number.id)).set("e164", to)?;
+    let update = if let Some(sip) = sip { update.set("sip", sip)? } else { update };
     let update = update.when_is("open_operation_id", operation)?.when_is("e164", &number.e164)?;
     let update = match &number.fallback {
         Some(fallback) => update.when_is("fallback", fallback)?,
         None => update.when_absent("fallback"),
     };
     Ok(update.write(Guard::Number))
-}
-
-/// A number that was ordered by hand is reached by this account.
-pub fn reached_by(number: &Number, operation: &OperationId, sip: &OwnTrunk) -> Result<Write, StoreError> {
-    let update = Update::of(keys::number(&number.tenant_id, &number.id)).set("sip", sip)?;
-    Ok(update.when_is("open_operation_id", operation)?.write(Guard::Number))
 }
 
 /// A link succeeded.

@@ -153,6 +153,8 @@ async fn what_an_operator_says_is_checked_and_leaves_the_operation_waiting() {
     };
     let mut private = ordered(TURKISH);
     private["sip"]["host"] = json!("sip netgsm");
+    let mut nameless = ordered(TURKISH);
+    nameless["carrier_number_id"] = json!("x".repeat(101));
     for (said, field) in [
         (json!({}), "e164"),
         (without("e164"), "e164"),
@@ -160,6 +162,7 @@ async fn what_an_operator_says_is_checked_and_leaves_the_operation_waiting() {
         (ordered("+12125550123"), "e164"),
         (ordered("08505550142"), "e164"),
         (private, "sip.host"),
+        (nameless, "carrier_number_id"),
     ] {
         let refused = story.completes(&operation, said.clone()).await.expect(400);
         assert_eq!(refused.text("/errors/0/field"), field, "{said}");
@@ -212,6 +215,35 @@ async fn of_two_operators_at_once_one_completes_it() {
     let kept = if one.status.as_u16() == 200 { TURKISH } else { OTHER };
     assert_eq!(word(&story.number(&number).await, "/e164"), kept);
     assert_eq!(story.try_wallet().await, ["80.00", "0.00"]);
+    story.agrees().await;
+}
+
+#[tokio::test]
+async fn one_number_told_for_two_purchases_at_once_is_one_of_theirs() {
+    let story = Story::with_hands().await;
+    let (first, _) = story.orders(None).await;
+    let wish = json!({ "country": "TR", "type": "national" });
+    let second = story.buy("another", wish).await.expect(202).text("/operation/id");
+    // Both have read that the number is nobody's before either writes.
+    let slow = json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": 2 });
+    story.app.fault(slow).await;
+    let (one, other) =
+        tokio::join!(story.completes(&first, ordered(TURKISH)), story.completes(&second, ordered(TURKISH)));
+    let mut told = [(one.status.as_u16(), one.code(), &first), (other.status.as_u16(), other.code(), &second)];
+    told.sort_unstable();
+    let loser = told[1].2;
+    assert_eq!(
+        told.map(|(status, code, _)| (status, code.to_owned())),
+        [(200, String::new()), (409, "number_unavailable".into())]
+    );
+    assert_eq!(story.operation_status(loser).await, "waiting");
+    // Nothing keeps it from being told another one at once.
+    let _ = story.completes(loser, ordered(OTHER)).await.expect(200);
+    let _ = story.app.drain().await.expect(200);
+    for operation in [&first, &second] {
+        assert_eq!(story.operation_status(operation).await, "succeeded");
+    }
+    assert_eq!(story.try_wallet().await, ["60.00", "0.00"]);
     story.agrees().await;
 }
 
