@@ -328,8 +328,11 @@ pub struct CallView {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     started_at: Timestamp,
     duration_s: Option<u32>,
-    /// What its minutes cost, once it is over.
+    /// What its minutes cost, once it is over; without those that are included.
     cost: Option<Money>,
+    /// How many of its minutes the plan paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    included_minutes: Option<u32>,
     routed: Option<RoutedView>,
 }
 
@@ -349,6 +352,7 @@ impl CallView {
             started_at: call.started_at,
             duration_s: call.duration_s,
             cost: call.cost,
+            included_minutes: (call.included_minutes > 0).then_some(call.included_minutes),
             routed: routed.then_some(RoutedView { to: call.routed_to, why: call.routed_why }),
         }
     }
@@ -390,6 +394,19 @@ impl WalletView {
 pub struct WalletsView {
     /// One per currency.
     pub wallets: Vec<WalletView>,
+    /// Of a plan that includes minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub included_minutes: Option<IncludedMinutes>,
+}
+
+/// The minutes of calls that a plan includes in this month (UTC).
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IncludedMinutes {
+    /// All of them.
+    pub included: u32,
+    /// Those that calls have used up.
+    pub used: u32,
 }
 
 /// Money on its way into a wallet.

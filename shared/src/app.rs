@@ -162,11 +162,7 @@ impl App {
     #[must_use]
     pub fn plan(&self, tenant: Option<&Tenant>) -> Plan {
         let name = tenant.map_or(self.plans.default_name(), |tenant| &tenant.plan);
-        self.plans.get(name).or_else(|| self.plans.get(self.plans.default_name())).unwrap_or(Plan {
-            numbers: 0,
-            calls: 0,
-            included: 0,
-        })
+        self.plans.get(name).or_else(|| self.plans.get(self.plans.default_name())).unwrap_or_default()
     }
 }
 

@@ -380,8 +380,15 @@ impl TestApp {
 
     /// Balance, held, available of the USD wallet, as amounts.
     pub async fn wallet(&self, tenant: &Tenant) -> (String, String, String) {
+        self.wallet_in(tenant, "USD").await
+    }
+
+    /// The same of the wallet of this currency; nothing but empty words when there is none.
+    pub async fn wallet_in(&self, tenant: &Tenant, currency: &str) -> (String, String, String) {
         let wallets = self.get(tenant, "/v1/wallet").await.expect(200);
-        let amount = |of: &str| wallets.text(&format!("/wallets/0/{of}/amount"));
+        let all = wallets.body["wallets"].as_array().cloned().unwrap_or_default();
+        let found = all.into_iter().find(|wallet| wallet["currency"] == currency).unwrap_or_default();
+        let amount = |of: &str| found[of]["amount"].as_str().unwrap_or_default().to_owned();
         (amount("balance"), amount("held"), amount("available"))
     }
 }

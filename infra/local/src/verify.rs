@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::agent::{Agent, Platform};
+use domain::call::Call;
 use domain::claim::{Claim, ClaimState};
 use domain::number::{AtEnd, Carrier, Number, NumberStatus};
 use domain::numbering::E164;
@@ -53,6 +54,9 @@ struct Books {
     wallets: BTreeMap<(String, String), Wallet>,
     holds: Vec<(String, Hold)>,
     entries: Vec<(String, Entry)>,
+    calls: Vec<Call>,
+    /// Included minutes that are used up, by tenant and the sort key of their month.
+    minutes: BTreeMap<(String, String), u32>,
     top_ups: Vec<TopUp>,
     payments: Vec<PaymentRecord>,
     refunds: Vec<RefundRecord>,
@@ -100,6 +104,7 @@ pub async fn run(table: &aws_sdk_dynamodb::Client, simulators: &Simulators) -> R
     holds_resolve_once(&books, &mut found);
     money_adds_up(&books, &mut found);
     charged_once(&books, &mut found);
+    minutes_used_up(&books, &mut found);
     dunning(&books, &mut found);
     payments::paid_in_once(&books, &simulators.stripe.state(), &mut found);
     counts(&books, &mut found);
@@ -138,6 +143,11 @@ impl Books {
             "CLAIM" => self.claims.push(decode(item)?),
             "AGT" => self.agents.push(decode(item)?),
             "PRJ" => self.projects.push(decode(item)?),
+            "MIN" => {
+                let used = item.get("used").and_then(|used| used.as_n().ok()?.parse().ok());
+                self.minutes.insert((tenant, sk), used.unwrap_or_default());
+            }
+            "META" if pk.starts_with(keys::CALL) => self.calls.push(decode(item)?),
             "COUNT" => {
                 self.holdings.insert(tenant, decode(item)?);
             }
@@ -369,6 +379,24 @@ fn charged_once(books: &Books, found: &mut Vec<Violation>) {
     }
     for number in charged.keys() {
         violation(found, "I5", number, "was charged and is not in the books");
+    }
+}
+
+/// I5: the minutes that a plan's months have paid for are those of the calls that were paid for so.
+fn minutes_used_up(books: &Books, found: &mut Vec<Violation>) {
+    let mut paid: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for call in books.calls.iter().filter(|call| call.included_minutes > 0) {
+        let month = call.started_at.strftime("%Y-%m");
+        *paid.entry((call.tenant_id.to_string(), format!("{}{month}", keys::MINUTES))).or_default() +=
+            call.included_minutes;
+    }
+    let months: BTreeSet<_> = paid.keys().chain(books.minutes.keys()).collect();
+    for month in months {
+        let [paid, used] = [&paid, &books.minutes].map(|all| all.get(month).copied().unwrap_or_default());
+        if paid != used {
+            let detail = format!("{used} included minutes are used up in {}, and calls have had {paid}", month.1);
+            violation(found, "I5", &month.0, detail);
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub use faults::{Fault, Faults, Fired, Kind};
@@ -39,7 +40,7 @@ use book::{Book, Db};
 use gate::{Gate, ThirdParty};
 use post::Round;
 use server::{Listening, listen};
-use sip::Exchange;
+use sip::{Exchange, Invite, Outcome};
 use twilio::webhook::Routes;
 
 /// Tells the time to everything that lives here.
@@ -78,6 +79,9 @@ pub struct Simulators {
     pub elevenlabs: elevenlabs::Handle,
     pub stripe: stripe::Handle,
     pub netgsm: netgsm::Handle,
+    exchange: Exchange,
+    /// Calls brought by carriers that are none of these.
+    dialled: AtomicU64,
     routes: Routes,
     _rounds: Vec<Round>,
     _listening: Vec<Listening>,
@@ -130,7 +134,7 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
 
     let urls = [&api.url, &trunking.url, &numbers.url, &pricing.url];
     let teller = Arc::new(vapi::Courier::new(routes.clone(), &org));
-    let twilio = twilio::Handle::new(urls, account, exchange, workspace.clone(), routes.clone());
+    let twilio = twilio::Handle::new(urls, account, exchange.clone(), workspace.clone(), routes.clone());
     let rounds = vec![
         twilio.begin(),
         teller.begin(org.clone()),
@@ -146,6 +150,8 @@ pub async fn start(config: Config) -> io::Result<Simulators> {
         elevenlabs: elevenlabs::Handle::new(&elevenlabs.url, workspace, eleven_courier),
         stripe: stripe::Handle::new(&stripe.url, payments, courier),
         netgsm: netgsm::Handle::new(&netgsm.url, subscriber),
+        exchange,
+        dialled: AtomicU64::new(0),
         routes,
         _rounds: rounds,
         _listening: vec![api, trunking, numbers, pricing, vapi, retell, elevenlabs, stripe, netgsm],
@@ -157,6 +163,14 @@ impl Simulators {
     pub fn numbers_changed(&self) -> u64 {
         let Self { twilio, vapi, retell, elevenlabs, .. } = self;
         twilio.numbers_changed() + vapi.numbers_changed() + retell.numbers_changed() + elevenlabs.numbers_changed()
+    }
+
+    /// A carrier that is none of these brings a call by SIP to one of the platforms' hosts, with its credentials; whether
+    /// anybody answers.
+    pub fn dial(&self, uri: &str, (username, password): (&str, &str), caller: &str) -> bool {
+        let call_sid = &format!("elsewhere-{}", self.dialled.fetch_add(1, Ordering::Relaxed));
+        let invite = Invite { uri, username, password, caller, call_sid };
+        matches!(self.exchange.invite(&invite), Outcome::Answered(_))
     }
 
     /// From now on a webhook whose configured URL begins with `public_base` is sent to `actual_base`

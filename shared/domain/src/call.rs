@@ -45,7 +45,7 @@ pub enum Why {
     Failure,
     /// As many calls are going on as the plan allows at once.
     Busy,
-    /// The tenant has no money left.
+    /// The tenant has neither money nor included minutes left.
     NoFunds,
 }
 
@@ -120,8 +120,8 @@ pub fn route(tenant_id: &TenantId, tenant: Option<&Tenant>, claim: Option<&Claim
 pub struct Standing {
     /// Fewer calls are going on than its plan allows at once.
     pub line_free: bool,
-    /// It has money left for minutes, or is given time to pay for the number itself.
-    pub funds: bool,
+    /// It has money or included minutes left, or is given time to pay for the number itself.
+    pub means: bool,
     /// What it wants callers to hear when it cannot be reached.
     pub message: Option<String>,
 }
@@ -133,7 +133,7 @@ impl Routing {
         let Self::Agent { fallback, .. } = &self else { return self };
         let (why, message) = match standing {
             Standing { line_free: false, .. } => (Why::Busy, None),
-            Standing { funds: false, message, .. } => (Why::NoFunds, message),
+            Standing { means: false, message, .. } => (Why::NoFunds, message),
             Standing { .. } => return self,
         };
         match fallback {
@@ -266,6 +266,9 @@ pub struct Call {
     /// Whether that was charged.
     #[serde(default)]
     pub paid: bool,
+    /// How many of its minutes the tenant's plan paid for; `cost` is without them then.
+    #[serde(default)]
+    pub included_minutes: u32,
     /// Who it went to.
     #[serde(default)]
     pub routed_to: Option<String>,
@@ -279,6 +282,26 @@ pub struct Call {
     /// same answer. Kept only while the call goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+}
+
+impl Call {
+    /// Its minutes, every one that was begun; 0 while it goes on.
+    #[must_use]
+    pub fn minutes(&self) -> u32 {
+        self.duration_s.unwrap_or(0).div_ceil(60)
+    }
+
+    /// The same call after the plan paid for so many of its minutes, which all cost the same.
+    #[must_use]
+    pub fn with_included(&self, included: u32) -> Self {
+        let minutes = self.minutes();
+        let left = i64::from(minutes.saturating_sub(included));
+        let cost = self.cost.map(|cost| {
+            let each = cost.micros.checked_div(minutes.into()).unwrap_or(0);
+            Money::from_micros(each.saturating_mul(left), cost.currency)
+        });
+        Self { cost, included_minutes: included.min(minutes), paid: left == 0, ..self.clone() }
+    }
 }
 
 #[cfg(test)]
@@ -327,9 +350,9 @@ mod tests {
 
     #[test]
     fn an_agent_answers_only_for_a_tenant_in_good_standing() {
-        let check = |fallback: bool, line_free: bool, funds: bool, expected: &str| {
+        let check = |fallback: bool, line_free: bool, means: bool, expected: &str| {
             let claim = claim(NumberStatus::Active, true, fallback);
-            let standing = Standing { line_free, funds, message: Some("Pay first.".to_owned()) };
+            let standing = Standing { line_free, means, message: Some("Pay first.".to_owned()) };
             let fine = tenant(false, false);
             let shown = match route(&"acme".parse().unwrap(), Some(&fine), Some(&claim)).standing(standing) {
                 Routing::Reject => "reject".to_owned(),
@@ -347,7 +370,7 @@ mod tests {
         check(true, true, false, "forward no_funds");
         check(false, false, false, "say busy false");
         // Nobody to answer anyway.
-        let poor = Standing { line_free: false, funds: false, message: None };
+        let poor = Standing { line_free: false, means: false, message: None };
         let unlinked = claim(NumberStatus::Active, false, false);
         let routing = route(&"acme".parse().unwrap(), None, Some(&unlinked));
         assert_eq!(routing.clone().standing(poor), routing);

@@ -200,8 +200,8 @@ impl PriceBook {
     }
 }
 
-/// What a plan allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What a plan allows; nothing unless it says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub struct Plan {
     /// Numbers held at most; 0 means none at all.
     pub numbers: u32,
@@ -210,6 +210,9 @@ pub struct Plan {
     /// So many of the numbers cost nothing a month.
     #[serde(default)]
     pub included: u32,
+    /// So many minutes of calls that begin in a month (UTC) cost nothing.
+    #[serde(default)]
+    pub minutes: u32,
 }
 
 /// All plans by name.
@@ -330,9 +333,9 @@ mod tests {
     #[test]
     fn the_shipped_plans_are_the_agreed_ones() {
         let plans = Plans::read(PLANS).unwrap();
-        let plan = |name: &str| plans.get(name).map(|plan| (plan.numbers, plan.included));
-        assert_eq!(["FREE", "PRO", "ENTERPRISE"].map(plan), [Some((0, 0)), Some((25, 0)), Some((100_000, 0))]);
-        assert_eq!(plan("BUNDLE"), Some((10, 2)));
+        let plan = |name: &str| plans.get(name).map(|plan| (plan.numbers, plan.included, plan.minutes));
+        assert_eq!(["FREE", "PRO", "ENTERPRISE"].map(plan), [Some((0, 0, 0)), Some((25, 0, 0)), Some((100_000, 0, 0))]);
+        assert_eq!(plan("BUNDLE"), Some((10, 2, 100)));
         assert_eq!(plans.default_name(), "FREE");
         assert!(Plans::read(&PLANS.replace("default = \"FREE\"", "default = \"GOLD\"")).is_err());
     }

@@ -1,11 +1,12 @@
-//! Minutes of calls: charged once a call, after it ended, from what is available. A call the wallet does not cover stays in
-//! the index of unpaid calls and is charged when money comes in.
+//! Minutes of calls: charged once a call, after it ended, by what the plan includes and then from what is available. A call
+//! the wallet does not cover stays in the index of unpaid calls and is charged when money comes in.
 
 use domain::agent::Method;
 use domain::call::Call;
+use domain::catalog::Plan;
 use domain::ids::{EntryId, EventId};
-use domain::wallet::{Account, Entry, EntryKind, WalletRef};
-use domain::{Money, NumberId};
+use domain::wallet::{Account, Entry, EntryKind, Wallet, WalletRef};
+use domain::{Money, NumberId, TenantId, limits};
 use jiff::Timestamp;
 use serde_json::json;
 use store::outbox::Event;
@@ -30,11 +31,17 @@ pub fn price(app: &App, call: &Call, method: Method) -> Option<Money> {
     (price.micros > 0).then_some(price)
 }
 
-/// Charges a call that has a price and is not paid for.
+/// Charges a call that has a price and is not paid for: first by the minutes that the plan includes in the month in which it
+/// began, and what is left of it from the wallet.
 ///
 /// # Errors
 /// When the store does not answer. The call is in the index of unpaid calls, and dunning charges it.
 pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
+    if call.cost.is_none() || call.paid {
+        return Ok(Charged::Paid);
+    }
+    let (number_id, included) = tokio::try_join!(number_of(app, call), include(app, call))?;
+    let Some(call) = included else { return Ok(Charged::NotCovered) };
     let Some(cost) = call.cost.filter(|_| !call.paid) else { return Ok(Charged::Paid) };
     let wallet = WalletRef { tenant_id: call.tenant_id.clone(), currency: cost.currency };
     let now = app.clock.now();
@@ -43,12 +50,12 @@ pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
         kind: EntryKind::UsageCharge,
         currency: cost.currency,
         postings: Entry::postings(cost.negated(), Account::Revenue),
-        number_id: number_of(app, call).await?,
+        number_id,
         period: None,
         operation_id: None,
         effective_at: now,
         created_at: now,
-        explain: explain(call),
+        explain: explain(&call),
         lines: Vec::new(),
     };
     let data = json!({ "entry_id": entry.id, "amount": cost, "call_sid": call.call_sid });
@@ -67,11 +74,56 @@ pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
     }
 }
 
+/// Lets the plan pay for as many of a call's minutes as it includes, once a call; answers the call as it is then. `None` when
+/// other calls took so many meanwhile that it has to wait with the unpaid ones.
+async fn include(app: &App, call: &Call) -> Result<Option<Call>, StoreError> {
+    let plan = app.plan(app.store.tenant_get(&call.tenant_id).await?.as_ref());
+    if call.included_minutes > 0 {
+        return Ok(Some(call.clone()));
+    }
+    for _ in 0..limits::MINUTES_TRIES {
+        let included = included_left(app, &call.tenant_id, plan, call.started_at).await?.min(call.minutes());
+        if included == 0 {
+            return Ok(Some(call.clone()));
+        }
+        let after = call.with_included(included);
+        let used = store::minutes::use_up(&call.tenant_id, call.started_at, included, plan.minutes);
+        match app.store.transact(vec![store::call::included(&after)?, used]).await {
+            Ok(()) => return Ok(Some(after)),
+            // Somebody else has paid for it, or for these minutes of it.
+            Err(error) if error.lost(Guard::Call) => return app.store.call_get(&call.call_sid).await,
+            Err(TransactError::Lost(_)) => {}
+            Err(TransactError::Store(error)) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// How many minutes are left of those that a tenant's plan includes in the month of this instant.
+async fn included_left(app: &App, tenant: &TenantId, plan: Plan, at: Timestamp) -> Result<u32, StoreError> {
+    if plan.minutes == 0 {
+        return Ok(0);
+    }
+    Ok(plan.minutes.saturating_sub(app.store.minutes_used(tenant, at).await?))
+}
+
+/// Whether a tenant has anything to pay for a call with that begins now (F32): money, or minutes that its plan includes. How
+/// long a call gets is not known before, so the least of either will do.
+pub async fn has_means(app: &App, tenant: &TenantId, plan: Plan, wallet: Option<&Wallet>) -> Result<bool, StoreError> {
+    let free = app.price_book.minutes.price.micros <= 0;
+    let funds = wallet.is_some_and(|wallet| wallet.available > 0);
+    Ok(free || funds || included_left(app, tenant, plan, app.clock.now()).await? > 0)
+}
+
 fn explain(call: &Call) -> String {
     let seconds = call.duration_s.unwrap_or(0);
-    match call.direction.as_str() {
+    let what = match call.direction.as_str() {
         "outbound" => format!("{seconds} seconds of a call from {}", call.e164),
         _ => format!("{seconds} seconds of an incoming call to {}", call.e164),
+    };
+    match call.included_minutes {
+        0 => what,
+        included => format!("{what}; {included} of its {} minutes are included in the plan", call.minutes()),
     }
 }
 

@@ -115,6 +115,7 @@ fn first_heard_of(report: &PlatformReport, tenure: Tenure, began: Timestamp) -> 
         duration_s: report.duration_s,
         cost: None,
         paid: false,
+        included_minutes: 0,
         routed_to: None,
         routed_why: None,
         agent_id: Some(tenure.agent_id),

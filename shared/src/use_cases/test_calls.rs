@@ -6,11 +6,12 @@
 use domain::call::{Call, CallStatus, Why};
 use domain::number::{Number, PlatformRef, Reach};
 use domain::ports::{CallOrder, HandedOver};
-use domain::{AgentId, E164, NumberId};
+use domain::{AgentId, E164, Money, NumberId};
 use serde::{Deserialize, Serialize};
 
 use super::{numbers, voice};
 use crate::api::CallView;
+use crate::billing::usage;
 use crate::http::auth::Caller;
 use crate::{App, Error};
 
@@ -34,8 +35,8 @@ pub struct TestCall {
 /// Lets the number's agent call.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Invalid`], [`Error::NumberNotActive`], [`Error::NumberNotLinked`], [`Error::Carrier`],
-/// [`Error::Platform`].
+/// [`Error::NotFound`], [`Error::Invalid`], [`Error::NumberNotActive`], [`Error::NumberNotLinked`],
+/// [`Error::InsufficientBalance`] when there is nothing to pay a minute with, [`Error::Carrier`], [`Error::Platform`].
 pub async fn run(app: &App, caller: &Caller, id: &NumberId, request: &Request) -> Result<TestCall, Error> {
     let to: E164 = request.to.parse().map_err(|e| Error::invalid("to", format!("{e}")))?;
     let abroad = || Error::invalid("to", "a number in a country in which numbers are sold");
@@ -44,13 +45,21 @@ pub async fn run(app: &App, caller: &Caller, id: &NumberId, request: &Request) -
         return Err(abroad());
     }
     let number = numbers::get(app, caller, id).await?;
-    let tenant = app.store.tenant_get(&caller.tenant).await?;
-    if !number.status.serves() || tenant.is_some_and(|tenant| tenant.suspended) {
+    let pays_in = app.price_book.minutes.price.currency;
+    let (tenant, wallet) =
+        tokio::try_join!(app.store.tenant_get(&caller.tenant), app.store.wallet_get(&caller.tenant, pays_in))?;
+    if !number.status.serves() || tenant.as_ref().is_some_and(|tenant| tenant.suspended) {
         return Err(Error::NumberNotActive);
     }
     let (Some(agent), Some(known)) = (&number.agent_id, &number.platform_ref) else {
         return Err(Error::NumberNotLinked);
     };
+    let plan = app.plan(tenant.as_ref());
+    if !usage::has_means(app, &caller.tenant, plan, wallet.as_ref()).await? {
+        let required = app.price_book.minutes_by(known.reach.method()).price;
+        let available = wallet.map_or(0, |wallet| wallet.available);
+        return Err(Error::InsufficientBalance { required, available: Money::from_micros(available, pays_in) });
+    }
     let (sid, status) = place(app, &number, known, &to).await?;
     let call = call(app, &number, agent, &to, (sid, status));
     if let Err(error) = app.store.call_insert(&call).await {
@@ -115,6 +124,7 @@ fn call(app: &App, number: &Number, agent: &AgentId, to: &E164, (sid, status): (
         duration_s: None,
         cost: None,
         paid: false,
+        included_minutes: 0,
         routed_to: Some(agent.to_string()),
         routed_why: Some(Why::Linked.as_str().to_owned()),
         agent_id: Some(agent.clone()),

@@ -10,7 +10,7 @@ use domain::claim::Claim;
 use domain::number::{NumberStatus, PlatformRef, Reach};
 use domain::ports::{CallOrder, HandedOver, ProviderError, ProviderErrorKind, Reason};
 use domain::tenure::Tenure;
-use domain::{AgentId, E164, limits};
+use domain::{AgentId, E164, TenantId, limits};
 use jiff::{SignedDuration, Timestamp};
 use providers::twilio::twiml::{Dial, RejectReason, Response, Say, Sip, Target, Verb};
 use store::call::CallNews;
@@ -33,7 +33,7 @@ pub async fn incoming(app: &App, webhook: &Signed) -> Response {
         Ok(CallLookup { answer: Some(before), .. }) => Response::given(before),
         Ok(found) => {
             let routing = call::route(&webhook.tenant, found.tenant.as_ref(), found.claim.as_ref());
-            let routing = routing.standing(standing(app, &found));
+            let routing = routing.standing(standing(app, &webhook.tenant, &found).await);
             if let Routing::Say { why: why @ (Why::Busy | Why::NoFunds), .. } = &routing {
                 turned_away(app, &call.call_sid, *why).await;
             }
@@ -47,19 +47,21 @@ pub async fn incoming(app: &App, webhook: &Signed) -> Response {
     }
 }
 
-/// How the tenant of a call stands, from what was read for it.
-fn standing(app: &App, found: &CallLookup) -> Standing {
+/// How the tenant of a call stands, from what was read for it. Only of a tenant without money, whose plan includes minutes,
+/// is there more to be read.
+async fn standing(app: &App, tenant: &TenantId, found: &CallLookup) -> Standing {
     let plan = app.plan(found.tenant.as_ref());
-    let minute = app.price_book.minutes.price.micros;
-    // What is left of a minute's price lets a call in: how long it gets is not known before.
-    let has_funds = minute <= 0 || found.wallet.as_ref().is_some_and(|wallet| wallet.available > 0);
     let route = found.claim.as_ref().and_then(|claim| claim.route.as_ref());
     // Whoever is past due is given time: that is what the time is for.
     let in_grace = route.is_some_and(|route| route.status == NumberStatus::PastDue);
+    let has_means = usage::has_means(app, tenant, plan, found.wallet.as_ref()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the minutes a tenant has left could not be read");
+        true
+    });
     let live = u32::try_from(found.live).unwrap_or(u32::MAX);
     Standing {
         line_free: live < plan.calls,
-        funds: has_funds || in_grace,
+        means: has_means || in_grace,
         message: found.tenant.as_ref().and_then(|tenant| tenant.suspended_message.clone()),
     }
 }
@@ -337,6 +339,7 @@ fn call_of(app: &App, webhook: &Signed, called: &E164) -> Option<Call> {
         duration_s: None,
         cost: None,
         paid: false,
+        included_minutes: 0,
         routed_to: None,
         routed_why: None,
         agent_id: None,

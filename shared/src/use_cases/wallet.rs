@@ -10,7 +10,7 @@ use store::keys;
 use store::page::Cursor;
 
 use super::Paging;
-use crate::api::{EntryView, Listed, UpcomingView, WalletView, WalletsView};
+use crate::api::{EntryView, IncludedMinutes, Listed, UpcomingView, WalletView, WalletsView};
 use crate::http::auth::Caller;
 use crate::{App, Error};
 
@@ -20,15 +20,23 @@ use crate::{App, Error};
 /// [`Error::NotFound`] for a caller confined to a project: money belongs to the whole tenant.
 pub async fn get(app: &App, caller: &Caller) -> Result<WalletsView, Error> {
     caller.sees_all()?;
-    let (wallets, numbers) = tokio::try_join!(
+    let (wallets, numbers, tenant) = tokio::try_join!(
         async { app.store.wallet_list(&caller.tenant).await.map_err(Error::from) },
         renewing(app, &caller.tenant),
+        async { app.store.tenant_get(&caller.tenant).await.map_err(Error::from) },
     )?;
+    let included_minutes = match app.plan(tenant.as_ref()).minutes {
+        0 => None,
+        included => {
+            let used = app.store.minutes_used(&caller.tenant, app.clock.now()).await?;
+            Some(IncludedMinutes { included, used: used.min(included) })
+        }
+    };
     let show = |wallet: Wallet| {
         let upcoming: Vec<Upcoming> = numbers.iter().filter_map(|number| upcoming(number, wallet.currency)).collect();
         WalletView::of(wallet, funds_last_until(wallet.available, &upcoming))
     };
-    Ok(WalletsView { wallets: wallets.into_iter().map(show).collect() })
+    Ok(WalletsView { wallets: wallets.into_iter().map(show).collect(), included_minutes })
 }
 
 /// The tenant's numbers that renew. Stops at [`limits::PAGE_READS_MAX`] pages, more numbers than that last no longer.

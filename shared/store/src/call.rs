@@ -229,6 +229,17 @@ pub fn paid(call_sid: &str) -> Result<Write, StoreError> {
     Ok(update.when_exists().when_not_set("paid").write(Guard::Call))
 }
 
+/// The plan paid for minutes of a call, each call's once: what is left of its cost stands in `after`, and may be nothing.
+pub fn included(after: &Call) -> Result<Write, StoreError> {
+    let update = Update::of(keys::call(&after.call_sid))
+        .set("included_minutes", &after.included_minutes)?
+        .set("cost", &after.cost)?
+        .set("paid", &after.paid)?;
+    let update = if after.paid { update.remove(DUE_PK).remove(DUE_SK) } else { update };
+    let update = update.when_exists().when_not_set("paid").when_absent_or_below("included_minutes", 1);
+    Ok(update.write(Guard::Call))
+}
+
 /// Attributes that never change once a call is known: index keys and expiry.
 fn fixed(call: &Call) -> [(&'static str, aws_sdk_dynamodb::types::AttributeValue); 3] {
     let expires = call.started_at.as_second() + limits::CALL_TTL_DAYS * 86_400;

@@ -103,6 +103,14 @@ pub fn holdings(tenant: &TenantId) -> Key {
     of_tenant(tenant, "COUNT".into())
 }
 
+/// Sort keys of the included minutes that are used up begin so.
+pub const MINUTES: &str = "MIN#";
+/// How many of the minutes that a tenant's plan includes are used up in a month (`2027-01`).
+#[must_use]
+pub fn minutes(tenant: &TenantId, month: &str) -> Key {
+    of_tenant(tenant, format!("{MINUTES}{month}"))
+}
+
 /// Sort keys of agents begin so.
 pub const AGENTS: &str = "AGT#";
 /// An agent.
@@ -292,10 +300,12 @@ pub fn after_tenures() -> String {
     format!("{TENURES}~")
 }
 
+/// Partitions of calls begin so.
+pub const CALL: &str = "CALL#";
 /// A call, by the carrier's id of it.
 #[must_use]
 pub fn call(call_sid: &str) -> Key {
-    Key { pk: format!("CALL#{call_sid}"), sk: "META".into() }
+    Key { pk: format!("{CALL}{call_sid}"), sk: "META".into() }
 }
 
 /// Index partitions of calls begin so.

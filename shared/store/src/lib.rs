@@ -21,6 +21,7 @@ pub mod due;
 pub mod idempotency;
 pub mod job;
 pub mod ledger;
+pub mod minutes;
 pub mod number;
 pub mod operation;
 pub mod outbox;

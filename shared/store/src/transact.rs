@@ -50,6 +50,8 @@ pub enum Guard {
     Event,
     /// The call is not paid for.
     Call,
+    /// The plan includes as many minutes more.
+    Minutes,
     /// Nothing later stands there.
     Work,
     /// The top-up is as it was read, or not there yet.

@@ -1,7 +1,9 @@
 //! The hands of the world: whoever has the carrier's or the platform's console, acting on it as it pleases.
 
+use domain::number::Carrier;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use simulators::vapi::{Manner, Tells};
 use tests::{Tenant, TestApp};
 
 /// What one thing is, as a run tells it: kind, action, and which number (digits) or thing (id) it is about.
@@ -121,7 +123,9 @@ impl World {
     /// The platform's record of what was made for a number: its tag is that of the number at the carrier, or of a later link.
     pub(crate) async fn at_platform(&self, number: &str) -> Option<Value> {
         let item = self.number_item(number).await;
-        let id = item["platform_ref"]["id"].as_str()?.to_owned();
+        // Of a number that it is the carrier of, the platform has one record.
+        let native = item["carrier"] == "vapi";
+        let id = item[if native { "carrier_ref" } else { "platform_ref" }]["id"].as_str()?.to_owned();
         let platform = self.platform_of(number).await;
         things(&self.app.state(&platform).await).into_iter().find(|known| known["id"] == id.as_str())
     }
@@ -196,6 +200,37 @@ impl World {
         let bought = self.app.post(&self.tenant, "/v1/numbers", e164, wish).await.expect(201);
         assert_eq!(bought.text("/number/link/status"), "linked", "{}", bought.body);
         bought.text("/number/id")
+    }
+
+    /// Buys what this carrier sells besides Twilio's numbers, for the agent; its digits and its id.
+    pub(crate) async fn bought_from(&self, carrier: Carrier) -> (String, String) {
+        let simulators = &self.app.system.simulators;
+        let (e164, mut wish) = match carrier {
+            Carrier::Netgsm => ("+908505550142", json!({ "e164": "+908505550142" })),
+            _ => ("+12055550142", json!({ "carrier": "vapi", "country": "US", "area_code": "205" })),
+        };
+        wish["agent_id"] = json!(self.agent);
+        let stock = json!({ "e164": [e164] });
+        let stocked =
+            if carrier == Carrier::Netgsm { simulators.netgsm.stock(&stock) } else { simulators.vapi.stock(&stock) };
+        let _ = stocked.expect("a number");
+        let path = format!("/v1/operator/tenants/{}/adjustments", self.tenant.id);
+        let paid = json!({ "amount": "100.00", "currency": "TRY", "reason": "paid by transfer" });
+        let _ = self.app.post(&self.app.operator().await, &path, "lira", paid).await;
+        let bought = self.app.post(&self.tenant, "/v1/numbers", e164, wish).await;
+        let _ = self.app.advance("PT5M").await;
+        let number = self.number(&bought.text("/operation/number_id")).await;
+        assert_eq!((&number["e164"], &number["link"]["status"]), (&json!(e164), &json!("linked")), "{number}");
+        (e164.to_owned(), bought.text("/operation/number_id"))
+    }
+
+    /// Orders one of Vapi's own numbers, by another way than ours, under this name; it is usable at once.
+    pub(crate) async fn order_at_vapi(&self, e164: &str, name: &str) {
+        let vapi = &self.app.system.simulators.vapi;
+        vapi.set_manner(Manner { most: 20, activation_s: 0, tells: Tells::AtOnce });
+        let _ = vapi.stock(&json!({ "e164": [e164] })).expect("a number");
+        let order = json!({ "provider": "vapi", "numberDesiredAreaCode": &e164[2..5], "name": name });
+        self.platform(Method::POST, "/phone-number", order).await;
     }
 
     /// Makes a SIP number at the platform, by another way than ours; its id.

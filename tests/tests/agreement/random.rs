@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::number::Carrier;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outside::{Told, World, finding, things, told};
 
@@ -40,9 +41,13 @@ enum Act {
     OrphanAtPlatform,
     /// Somebody else's number at the platform.
     OwnAtPlatform,
+    /// The operator orders one of the platform's own numbers.
+    OwnNative,
+    /// One of the platform's own numbers with our tag that nobody knows.
+    OrphanNative,
 }
 
-const ACTS: [Act; 13] = [
+const ACTS: [Act; 15] = [
     Act::Reroute,
     Act::Trunk,
     Act::Rename,
@@ -56,10 +61,42 @@ const ACTS: [Act; 13] = [
     Act::Orphan,
     Act::OrphanAtPlatform,
     Act::OwnAtPlatform,
+    Act::OwnNative,
+    Act::OrphanNative,
 ];
 
-/// Numbers of ours.
+/// Numbers of ours at Twilio.
 const OURS: usize = 10;
+
+/// A number of ours.
+struct Ours {
+    e164: String,
+    id: String,
+    carrier: Carrier,
+    linked: bool,
+}
+
+impl Ours {
+    /// Whether this can happen to it.
+    fn can(&self, act: Act) -> bool {
+        match act {
+            Act::Reroute | Act::Trunk | Act::Rebuy => self.carrier == Carrier::Twilio,
+            // Netgsm has a reference of ours instead of a name, which nobody can change.
+            Act::Rename => self.carrier != Carrier::Netgsm,
+            Act::Delete => true,
+            // Of its own numbers the platform has nothing besides.
+            Act::Forget | Act::RenameAtPlatform => self.linked && self.carrier != Carrier::Vapi,
+            Act::Rebind => self.linked,
+            Act::Own
+            | Act::Foreign
+            | Act::Orphan
+            | Act::OrphanAtPlatform
+            | Act::OwnAtPlatform
+            | Act::OwnNative
+            | Act::OrphanNative => false,
+        }
+    }
+}
 
 /// What runs are expected to tell of an act: the first, those after it, those from a day later on.
 struct Expected {
@@ -92,7 +129,11 @@ async fn play(seed: u64) {
             Some((agent, method)) => (world.bought_by(&e164, agent, method).await, true),
             None => (world.bought(&e164, linked).await, linked),
         };
-        ours.push((e164, id, linked));
+        ours.push(Ours { e164, id, carrier: Carrier::Twilio, linked });
+    }
+    for carrier in [Carrier::Netgsm, Carrier::Vapi] {
+        let (e164, id) = world.bought_from(carrier).await;
+        ours.push(Ours { e164, id, carrier, linked: true });
     }
     let mut expected = Expected { first: vec![], second: vec![], later: vec![], last: vec![] };
     for step in 0..random.random_range(1..=8_usize) {
@@ -134,12 +175,12 @@ async fn happen(
     world: &World,
     act: Act,
     step: usize,
-    ours: &mut Vec<(String, String, bool)>,
+    ours: &mut Vec<Ours>,
     expected: &mut Expected,
     random: &mut SmallRng,
 ) {
-    let needs_link = matches!(act, Act::Forget | Act::Rebind | Act::RenameAtPlatform);
     let new = format!("+1212556{step:04}");
+    let native = format!("+1205556{step:04}");
     let tag = format!("local-0192a6b0c5d17e3f8a9b0c1d2e3f{step:04x}");
     let mut tell = |first: Told, second: Option<Told>, later: Option<Told>, last: Option<Told>| {
         expected.first.push(first);
@@ -168,6 +209,16 @@ async fn happen(
             world.make_at_platform(&format!("theirs-{step}")).await;
             return;
         }
+        Act::OwnNative => {
+            world.order_at_vapi(&native, "Reception").await;
+            let same = || finding("orphan_untagged", "reported", &native);
+            return tell(same(), Some(same()), Some(same()), Some(same()));
+        }
+        Act::OrphanNative => {
+            world.order_at_vapi(&native, &tag).await;
+            let told = |action: &str| finding("orphan_tagged", action, &native);
+            return tell(told("reported"), Some(told("reported")), Some(told("released")), None);
+        }
         Act::Reroute
         | Act::Trunk
         | Act::Rename
@@ -177,11 +228,11 @@ async fn happen(
         | Act::Rebind
         | Act::RenameAtPlatform => {}
     }
-    let fitting: Vec<usize> = (0..ours.len()).filter(|index| ours[*index].2 || !needs_link).collect();
+    let fitting: Vec<usize> = (0..ours.len()).filter(|index| ours[*index].can(act)).collect();
     if fitting.is_empty() {
         return;
     }
-    let (e164, id, _) = ours.remove(fitting[random.random_range(0..fitting.len())]);
+    let Ours { e164, id, carrier, .. } = ours.remove(fitting[random.random_range(0..fitting.len())]);
     let told = |kind: &str, action: &str| finding(kind, action, &e164);
     let for_good = |kind: &str| Some(told(kind, "reported"));
     match act {
@@ -195,12 +246,19 @@ async fn happen(
             tell(told("routing_drift", "repaired"), None, None, None);
         }
         Act::Rename => {
-            world.set_at_carrier(&e164, "FriendlyName", "mine now").await;
+            match carrier {
+                Carrier::Vapi => world.set_at_platform(&id, json!({ "name": "mine now" })).await,
+                _ => world.set_at_carrier(&e164, "FriendlyName", "mine now").await,
+            }
             let same = || for_good("routing_drift");
             tell(told("routing_drift", "reported"), same(), same(), same());
         }
         Act::Delete => {
-            world.delete_at_carrier(&e164).await;
+            match carrier {
+                Carrier::Vapi => world.delete_at_platform(&id).await,
+                Carrier::Netgsm => world.app.system.simulators.netgsm.settle(&e164, "iptal").expect("a number"),
+                Carrier::Twilio | Carrier::Custom => world.delete_at_carrier(&e164).await,
+            }
             let same = || for_good("missing_at_carrier");
             tell(told("missing_at_carrier", "parked"), same(), same(), same());
         }
@@ -218,21 +276,29 @@ async fn happen(
             let platform = world.platform_of(&id).await;
             let (_, other) = world.agent_on(&platform, &format!("Somebody else {step}")).await;
             world.bind_at_platform(&id, Some(&other)).await;
-            tell(told("binding_drift", "repaired"), None, None, None);
+            // Where the platform is the carrier too, who answers is where calls go.
+            let kind = if carrier == Carrier::Vapi { "routing_drift" } else { "binding_drift" };
+            tell(told(kind, "repaired"), None, None, None);
         }
         Act::RenameAtPlatform => {
             world.rename_at_platform(&id, "theirs").await;
             let same = || for_good("binding_drift");
             tell(told("binding_drift", "reported"), same(), same(), same());
         }
-        Act::Own | Act::Foreign | Act::Orphan | Act::OrphanAtPlatform | Act::OwnAtPlatform => {}
+        Act::Own
+        | Act::Foreign
+        | Act::Orphan
+        | Act::OrphanAtPlatform
+        | Act::OwnAtPlatform
+        | Act::OwnNative
+        | Act::OrphanNative => {}
     }
 }
 
 /// Everything at carrier and platform that has no tag of ours, as it is.
 async fn touched_by_nobody(world: &World) -> BTreeMap<String, Value> {
     let mut all = Vec::new();
-    for party in ["twilio", "vapi", "retell", "elevenlabs"] {
+    for party in ["twilio", "netgsm", "vapi", "retell", "elevenlabs"] {
         all.extend(things(&world.app.state(party).await));
     }
     let ours = |thing: &Value| thing["name"].as_str().is_some_and(|name| name.starts_with("local-"));

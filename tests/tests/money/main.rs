@@ -10,6 +10,7 @@ mod cost;
 mod dunning;
 mod large;
 mod matrix;
+mod minutes;
 mod parking;
 mod races;
 mod recovery;

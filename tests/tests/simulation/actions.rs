@@ -31,7 +31,11 @@ const BROUGHT: [&str; 4] = ["+442079460101", "+442079460102", "+442079460103", "
 const PLATFORMS: [&str; 3] = ["vapi", "retell", "elevenlabs"];
 /// Not every platform has every one of them; what it has not is refused.
 const METHODS: [&str; 4] = ["hand_over", "trunk", "import", "direct"];
-const THIRD_PARTIES: [(&str, &str); 20] = [
+/// What is sold besides by carriers other than Twilio; Turkish numbers for lira.
+const TURKISH: [&str; 3] = ["+908505550101", "+908505550102", "+908505550103"];
+/// What a tenant has in lira to begin with.
+const LIRA: [i64; 4] = [60, 40, 200, 0];
+const THIRD_PARTIES: [(&str, &str); 28] = [
     ("twilio", "numbers.search"),
     ("twilio", "numbers.list"),
     ("twilio", "numbers.create"),
@@ -52,6 +56,14 @@ const THIRD_PARTIES: [(&str, &str); 20] = [
     ("vapi", "numbers.create"),
     ("vapi", "numbers.update"),
     ("vapi", "numbers.delete"),
+    ("vapi", "credentials.create"),
+    ("vapi", "credentials.list"),
+    ("vapi", "credentials.delete"),
+    ("netgsm", "numbers.search"),
+    ("netgsm", "numbers.list"),
+    ("netgsm", "numbers.create"),
+    ("netgsm", "numbers.get"),
+    ("netgsm", "numbers.delete"),
 ];
 const KINDS: [&str; 6] = ["lost_reply", "timeout", "error", "rejected", "rate_limit", "crash"];
 const BOOKS: [&str; 5] = ["transact", "put", "get", "update", "query"];
@@ -61,12 +73,20 @@ const SPANS: [&str; 5] = ["PT1M", "PT2M", "PT10M", "PT1H", "PT7H"];
 impl Play {
     pub(crate) async fn begin(seed: u64) -> Self {
         let app = TestApp::seeded(seed).await;
+        let _ = app.system.simulators.netgsm.stock(&json!({ "e164": TURKISH })).expect("numbers");
         let mut model = Model::default();
-        for (plan, opening) in [("PRO", 20), ("PRO", 4), ("ENTERPRISE", 60), ("FREE", 10)] {
+        for ((plan, opening), lira) in [("PRO", 20), ("PRO", 4), ("ENTERPRISE", 60), ("FREE", 10)].into_iter().zip(LIRA)
+        {
             let tenant = app.tenant(plan, &opening.to_string()).await;
+            if lira > 0 {
+                let path = format!("/v1/operator/tenants/{}/adjustments", tenant.id);
+                let request = json!({ "amount": lira.to_string(), "currency": "TRY", "reason": "to begin with" });
+                let _ = app.post(&app.operator().await, &path, "lira", request).await.expect(201);
+            }
             model.tenants.push(Known {
                 tenant,
                 opening: opening * 1_000_000,
+                lira: lira * 1_000_000,
                 adjusted: Vec::new(),
                 sent: Vec::new(),
                 numbers: Vec::new(),
@@ -91,7 +111,8 @@ impl Play {
         let who = self.chance.random_range(0..self.model.tenants.len());
         match self.chance.random_range(0..100) {
             0..6 => self.search(who).await,
-            6..25 => self.buy(who).await,
+            6..20 => self.buy(who).await,
+            20..25 => self.buy_elsewhere(who).await,
             25..28 => self.bring(who).await,
             28..33 => self.repeat(who).await,
             33..42 => self.link(who).await,
@@ -188,6 +209,22 @@ impl Play {
         self.send_first(who, "purchase", body).await
     }
 
+    /// Buys a Turkish number, or orders one of Vapi's own.
+    async fn buy_elsewhere(&mut self, who: usize) -> String {
+        let mut body = match self.chance.random_range(0..3) {
+            0 => json!({ "e164": self.pick(&TURKISH) }),
+            1 => json!({ "country": "TR", "type": "national" }),
+            _ => json!({ "carrier": "vapi", "country": "US", "area_code": self.pick(&AREAS) }),
+        };
+        let agents = self.model.tenants[who].agents.clone();
+        if self.flip(60)
+            && let Some(agent) = self.pick(&agents)
+        {
+            (body["agent_id"], body["all_or_nothing"]) = (json!(agent), json!(self.flip(40)));
+        }
+        self.send_first(who, "purchase elsewhere", body).await
+    }
+
     /// Takes in a number of a carrier of its own.
     async fn bring(&mut self, who: usize) -> String {
         let sip = json!({ "host": "sip.example.com", "signalling_cidrs": ["203.0.113.0/28"] });
@@ -224,7 +261,7 @@ impl Play {
     /// Sends a purchase or an import, for the first time or again. An answer that contradicts an earlier one is an error.
     pub(crate) async fn send(&mut self, who: usize, nth: usize) -> Result<String, String> {
         let Sent { key, body, .. } = self.model.tenants[who].sent[nth].clone();
-        let path = if body.get("carrier").is_some() { "/v1/numbers/import" } else { "/v1/numbers" };
+        let path = if body.get("sip").is_some() { "/v1/numbers/import" } else { "/v1/numbers" };
         let answer = self.ask(who, Method::POST, path, Some(&key), Some(body.clone())).await;
         let line = shown(who, &format!("asks {path} under {key:?} {body}"), &answer);
         let Some(answer) = answer else { return Ok(line) };
@@ -399,13 +436,16 @@ impl Play {
         let request = json!({ "to": to, "from": "+14155550123", "answer": answer });
         let simulators = &self.app.system.simulators;
         let called = simulators.twilio.call(serde_json::from_value(request).expect("a call")).await;
+        // What no carrier of ours brings may be a number of the platform's, or come to it by a trunk.
+        let past_us = called.is_err().then(|| simulators.vapi.ring(&to, "+14155550123")).flatten();
         // What platforms tell of it comes at once, so that a seed replays.
         simulators.vapi.tick().await;
         simulators.retell.tick().await;
         let _ = simulators.elevenlabs.deliver().await;
-        match called {
-            Ok(called) => format!("a call to {to} of {who}: {} {}", called["call_sid"], called["status"]),
-            Err(why) => format!("a call to {to} of {who}: {why}"),
+        match (called, past_us) {
+            (Ok(called), _) => format!("a call to {to} of {who}: {} {}", called["call_sid"], called["status"]),
+            (Err(_), Some(agent)) => format!("a call to {to} of {who}: {agent} answers"),
+            (Err(why), None) => format!("a call to {to} of {who}: {why}"),
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Adjusted {
 pub(crate) struct Known {
     pub(crate) tenant: Tenant,
     pub(crate) opening: i64,
+    /// The same in lira, in which nothing is adjusted.
+    pub(crate) lira: i64,
     pub(crate) adjusted: Vec<Adjusted>,
     pub(crate) sent: Vec<Sent>,
     pub(crate) numbers: Vec<Held>,

@@ -106,10 +106,11 @@ async fn look(play: &mut Play, who: usize) -> Result<String, String> {
     }
     let numbers = list(play, who, "/v1/numbers?").await;
     let known = &mut play.model.tenants[who];
-    let mut charged = 0;
+    let (mut charged, mut lira) = (0, 0);
     for number in &numbers {
         if !number["paid_through"].is_null() {
-            charged += micros(&number["price"]);
+            let sum = if number["price"]["currency"] == "TRY" { &mut lira } else { &mut charged };
+            *sum += micros(&number["price"]);
         }
         match known.numbers.iter_mut().find(|held| number["id"] == held.id.as_str()) {
             Some(held) => held.look(number)?,
@@ -121,7 +122,7 @@ async fn look(play: &mut Play, who: usize) -> Result<String, String> {
     {
         return Err(format!("tenant {who} no longer has {lost:?}"));
     }
-    // Minutes are charged for calls the carrier says were answered; what else is in the ledger is a month of a number.
+    // Minutes are charged for calls that were answered; what else is in the ledger is a month of a number.
     for entry in list(play, who, "/v1/wallet/entries?currency=USD").await {
         if entry["kind"] == "usage_charge" {
             charged -= micros(&entry["amount"]);
@@ -129,12 +130,17 @@ async fn look(play: &mut Play, who: usize) -> Result<String, String> {
     }
     let known = &play.model.tenants[who];
     let came_in: i64 = known.opening + known.adjusted.iter().map(|adjusted| adjusted.micros).sum::<i64>();
-    let wallet = play.app.wallet(&play.model.tenants[who].tenant).await;
-    let must = amount(came_in - charged);
-    if wallet != (must.clone(), amount(0), must.clone()) {
-        return Err(format!("tenant {who} has {wallet:?} in the wallet and must have {must}"));
+    let mut shown = Vec::new();
+    for (currency, must) in [("USD", came_in - charged), ("TRY", known.lira - lira)] {
+        let wallet = play.app.wallet_in(&known.tenant, currency).await;
+        let must = amount(must);
+        let none = currency == "TRY" && known.lira == 0;
+        if !none && wallet != (must.clone(), amount(0), must.clone()) {
+            return Err(format!("tenant {who} has {wallet:?} {currency} in the wallet and must have {must}"));
+        }
+        shown.push(format!("{must} {currency}"));
     }
-    Ok(format!("    tenant {who}: {must} and {}", Value::Array(numbers)))
+    Ok(format!("    tenant {who}: {} and {}", shown.join(", "), Value::Array(numbers)))
 }
 
 async fn list(play: &Play, who: usize, path: &str) -> Vec<Value> {

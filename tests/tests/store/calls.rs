@@ -33,6 +33,7 @@ fn call(sid: &str, status: CallStatus) -> Call {
         duration_s: (status == CallStatus::Completed).then_some(49),
         cost: None,
         paid: false,
+        included_minutes: 0,
         routed_to: None,
         routed_why: None,
         agent_id: None,

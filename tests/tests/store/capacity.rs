@@ -155,7 +155,7 @@ async fn reading_costs_what_is_shown() {
         ("ten numbers", "/v1/numbers".to_owned(), Cost::of([("query", 1)], 2.0, 0.0)),
         ("one number of ten", "/v1/numbers?limit=1".to_owned(), Cost::of([("query", 1)], 1.0, 0.0)),
         ("ten operations", "/v1/operations".to_owned(), Cost::of([("query", 1)], 2.0, 0.0)),
-        ("the wallet", "/v1/wallet".to_owned(), Cost::of([("query", 2)], 3.0, 0.0)),
+        ("the wallet", "/v1/wallet".to_owned(), Cost::of([("get", 1), ("query", 2)], 4.0, 0.0)),
         ("eleven entries", "/v1/wallet/entries".to_owned(), Cost::of([("get", 1), ("query", 1)], 3.0, 0.0)),
         ("no calls", format!("/v1/numbers/{number}/calls"), Cost::of([("get", 1), ("query", 1)], 1.5, 0.0)),
     ];

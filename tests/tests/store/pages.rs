@@ -128,6 +128,7 @@ async fn every_call_comes_once_across_months_newest_first() {
             duration_s: Some(1),
             cost: None,
             paid: false,
+            included_minutes: 0,
             routed_to: None,
             routed_why: None,
             agent_id: None,

@@ -3,6 +3,7 @@
 //! Everything is real and in memory: functions, sagas, books, clients; only the third parties are simulated.
 
 mod kit;
+mod ways;
 
 mod agent_numbers;
 mod agents;
@@ -11,6 +12,7 @@ mod bad_input;
 mod buying;
 mod by_hand;
 mod calling;
+mod conformance;
 mod custom;
 mod importing;
 mod late_reports;
@@ -20,7 +22,6 @@ mod money;
 mod native;
 mod netgsm;
 mod parking;
-mod platforms;
 mod projects;
 mod releasing;
 mod requirements;
