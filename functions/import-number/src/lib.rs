@@ -34,7 +34,7 @@ async fn handle(
     let (key, mode) = (key.as_deref(), Mode { dry_run, respond_async });
     let outcome = match &who {
         Who::Tenant(caller) => import::own(&app, caller, key, &request, mode).await,
-        Who::Operator(_) => import::run(&app, key, &request, mode).await,
+        Who::Operator(operator) => import::run(&app, operator, key, &request, mode).await,
     };
     Ok(outcome?.into_response())
 }

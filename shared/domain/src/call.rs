@@ -236,6 +236,8 @@ pub struct PlatformReport {
     pub started_at: Option<Timestamp>,
     /// How long it was, rounded up to whole seconds; once it is over.
     pub duration_s: Option<u32>,
+    /// Whether we handed it over, as what was given along says: then the carrier tells us of it.
+    pub handed_over: bool,
 }
 
 /// What is kept of a call.

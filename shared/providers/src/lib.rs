@@ -4,8 +4,9 @@
 //! and know no tenant, price or operation; they turn one port method into requests and one answer into a typed result that
 //! says whether the thing happened. What is done about a failure is decided in `shared::saga`.
 //!
-//! Start with [`twilio`]; `http` holds what all clients have in common, `webhook` what all webhooks have.
+//! Start with [`twilio`]; `http` holds what all clients have in common, `api` what those of the voice platforms have, `webhook` what all webhooks have.
 
+mod api;
 mod http;
 mod webhook;
 

@@ -150,12 +150,12 @@ fn held() -> Vec<Endpoint> {
             .lists::<CallView>("Newest first, since the tenant has the number."),
         tenant(Member, POST, "/v1/numbers/{id}/test-call", "place-test-call", "Let a number's agent call somebody")
             .says(
-                "To hear who answers. The call costs its minutes like any other. It is placed once: after a 503 it may have \
-                 been placed all the same.",
+                "To hear who answers. The call costs its minutes like any other, and is not placed for a tenant that has \
+                 neither money nor included minutes. It is placed once: after a 503 it may have been placed all the same.",
             )
             .body::<use_cases::test_calls::Request>()
             .answers::<use_cases::test_calls::TestCall>(201, "It is being placed; its record tells what becomes of it.")
-            .refuses([Error::NumberNotActive, Error::NumberNotLinked, platform_refuses()])
+            .refuses([Error::NumberNotActive, Error::NumberNotLinked, insufficient_balance(), platform_refuses()])
             .refuses(carrier()),
     ]
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use domain::audit::{Action, Actor, Record};
 use domain::catalog::{CostPeriod, Plan, PriceLine};
 use domain::claim::Claim;
 use domain::money::Currency;
@@ -17,13 +18,11 @@ use store::idempotency::{Idempotency, Made};
 use store::{Guard, TransactError};
 
 use crate::api::{ImportPreview, ImportableView};
-use crate::http::auth::Caller;
+use crate::http::auth::{Caller, Operator};
 use crate::http::extract::{hash, hash_request};
-use crate::use_cases::custom;
 use crate::use_cases::linking::Answers;
-use crate::use_cases::pool;
 use crate::use_cases::purchase::{self, Draft, Mode};
-use crate::use_cases::search;
+use crate::use_cases::{audit, custom, pool, search};
 use crate::{App, Error, saga};
 
 /// What an import came to.
@@ -80,24 +79,33 @@ struct Wish<'a> {
     project_id: Option<ProjectId>,
     all_or_nothing: bool,
     on_end: OnEnd,
+    /// In the tenant's place.
+    by: Option<Actor>,
 }
 
-/// Imports, for the operator.
+/// Imports, for the operator: the audit trail gets a line.
 ///
 /// # Errors
 /// As for a purchase, and [`Error::CarrierUnsupported`], [`Error::NotAtCarrier`]. A refusal leaves nothing behind;
 /// [`Error::Operation`] means that it was begun and undone.
-pub async fn run(app: &App, key_hash: Option<&str>, request: &Request, mode: Mode) -> Result<Outcome, Error> {
+pub async fn run(
+    app: &App,
+    operator: &Operator,
+    key_hash: Option<&str>,
+    request: &Request,
+    mode: Mode,
+) -> Result<Outcome, Error> {
     let caller = on_behalf_of(request)?;
+    let by = Some(operator.actor());
     if mode.dry_run {
-        return attempt(app, &caller, None, request, mode).await;
+        return attempt(app, &caller, by, None, request, mode).await;
     }
     let key_hash = key_hash.ok_or(Error::IdempotencyKeyRequired)?;
     // The operator's keys are its own: one that the tenant used as well is another key.
     let key = hash(format!("operator {key_hash}").as_bytes());
     let key = (key.as_str(), hash_request("POST /v1/numbers/import", request));
     let key = (key.0, key.1.as_str());
-    purchase::once(app, &caller, key, attempt(app, &caller, Some(key), request, mode)).await
+    purchase::once(app, &caller, key, attempt(app, &caller, by, Some(key), request, mode)).await
 }
 
 /// Takes in a number of a tenant's own carrier, for the tenant.
@@ -121,11 +129,11 @@ pub async fn own(
         return Err(Error::invalid("on_end", "nothing is done at a carrier of your own"));
     }
     if mode.dry_run {
-        return attempt(app, caller, None, request, mode).await;
+        return attempt(app, caller, None, None, request, mode).await;
     }
     let key = (key_hash.ok_or(Error::IdempotencyKeyRequired)?, hash_request("POST /v1/numbers/import", request));
     let key = (key.0, key.1.as_str());
-    purchase::once(app, caller, key, attempt(app, caller, Some(key), request, mode)).await
+    purchase::once(app, caller, key, attempt(app, caller, None, Some(key), request, mode)).await
 }
 
 /// The operator in the tenant's place: what it names of the tenant's must be the tenant's.
@@ -147,11 +155,12 @@ fn on_behalf_of(request: &Request) -> Result<Caller, Error> {
 async fn attempt(
     app: &App,
     caller: &Caller,
+    by: Option<Actor>,
     idempotency: Option<(&str, &str)>,
     request: &Request,
     mode: Mode,
 ) -> Result<Outcome, Error> {
-    let wish = understand(app, caller, request)?;
+    let wish = Wish { by, ..understand(app, caller, request)? };
     let purchase::Allowed { agent, terms: (plan, included), .. } =
         purchase::allowed(app, caller, &wish.line, wish.answers.as_ref(), wish.project_id.as_ref()).await?;
     // What costs nothing takes no place of those that the plan includes.
@@ -204,6 +213,7 @@ fn understand<'a>(app: &'a App, caller: &Caller, request: &Request) -> Result<Wi
         project_id: purchase::project(caller, request.project_id.as_deref())?,
         all_or_nothing: request.all_or_nothing,
         on_end: on_end.ok_or_else(|| Error::invalid("on_end", "`detach` or `release`"))?,
+        by: None,
     })
 }
 
@@ -282,6 +292,13 @@ fn imports(
     }
 }
 
+/// The line of the audit trail about an import in a tenant's place.
+fn ordered(app: &App, by: &Actor, number: &Number, op: &Operation) -> Record {
+    let detail = format!("{} from {} at {} a month, {}", number.e164, number.carrier.as_str(), number.price, op.id);
+    let tenant = Some(&op.tenant_id);
+    audit::record(app, by, Action::NumberImported, tenant, number.id.as_str(), None, detail)
+}
+
 #[expect(clippy::too_many_arguments, reason = "one beginning, and every argument of it was checked before")]
 async fn begin(
     app: &App,
@@ -320,13 +337,16 @@ async fn begin(
         if let Saga::Import(saga) = &mut op.saga {
             saga.slot.clone_from(&import.slot);
         }
-        let writes = saga::import::begin(&saga::import::Beginning {
+        let mut writes = saga::import::begin(&saga::import::Beginning {
             number: &number,
             op: &op,
             import: &import,
             plan,
             idempotency: (key, &record),
         })?;
+        if let Some(by) = &wish.by {
+            writes.push(store::audit::append(&ordered(app, by, &number, &op))?);
+        }
         match app.store.transact(writes).await {
             // Somebody took the slot between our read and our write: the next one, then.
             Err(TransactError::Lost(guards)) if guards == [Guard::Slot] => {}

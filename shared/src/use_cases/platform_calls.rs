@@ -19,6 +19,10 @@ use crate::billing::usage;
 /// # Errors
 /// When the store does not answer.
 pub async fn take(app: &App, platform: Platform, report: &PlatformReport) -> Result<(), StoreError> {
+    // The carrier tells of it, whatever has become of the number since it came.
+    if report.handed_over {
+        return Ok(());
+    }
     // Whoever tells of the end without saying how long it was tells that a moment later; an end is only noted once.
     if report.status == CallStatus::Completed && report.duration_s.is_none() {
         return Ok(());

@@ -98,7 +98,7 @@ async fn an_imported_number_is_the_tenants_from_today_and_its_agent_answers() {
     let answer = import(&story, "import", more).await.expect(201);
     assert_eq!((answer.text("/number/status"), answer.text("/number/name")), ("active".into(), "Reception".into()));
     assert_eq!(answer.text("/number/paid_through"), "2027-03-24T00:00:00Z");
-    assert_eq!((answer.text("/number/link/status"), answer.text("/number/agent_id")), ("linked".into(), agent));
+    assert_eq!((answer.text("/number/link/status"), answer.text("/number/agent_id")), ("linked".into(), agent.clone()));
     assert_eq!(
         (answer.text("/operation/kind"), answer.text("/operation/status")),
         ("import".into(), "succeeded".into())
@@ -117,6 +117,13 @@ async fn an_imported_number_is_the_tenants_from_today_and_its_agent_answers() {
         "amount": { "amount": "1.50", "currency": "USD" },
     });
     assert_eq!(events(&story, "number.imported").await, [told]);
+    // Sent again it is the same import, and one line in the trail.
+    let _ = import(&story, "import", json!({ "agent_id": agent, "name": "Reception", "fallback": FALLBACK })).await;
+    let trail = story.app.get(&story.app.operator().await, "/v1/operator/audit").await.expect(200);
+    let lines = list(&trail.body, "items").into_iter().filter(|line| line["action"] == "number_imported");
+    let lines: Vec<Value> = lines.collect();
+    assert_eq!(lines.len(), 1, "{}", trail.body);
+    assert_eq!((&lines[0]["subject"], &lines[0]["tenant_id"]), (&answer.body["number"]["id"], &json!(story.tenant.id)));
     assert_eq!(word(&story.call(NUMBER, "completed").await, "/status"), "completed");
     // It renews like any other.
     let _ = story.app.advance("P1M").await;

@@ -153,6 +153,31 @@ async fn a_call_that_came_by_us_is_charged_once_though_its_number_goes_past_us_w
 }
 
 #[tokio::test]
+async fn a_call_that_came_by_us_while_its_number_was_being_moved_past_us_is_charged_once() {
+    for way in past_us_for_now().filter(|way| way.method == "trunk") {
+        let story = way.begin().await;
+        let agent = way.agent(&story, "First").await;
+        let by_us = Way { method: "hand_over", ..way };
+        let number = by_us.buy(&story, &agent).await;
+        // The platform knows the number by now, and the carrier does not bring its calls there yet.
+        story.fault("twilio", "trunks.attach", "error", 1_000).await;
+        let path = format!("/v1/numbers/{number}/agent");
+        let moving = story.app.put(&story.tenant, &path, way.for_agent(&agent)).await.expect(202);
+        assert_eq!(moving.text("/operation/status"), "running", "{}", moving.body);
+        let _ = story.app.advance("PT1M").await;
+        by_us.answered_by(&story, Some(&agent)).await;
+        way.tells_late(&story, 2).await;
+        assert_eq!(way.log(&story, &number).await, [way.one_call()], "{way:?}");
+        story.app.no_faults();
+        let _ = story.app.advance("PT15M").await;
+        way.tells_late(&story, 1).await;
+        assert_eq!(way.log(&story, &number).await, [way.one_call()], "{way:?}");
+        way.answered_by(&story, Some(&agent)).await;
+        story.app.verify().await;
+    }
+}
+
+#[tokio::test]
 async fn a_call_told_after_its_number_is_another_tenants_is_charged_to_who_held_it() {
     for way in past_us_for_now() {
         let story = way.begin().await;

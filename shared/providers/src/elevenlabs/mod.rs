@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::call::CallStatus;
-use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
@@ -24,9 +23,9 @@ use domain::ports::{
 use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 
-use crate::http::{self, Answer, Deadline, Http};
+use crate::api::{Api, Party, collection_not_found, named_not_found};
+use crate::http::{Answer, Deadline};
 use wire::{
     AgentMade, AgentPage, Binding, CallMade, ClientData, Credentials, NewAgent, NewCall, Number, NumberMade, Outbound,
     Provider, Refusal, Registration, TakenOver, Trunked,
@@ -51,68 +50,48 @@ pub struct ElevenLabsConfig {
 /// A client for one workspace. Stateless but for its connections; cheap to make anew when the key has changed.
 #[derive(Debug)]
 pub struct ElevenLabs {
-    config: ElevenLabsConfig,
-    http: Http,
+    api: Api,
+}
+
+static PARTY: Party = Party { name: "ElevenLabs", sign, judge };
+
+fn sign(request: RequestBuilder, key: &SecretString) -> Result<RequestBuilder, ProviderError> {
+    let mut key = HeaderValue::from_str(key.expose_secret()).map_err(|_| {
+        ProviderError::new(ProviderErrorKind::Misconfigured, "ElevenLabs: the key cannot be sent as it is")
+    })?;
+    key.set_sensitive(true);
+    Ok(request.header("xi-api-key", key))
+}
+
+fn judge(answer: &Answer) -> (ProviderErrorKind, Option<String>) {
+    let refusal = Refusal::read(&answer.body);
+    (wire::kind(answer.status, refusal.as_ref(), answer.doubt), refusal.map(|refusal| refusal.message))
 }
 
 impl ElevenLabs {
     /// A client; nothing is set up before its first call.
     #[must_use]
     pub fn new(config: ElevenLabsConfig) -> Self {
-        Self { config, http: Http::new(limits::PROVIDER_TIMEOUT.unsigned_abs()) }
+        Self { api: Api::new(&PARTY, config.base_url, config.api_key) }
     }
 
     /// The same client with less patience, for a call that waits or a peer on the same machine.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { http: Http::new(timeout), ..self }
-    }
-
-    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ProviderError> {
-        let url = format!("{}{path}", self.config.base_url.trim_end_matches('/'));
-        let mut key = HeaderValue::from_str(self.config.api_key.expose_secret()).map_err(|_| {
-            ProviderError::new(ProviderErrorKind::Misconfigured, "ElevenLabs: the key cannot be sent as it is")
-        })?;
-        key.set_sensitive(true);
-        Ok(self.http.client()?.request(method, url).header("xi-api-key", key))
-    }
-
-    /// Sends; whatever is not a success becomes an error that says whether it happened.
-    async fn answer(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
-        let answer = self.exchange(request, until).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer, &[])) }
-    }
-
-    async fn exchange(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
-        self.http
-            .send(http::built(request)?, until)
-            .await
-            .map_err(|error| ProviderError { detail: format!("ElevenLabs: {}", error.detail), ..error })
-    }
-
-    /// The error of a refusal, without our key and what else of the request is secret.
-    fn refused(&self, answer: &Answer, secrets: &[&SecretString]) -> ProviderError {
-        let refusal = Refusal::read(&answer.body);
-        let kind = wire::kind(answer.status, refusal.as_ref(), answer.doubt);
-        let said = refusal.map_or_else(|| "without a readable reason".to_owned(), |refusal| refusal.message);
-        self.said(kind, &format!("{}: {said}", answer.status.as_u16()), secrets)
-    }
-
-    fn said(&self, kind: ProviderErrorKind, said: &str, secrets: &[&SecretString]) -> ProviderError {
-        let secrets: Vec<&SecretString> = secrets.iter().copied().chain([&self.config.api_key]).collect();
-        ProviderError::new(kind, http::detail(&format!("ElevenLabs {said}"), &secrets))
+        Self { api: self.api.with_timeout(timeout) }
     }
 
     /// One number, as ElevenLabs describes it.
     async fn number(&self, id: &str, until: Deadline) -> Result<(Number, Answer), ProviderError> {
-        let answer = self.answer(self.request(Method::GET, &number_path(id)?)?, until).await?;
-        Ok((read(&answer)?, answer))
+        let answer = self.api.answer(self.api.request(Method::GET, &self.api.one(NUMBERS, id)?)?, until).await?;
+        Ok((self.api.read(&answer)?, answer))
     }
 
     /// All numbers there are: the list has no pages.
     async fn numbers(&self, until: Deadline) -> Result<(Vec<Number>, Answer), ProviderError> {
-        let answer = self.answer(self.request(Method::GET, NUMBERS)?, until).await.map_err(collection_not_found)?;
-        Ok((read(&answer)?, answer))
+        let answer =
+            self.api.answer(self.api.request(Method::GET, NUMBERS)?, until).await.map_err(collection_not_found)?;
+        Ok((self.api.read(&answer)?, answer))
     }
 
     async fn known_as(&self, e164: &E164, tag: &str, until: Deadline) -> Result<Vec<PlatformNumber>, ProviderError> {
@@ -126,7 +105,7 @@ impl ElevenLabs {
         &self,
         order: &'a ConnectOrder,
     ) -> Result<(RequestBuilder, Option<&'a SecretString>), ProviderError> {
-        let request = self.request(Method::POST, NUMBERS)?;
+        let request = self.api.request(Method::POST, NUMBERS)?;
         let (phone_number, label, agent_id) = (order.e164.as_str(), &*order.tag, &*order.platform_agent_id);
         Ok(match &order.access {
             Access::Carrier { account_sid: sid, auth_token } => {
@@ -146,19 +125,9 @@ impl ElevenLabs {
                 let body = Trunked { provider, phone_number, label, agent_id, outbound_trunk_config };
                 (request.json(&body), trunk.credentials.as_ref().map(|(_, password)| password))
             }
-            Access::Dial(_) => return Err(no_way("an address to dial")),
+            Access::Dial(_) => return Err(self.api.rejected("a number has no address to dial")),
         })
     }
-}
-
-/// Reads a success. One that cannot be read is no proof of anything, so it leaves the doubt of its request.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
-    serde_json::from_slice(&answer.body).map_err(|_| unreadable(answer))
-}
-
-fn unreadable(answer: &Answer) -> ProviderError {
-    let status = answer.status.as_u16();
-    ProviderError::new(answer.doubt, format!("ElevenLabs {status}, with an answer that cannot be read"))
 }
 
 fn number(found: Number, doubt: ProviderErrorKind) -> Result<PlatformNumber, ProviderError> {
@@ -169,54 +138,19 @@ fn without(field: &str, doubt: ProviderErrorKind) -> ProviderError {
     ProviderError::new(doubt, format!("ElevenLabs answered without a usable {field}"))
 }
 
-/// A collection is always there, so what is not found is its API: the base URL is wrong.
-fn collection_not_found(error: ProviderError) -> ProviderError {
-    not_found_is(ProviderErrorKind::Misconfigured, error)
-}
-
-/// What is not found is something the request names, not what it is about.
-fn named_not_found(error: ProviderError) -> ProviderError {
-    not_found_is(ProviderErrorKind::Rejected(Reason::Other), error)
-}
-
-fn not_found_is(kind: ProviderErrorKind, error: ProviderError) -> ProviderError {
-    if error.kind == ProviderErrorKind::NotFound { ProviderError { kind, ..error } } else { error }
-}
-
-fn no_way(what: &str) -> ProviderError {
-    let kind = ProviderErrorKind::Rejected(Reason::Other);
-    ProviderError::new(kind, format!("ElevenLabs takes no such thing as {what}"))
-}
-
-fn number_path(id: &str) -> Result<String, ProviderError> {
-    one(NUMBERS, id)
-}
-
-fn agent_path(id: &str) -> Result<String, ProviderError> {
-    one(AGENTS, id)
-}
-
-fn one(collection: &str, id: &str) -> Result<String, ProviderError> {
-    if http::is_path_safe(id) {
-        Ok(format!("{collection}/{id}"))
-    } else {
-        Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "ElevenLabs: not an id"))
-    }
-}
-
 #[async_trait]
 impl VoicePlatform for ElevenLabs {
     async fn agent_create(&self, name: &str, language: Option<&str>, reference: &str) -> Result<String, ProviderError> {
-        let request = self.request(Method::POST, "/v1/convai/agents/create")?;
+        let request = self.api.request(Method::POST, "/v1/convai/agents/create")?;
         let request = request.json(&NewAgent::new(name, language, reference));
-        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
-        let made: AgentMade = read(&answer)?;
+        let answer = self.api.answer(request, self.api.deadline()).await.map_err(collection_not_found)?;
+        let made: AgentMade = self.api.read(&answer)?;
         if made.agent_id.is_empty() { Err(without("agent_id", answer.doubt)) } else { Ok(made.agent_id) }
     }
 
     /// ElevenLabs searches names only, so the agents' tags are looked through, from the newest back.
     async fn agent_find(&self, reference: &str) -> Result<Option<String>, ProviderError> {
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         let mut cursor: Option<String> = None;
         for _ in 0..AGENTS_PAGES_MAX {
             let mut query = vec![
@@ -225,9 +159,9 @@ impl VoicePlatform for ElevenLabs {
                 ("sort_direction", "desc".to_owned()),
             ];
             query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let request = self.request(Method::GET, AGENTS)?.query(&query);
-            let answer = self.answer(request, until).await.map_err(collection_not_found)?;
-            let page: AgentPage = read(&answer)?;
+            let request = self.api.request(Method::GET, AGENTS)?.query(&query);
+            let answer = self.api.answer(request, until).await.map_err(collection_not_found)?;
+            let page: AgentPage = self.api.read(&answer)?;
             // Made in one second, the last is the oldest.
             let ours = page.agents.iter().rev().filter(|agent| agent.has_reference(reference));
             if let Some(found) = ours.min_by_key(|agent| agent.created_at_unix_secs) {
@@ -238,36 +172,26 @@ impl VoicePlatform for ElevenLabs {
                 None => return Ok(None),
             }
         }
-        let detail = "ElevenLabs listed more agents than can be looked through";
-        Err(ProviderError::new(ProviderErrorKind::Unavailable, detail))
+        Err(self.api.too_many("agents"))
     }
 
     async fn agent_exists(&self, id: &str) -> Result<bool, ProviderError> {
         // The id is a tenant's word. One that cannot be an id, by our rule or by ElevenLabs', names nothing.
-        let Ok(path) = agent_path(id) else {
+        let Ok(path) = self.api.one(AGENTS, id) else {
             return Ok(false);
         };
-        match self.answer(self.request(Method::GET, &path)?, self.http.deadline()).await {
-            Ok(answer) => read::<AgentMade>(&answer).map(|found| found.agent_id == id),
-            Err(error) => match error.kind {
-                ProviderErrorKind::NotFound | ProviderErrorKind::Rejected(_) => Ok(false),
-                ProviderErrorKind::RateLimited
-                | ProviderErrorKind::Unavailable
-                | ProviderErrorKind::Unknown
-                | ProviderErrorKind::Misconfigured => Err(error),
-            },
-        }
+        let found: Option<AgentMade> = self.api.there(&path).await?;
+        Ok(found.is_some_and(|found| found.agent_id == id))
     }
 
     async fn agent_delete(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.request(Method::DELETE, &agent_path(id)?)?;
-        self.answer(request, self.http.deadline()).await.map(drop)
+        self.api.delete(&self.api.one(AGENTS, id)?).await
     }
 
     /// By number and label. ElevenLabs does not say when a number was made known, so "oldest first" cannot be had: they are
     /// in the order of their ids, which at least is the same every time.
     async fn number_find(&self, e164: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
-        let mut found = self.known_as(e164, tag, self.http.deadline()).await?;
+        let mut found = self.known_as(e164, tag, self.api.deadline()).await?;
         found.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(found)
     }
@@ -278,17 +202,16 @@ impl VoicePlatform for ElevenLabs {
     }
 
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
-        let (found, answer) = self.number(id, self.http.deadline()).await?;
+        let (found, answer) = self.number(id, self.api.deadline()).await?;
         number(found, answer.doubt)
     }
 
     /// All of them are one page, however many there are; a list too large to be read is an error.
     async fn number_list(&self, after: Option<&str>) -> Result<Page<PlatformNumber>, ProviderError> {
         if after.is_some() {
-            let kind = ProviderErrorKind::Rejected(Reason::Other);
-            return Err(ProviderError::new(kind, "ElevenLabs: not a page of numbers"));
+            return Err(self.api.rejected("not a page of numbers"));
         }
-        let (numbers, _) = self.numbers(self.http.deadline()).await?;
+        let (numbers, _) = self.numbers(self.api.deadline()).await?;
         let all = numbers.len();
         let items: Vec<_> = numbers.into_iter().filter_map(|found| found.number().ok()).collect();
         Ok(Page { others: all - items.len(), items, next: None })
@@ -297,11 +220,11 @@ impl VoicePlatform for ElevenLabs {
     /// The creation answers an id and nothing else. Once it is known the number exists, so what cannot be read of it after
     /// that is taken from the order: a success stays one.
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         let (request, secret) = self.connection(order)?;
-        let answer = self.exchange(request, until).await?;
+        let answer = self.api.exchange(request, until).await?;
         if answer.status.is_success() {
-            let made: NumberMade = read(&answer)?;
+            let made: NumberMade = self.api.read(&answer)?;
             let id = made.phone_number_id;
             if id.is_empty() {
                 return Err(without("phone_number_id", answer.doubt));
@@ -317,7 +240,7 @@ impl VoicePlatform for ElevenLabs {
             }));
         }
         let secrets: Vec<&SecretString> = secret.into_iter().collect();
-        let refused = named_not_found(self.refused(&answer, &secrets));
+        let refused = named_not_found(self.api.refused(&answer, &secrets));
         let ProviderErrorKind::Rejected(_) = refused.kind else {
             return Err(refused);
         };
@@ -335,9 +258,12 @@ impl VoicePlatform for ElevenLabs {
         _: domain::agent::Method,
         platform_agent_id: Option<&str>,
     ) -> Result<PlatformNumber, ProviderError> {
-        let until = self.http.deadline();
-        let request = self.request(Method::PATCH, &number_path(id)?)?.json(&Binding { agent_id: platform_agent_id });
-        let answer = match self.answer(request, until).await {
+        let until = self.api.deadline();
+        let request = self
+            .api
+            .request(Method::PATCH, &self.api.one(NUMBERS, id)?)?
+            .json(&Binding { agent_id: platform_agent_id });
+        let answer = match self.api.answer(request, until).await {
             Ok(answer) => answer,
             // Number or agent; only the number's absence is what the caller is to hear of as such.
             Err(error) if error.kind == ProviderErrorKind::NotFound => {
@@ -345,7 +271,7 @@ impl VoicePlatform for ElevenLabs {
             }
             Err(error) => return Err(error),
         };
-        let bound = number(read(&answer)?, answer.doubt)?;
+        let bound = number(self.api.read(&answer)?, answer.doubt)?;
         if bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
@@ -354,37 +280,37 @@ impl VoicePlatform for ElevenLabs {
     }
 
     async fn call_register(&self, order: &CallOrder) -> Result<HandedOver, ProviderError> {
-        let request = self.request(Method::POST, "/v1/convai/twilio/register-call")?.json(&Registration {
+        let request = self.api.request(Method::POST, "/v1/convai/twilio/register-call")?.json(&Registration {
             agent_id: &order.platform_agent_id,
             from_number: &order.from,
             to_number: &order.to,
             direction: if order.outgoing { "outbound" } else { "inbound" },
-            conversation_initiation_client_data: ClientData::new(&order.reference),
+            conversation_initiation_client_data: ClientData::new(wire::HANDED_OVER, &order.reference),
         });
-        let answer = self.answer(request, self.http.deadline()).await.map_err(named_not_found)?;
-        let document = wire::document(&answer.body).ok_or_else(|| unreadable(&answer))?;
+        let answer = self.api.answer(request, self.api.deadline()).await.map_err(named_not_found)?;
+        let document = wire::document(&answer.body).ok_or_else(|| self.api.unreadable(&answer))?;
         Ok(HandedOver::Document(document.to_owned()))
     }
 
     /// Which way a call goes out depends on the number, so that is looked up first.
     async fn call_create(&self, order: &CallOrder) -> Result<PlatformCall, ProviderError> {
-        let until = self.http.deadline();
-        let id = order.platform_number_id.as_deref().ok_or_else(|| no_way("a call without a number"))?;
+        let until = self.api.deadline();
+        let id = order.platform_number_id.as_deref().ok_or_else(|| self.api.rejected("a call needs a number"))?;
         let (known, _) = self.number(id, until).await.map_err(named_not_found)?;
-        let path = match known.provider().ok_or_else(|| no_way("a call from such a number"))? {
+        let path = match known.provider().ok_or_else(|| self.api.rejected("no call comes from such a number"))? {
             Provider::Twilio => "/v1/convai/twilio/outbound-call",
             Provider::SipTrunk => "/v1/convai/sip-trunk/outbound-call",
         };
-        let request = self.request(Method::POST, path)?.json(&NewCall {
+        let request = self.api.request(Method::POST, path)?.json(&NewCall {
             agent_id: &order.platform_agent_id,
             agent_phone_number_id: id,
             to_number: &order.to,
-            conversation_initiation_client_data: ClientData::new(&order.reference),
+            conversation_initiation_client_data: ClientData::new(wire::CALL, &order.reference),
         });
-        let answer = self.answer(request, until).await.map_err(named_not_found)?;
-        let made: CallMade = read(&answer)?;
+        let answer = self.api.answer(request, until).await.map_err(named_not_found)?;
+        let made: CallMade = self.api.read(&answer)?;
         if !made.success {
-            return Err(self.said(ProviderErrorKind::Rejected(Reason::Other), &made.message, &[]));
+            return Err(self.api.said(ProviderErrorKind::Rejected(Reason::Other), &made.message, &[]));
         }
         let id = made.conversation_id.filter(|id| !id.is_empty());
         let id = id.ok_or_else(|| without("conversation_id", answer.doubt))?;
@@ -392,8 +318,7 @@ impl VoicePlatform for ElevenLabs {
     }
 
     async fn number_remove(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.request(Method::DELETE, &number_path(id)?)?;
-        self.answer(request, self.http.deadline()).await.map(drop)
+        self.api.delete(&self.api.one(NUMBERS, id)?).await
     }
 }
 
@@ -414,11 +339,11 @@ mod tests {
         let headers = reqwest::header::HeaderMap::new();
         let answer =
             Answer { status: reqwest::StatusCode::BAD_REQUEST, headers, body, doubt: ProviderErrorKind::Unknown };
-        let error = elevenlabs("the-key").refused(&answer, &[&SecretString::from("hunter22")]);
+        let error = elevenlabs("the-key").api.refused(&answer, &[&SecretString::from("hunter22")]);
         assert_eq!(error.detail, "ElevenLabs 400: token … of …0123, key …");
         let client = elevenlabs("the-key");
         assert!(!format!("{client:?}").contains("the-key"));
-        assert!(!format!("{:?}", client.request(Method::GET, NUMBERS).unwrap()).contains("the-key"));
+        assert!(!format!("{:?}", client.api.request(Method::GET, NUMBERS).unwrap()).contains("the-key"));
     }
 
     #[tokio::test]

@@ -13,8 +13,9 @@ use domain::E164;
 use domain::call::{CallStatus, PlatformReport};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Number;
+use serde_json::{Number, Value};
 
+use super::wire;
 use crate::Unreadable;
 
 /// Understands the body of a webhook; none is one that says nothing of how a call stands.
@@ -63,6 +64,8 @@ struct Talked {
     conversation_id: Option<String>,
     status: Option<String>,
     metadata: Option<About>,
+    #[serde(default)]
+    conversation_initiation_client_data: Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,6 +88,7 @@ impl Talked {
     fn report(self) -> Result<PlatformReport, Unreadable> {
         let metadata = self.metadata.unwrap_or_default();
         let phone_call = metadata.phone_call.unwrap_or_default();
+        let given = self.conversation_initiation_client_data.get("dynamic_variables");
         Ok(PlatformReport {
             call_id: filled(self.conversation_id).ok_or(Unreadable::Field("data.conversation_id"))?,
             platform_agent_id: filled(self.agent_id),
@@ -95,6 +99,7 @@ impl Talked {
             status: if self.status.as_deref() == Some("failed") { CallStatus::Failed } else { CallStatus::Completed },
             started_at: metadata.start_time_unix_secs.and_then(|at| Timestamp::from_second(at).ok()),
             duration_s: metadata.call_duration_secs.as_ref().and_then(seconds),
+            handed_over: given.is_some_and(|given| given.get(wire::HANDED_OVER).is_some()),
         })
     }
 }
@@ -146,6 +151,8 @@ impl NeverBegan {
             },
             started_at: None,
             duration_s: None,
+            // It was an agent's.
+            handed_over: false,
         })
     }
 }
@@ -174,7 +181,7 @@ fn seconds(seconds: &Number) -> Option<u32> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn talked() -> Value {
         json!({
@@ -216,6 +223,7 @@ mod tests {
             status: CallStatus::Completed,
             started_at: Some("2026-09-21T14:13:20Z".parse().unwrap()),
             duration_s: Some(62),
+            handed_over: false,
         };
         assert_eq!(told(&talked()), Ok(Some(expected)));
     }
@@ -245,6 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn what_we_handed_over_says_so() {
+        let check = |given: Value, expected: bool| {
+            let mut changed = talked();
+            changed["data"]["conversation_initiation_client_data"] = given.clone();
+            assert_eq!(told(&changed).unwrap().unwrap().handed_over, expected, "{given}");
+        };
+        check(json!({"dynamic_variables": {"trunkline_handed_over": "CA1", "system__agent_id": "agent_1"}}), true);
+        check(json!({"dynamic_variables": {"trunkline_call": "num_1"}}), false);
+        for given in [Value::Null, json!({}), json!({"dynamic_variables": null}), json!("text")] {
+            check(given, false);
+        }
+    }
+
+    #[test]
     fn a_call_that_never_began_failed_for_a_reason() {
         let twilio = json!({
             "type": "twilio",
@@ -260,6 +282,7 @@ mod tests {
             status: CallStatus::Busy,
             started_at: None,
             duration_s: None,
+            handed_over: false,
         };
         assert_eq!(told(&never_began(twilio.clone())), Ok(Some(expected.clone())));
         let trunk = json!({"type": "sip", "body": {"from_number": "+12025550123", "to_number": "+14155550100", "sip_status_code": 486}});

@@ -13,8 +13,10 @@ use serde_json::Value;
 
 /// Largest document taken from a registration; Twilio takes no larger one either.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
-/// Under this name a conversation keeps our reference.
-const CALL_REFERENCE: &str = "trunkline_call";
+/// Under this name a conversation keeps what it is about, where an agent calls.
+pub(super) const CALL: &str = "trunkline_call";
+/// And under this one the carrier's id of a call that we hand over.
+pub(super) const HANDED_OVER: &str = "trunkline_handed_over";
 /// What a telephone line carries. An agent left to itself speaks and hears something else, and a registered call is silent.
 const TELEPHONE: &str = "ulaw_8000";
 /// A model that speaks every language; the usual one speaks English alone and refuses any other.
@@ -168,8 +170,8 @@ pub(super) struct ClientData<'a> {
 }
 
 impl<'a> ClientData<'a> {
-    pub(super) fn new(reference: &'a str) -> Self {
-        Self { dynamic_variables: BTreeMap::from([(CALL_REFERENCE, reference)]) }
+    pub(super) fn new(name: &'static str, reference: &'a str) -> Self {
+        Self { dynamic_variables: BTreeMap::from([(name, reference)]) }
     }
 }
 

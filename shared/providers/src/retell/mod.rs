@@ -13,18 +13,17 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
     Reason, VoicePlatform,
 };
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::http::{self, Answer, Deadline, Http};
+use crate::api::{self, Api, Party, collection_not_found};
+use crate::http::{self, Answer, Deadline};
 use wire::{
     Agent, Binding, Call, Everything, Import, Listed, Metadata, NewAgent, NewCall, Number, Refusal, Registration,
 };
@@ -57,52 +56,36 @@ pub struct AgentTemplate {
 /// A client for one workspace. Stateless but for its connections; cheap to make anew when the key has changed.
 #[derive(Debug)]
 pub struct Retell {
-    config: RetellConfig,
-    http: Http,
+    api: Api,
+    agent: Option<AgentTemplate>,
+}
+
+static PARTY: Party = Party { name: "Retell", sign: api::bearer, judge };
+
+fn judge(answer: &Answer) -> (ProviderErrorKind, Option<String>) {
+    let refusal = Refusal::read(&answer.body);
+    (wire::kind(answer.status, refusal.as_ref(), answer.doubt), refusal.map(|refusal| refusal.message))
 }
 
 impl Retell {
     /// A client; nothing is set up before its first call.
     #[must_use]
     pub fn new(config: RetellConfig) -> Self {
-        Self { config, http: Http::new(limits::PROVIDER_TIMEOUT.unsigned_abs()) }
+        let RetellConfig { api_key, base_url, agent } = config;
+        Self { api: Api::new(&PARTY, base_url, api_key), agent }
     }
 
     /// The same client with less patience, for a peer on the same machine.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { http: Http::new(timeout), ..self }
-    }
-
-    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ProviderError> {
-        let url = format!("{}{path}", self.config.base_url.trim_end_matches('/'));
-        Ok(self.http.client()?.request(method, url).bearer_auth(self.config.api_key.expose_secret()))
-    }
-
-    /// Sends; whatever is not a success becomes an error that says whether it happened.
-    async fn answer(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
-        let sent = self.http.send(http::built(request)?, until).await;
-        self.accepted(sent.map_err(named)?, &[])
-    }
-
-    fn accepted(&self, answer: Answer, secrets: &[&SecretString]) -> Result<Answer, ProviderError> {
-        if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer, secrets)) }
-    }
-
-    /// The error of a refusal, without our key and what else of the request is secret.
-    fn refused(&self, answer: &Answer, secrets: &[&SecretString]) -> ProviderError {
-        let refusal = Refusal::read(&answer.body);
-        let kind = wire::kind(answer.status, refusal.as_ref(), answer.doubt);
-        let said = refusal.map_or_else(|| "without a readable reason".to_owned(), |refusal| refusal.message);
-        let secrets: Vec<&SecretString> = secrets.iter().copied().chain([&self.config.api_key]).collect();
-        ProviderError::new(kind, http::detail(&format!("Retell {}: {said}", answer.status.as_u16()), &secrets))
+        Self { api: self.api.with_timeout(timeout), ..self }
     }
 
     /// The number with this id, or none.
     async fn looked_up(&self, id: &str, until: Deadline) -> Result<Option<PlatformNumber>, ProviderError> {
-        let request = self.request(Method::GET, &number_path("get", id)?)?;
-        match self.answer(request, until).await {
-            Ok(answer) => number(read(&answer)?, answer.doubt).map(Some),
+        let request = self.api.request(Method::GET, &self.number_path("get", id)?)?;
+        match self.api.answer(request, until).await {
+            Ok(answer) => number(self.api.read(&answer)?, answer.doubt).map(Some),
             Err(error) if error.kind == ProviderErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -126,18 +109,19 @@ impl Retell {
         };
         ProviderError { kind, ..refused }
     }
-}
 
-/// Reads a success. One that cannot be read is no proof of anything, so it leaves the doubt of its request.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
-    serde_json::from_slice(&answer.body).map_err(|_| {
-        let status = answer.status.as_u16();
-        ProviderError::new(answer.doubt, format!("Retell {status}, with an answer that cannot be read"))
-    })
-}
+    /// A number is its own id, with a plus sign that a path needs escaped.
+    fn number_path(&self, verb: &str, id: &str) -> Result<String, ProviderError> {
+        let digits = id.strip_prefix('+').unwrap_or(id);
+        if !http::is_path_safe(digits) {
+            return Err(self.api.rejected("not an id of a number"));
+        }
+        Ok(format!("/{verb}-phone-number/{}", id.replace('+', "%2B")))
+    }
 
-fn named(error: ProviderError) -> ProviderError {
-    ProviderError { detail: format!("Retell: {}", error.detail), ..error }
+    fn agent_path(&self, verb: &str, id: &str) -> Result<String, ProviderError> {
+        self.api.one(&format!("/{verb}-agent"), id)
+    }
 }
 
 fn unusable(what: &str, field: &str, doubt: ProviderErrorKind) -> ProviderError {
@@ -159,35 +143,6 @@ fn there_already(there: &PlatformNumber, order: &ConnectOrder) -> ProviderError 
     }
 }
 
-/// A list is always there, so what is not found is its API: the base URL is wrong.
-fn list_not_found(error: ProviderError) -> ProviderError {
-    match error.kind {
-        ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Misconfigured, ..error },
-        ProviderErrorKind::Rejected(_)
-        | ProviderErrorKind::RateLimited
-        | ProviderErrorKind::Unavailable
-        | ProviderErrorKind::Unknown
-        | ProviderErrorKind::Misconfigured => error,
-    }
-}
-
-fn rejected(why: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), format!("Retell: {why}"))
-}
-
-/// A number is its own id, with a plus sign that a path needs escaped.
-fn number_path(verb: &str, id: &str) -> Result<String, ProviderError> {
-    let digits = id.strip_prefix('+').unwrap_or(id);
-    if !http::is_path_safe(digits) {
-        return Err(rejected("not an id of a number"));
-    }
-    Ok(format!("/{verb}-phone-number/{}", id.replace('+', "%2B")))
-}
-
-fn agent_path(verb: &str, id: &str) -> Result<String, ProviderError> {
-    if http::is_path_safe(id) { Ok(format!("/{verb}-agent/{id}")) } else { Err(rejected("not an id of an agent")) }
-}
-
 /// A number, or nothing: Retell takes no caller who hides it.
 fn digits(party: &str) -> Option<&str> {
     party.parse::<E164>().is_ok().then_some(party)
@@ -196,37 +151,30 @@ fn digits(party: &str) -> Option<&str> {
 #[async_trait]
 impl VoicePlatform for Retell {
     async fn agent_create(&self, name: &str, language: Option<&str>, reference: &str) -> Result<String, ProviderError> {
-        let template = self.config.agent.as_ref().ok_or_else(|| {
+        let template = self.agent.as_ref().ok_or_else(|| {
             let why = "Retell: what new agents are made of (llm_id, voice_id) is not set; an agent made at Retell can be \
                        registered by its id";
             ProviderError::new(ProviderErrorKind::Misconfigured, why)
         })?;
         let agent = NewAgent::new(name, language, reference, &template.llm_id, &template.voice_id);
-        let request = self.request(Method::POST, "/create-agent")?.json(&agent);
-        let answer = self.answer(request, self.http.deadline()).await.map_err(|error| match error.kind {
-            // All that is named in the request is what the template names, or the base URL is wrong.
-            ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Misconfigured, ..error },
-            ProviderErrorKind::Rejected(_)
-            | ProviderErrorKind::RateLimited
-            | ProviderErrorKind::Unavailable
-            | ProviderErrorKind::Unknown
-            | ProviderErrorKind::Misconfigured => error,
-        })?;
-        Ok(read::<Agent>(&answer)?.agent_id)
+        let request = self.api.request(Method::POST, "/create-agent")?.json(&agent);
+        let answer = self.api.answer(request, self.api.deadline()).await;
+        // All that is named in the request is what the template names, or the base URL is wrong.
+        let answer = answer.map_err(collection_not_found)?;
+        Ok(self.api.read::<Agent>(&answer)?.agent_id)
     }
 
     /// Lists show an agent's name and nothing else that is ours: one that was renamed at Retell is not found.
     async fn agent_find(&self, reference: &str) -> Result<Option<String>, ProviderError> {
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         let mut after: Option<String> = None;
         for _ in 0..AGENTS_PAGES_MAX {
             // Oldest first, so that new agents do not shift the pages.
             let mut query = vec![("sort_order", "ascending")];
             query.extend(after.as_deref().map(|key| ("pagination_key", key)));
-            let request = self.request(Method::POST, "/v2/list-agents")?.query(&query).json(&Everything {});
-            let sent = self.http.send_as(http::built(request)?, true, until).await.map_err(named)?;
-            let answer = self.accepted(sent, &[]).map_err(list_not_found)?;
-            let mut page: Listed<Agent> = read(&answer)?;
+            let request = self.api.request(Method::POST, "/v2/list-agents")?.query(&query).json(&Everything {});
+            let answer = self.api.look(request, until).await.map_err(collection_not_found)?;
+            let mut page: Listed<Agent> = self.api.read(&answer)?;
             if let Some(found) = page.items.iter().find(|agent| agent.has_reference(reference)) {
                 return Ok(Some(found.agent_id.clone()));
             }
@@ -235,35 +183,25 @@ impl VoicePlatform for Retell {
                 return Ok(None);
             }
         }
-        let why = "Retell listed more agents than can be looked through";
-        Err(ProviderError::new(ProviderErrorKind::Unavailable, why))
+        Err(self.api.too_many("agents"))
     }
 
     async fn agent_exists(&self, id: &str) -> Result<bool, ProviderError> {
         // The id is a tenant's word. One that cannot be an id, by our rule or by Retell's, names nothing.
-        let Ok(path) = agent_path("get", id) else {
+        let Ok(path) = self.agent_path("get", id) else {
             return Ok(false);
         };
-        match self.answer(self.request(Method::GET, &path)?, self.http.deadline()).await {
-            Ok(answer) => read::<Agent>(&answer).map(|found| found.agent_id == id),
-            Err(error) => match error.kind {
-                ProviderErrorKind::NotFound | ProviderErrorKind::Rejected(_) => Ok(false),
-                ProviderErrorKind::RateLimited
-                | ProviderErrorKind::Unavailable
-                | ProviderErrorKind::Unknown
-                | ProviderErrorKind::Misconfigured => Err(error),
-            },
-        }
+        let found: Option<Agent> = self.api.there(&path).await?;
+        Ok(found.is_some_and(|found| found.agent_id == id))
     }
 
     async fn agent_delete(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.request(Method::DELETE, &agent_path("delete", id)?)?;
-        self.answer(request, self.http.deadline()).await.map(drop)
+        self.api.delete(&self.agent_path("delete", id)?).await
     }
 
     /// The workspace has one of each number, so there is one or none.
     async fn number_find(&self, e164: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
-        let found = self.looked_up(e164.as_str(), self.http.deadline()).await?;
+        let found = self.looked_up(e164.as_str(), self.api.deadline()).await?;
         Ok(found.into_iter().filter(|number| number.tag == tag).collect())
     }
 
@@ -273,18 +211,18 @@ impl VoicePlatform for Retell {
     }
 
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
-        let request = self.request(Method::GET, &number_path("get", id)?)?;
-        let answer = self.answer(request, self.http.deadline()).await?;
-        number(read(&answer)?, answer.doubt)
+        let request = self.api.request(Method::GET, &self.number_path("get", id)?)?;
+        let answer = self.api.answer(request, self.api.deadline()).await?;
+        number(self.api.read(&answer)?, answer.doubt)
     }
 
     async fn number_list(&self, after: Option<&str>) -> Result<Page<PlatformNumber>, ProviderError> {
         // Oldest first, so that new numbers do not shift the pages.
         let mut query = vec![("sort_order", "ascending")];
         query.extend(after.map(|key| ("pagination_key", key)));
-        let request = self.request(Method::GET, "/v2/list-phone-numbers")?.query(&query);
-        let answer = self.answer(request, self.http.deadline()).await.map_err(list_not_found)?;
-        let mut page: Listed<Value> = read(&answer)?;
+        let request = self.api.request(Method::GET, "/v2/list-phone-numbers")?.query(&query);
+        let answer = self.api.answer(request, self.api.deadline()).await.map_err(collection_not_found)?;
+        let mut page: Listed<Value> = self.api.read(&answer)?;
         let next = page.next().map_err(|field| unusable("a list of numbers", field, answer.doubt))?;
         let all = page.items.len();
         let readable = |item| serde_json::from_value::<Number>(item).ok()?.number().ok();
@@ -296,19 +234,19 @@ impl VoicePlatform for Retell {
     async fn number_connect(&self, order: &ConnectOrder) -> Result<PlatformNumber, ProviderError> {
         let trunk = match &order.access {
             Access::Trunk(trunk) => trunk,
-            Access::Dial(_) => return Err(rejected("a number has no SIP address of its own")),
-            Access::Carrier { .. } => return Err(rejected("a number is not taken over at its carrier")),
+            Access::Dial(_) => return Err(self.api.rejected("a number has no SIP address of its own")),
+            Access::Carrier { .. } => return Err(self.api.rejected("a number is not taken over at its carrier")),
         };
         // A host is all that Retell documents of it.
         if trunk.port.is_some_and(|port| port != 5060) {
-            return Err(rejected("a trunk is reached at port 5060"));
+            return Err(self.api.rejected("a trunk is reached at port 5060"));
         }
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         if let Some(there) = self.looked_up(order.e164.as_str(), until).await? {
             return Err(there_already(&there, order));
         }
         let (username, password) = trunk.credentials.as_ref().map(|(name, password)| (name.as_str(), password)).unzip();
-        let request = self.request(Method::POST, "/import-phone-number")?.json(&Import {
+        let request = self.api.request(Method::POST, "/import-phone-number")?.json(&Import {
             phone_number: order.e164.as_str(),
             termination_uri: trunk.host.clone(),
             transport: trunk.transport.map(|transport| transport.as_str().to_ascii_uppercase()),
@@ -318,13 +256,13 @@ impl VoicePlatform for Retell {
             inbound_agents: wire::only(&order.platform_agent_id),
             outbound_agents: wire::only(&order.platform_agent_id),
         });
-        let sent = self.http.send(http::built(request)?, until).await.map_err(named)?;
+        let sent = self.api.exchange(request, until).await?;
         let secrets: Vec<&SecretString> = password.into_iter().collect();
-        let answer = match self.accepted(sent, &secrets) {
+        let answer = match self.api.accepted(sent, &secrets) {
             Ok(answer) => answer,
             Err(refused) => return Err(self.import_refused(refused, order, until).await),
         };
-        let made = number(read(&answer)?, answer.doubt)?;
+        let made = number(self.api.read(&answer)?, answer.doubt)?;
         if made.id == order.e164.as_str() && made.tag == order.tag {
             Ok(made)
         } else {
@@ -338,11 +276,11 @@ impl VoicePlatform for Retell {
         _: domain::agent::Method,
         platform_agent_id: Option<&str>,
     ) -> Result<PlatformNumber, ProviderError> {
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         let agents = platform_agent_id.map(wire::only);
         let binding = Binding { inbound_agents: agents.clone(), outbound_agents: agents };
-        let request = self.request(Method::PATCH, &number_path("update", id)?)?.json(&binding);
-        let answer = match self.answer(request, until).await {
+        let request = self.api.request(Method::PATCH, &self.number_path("update", id)?)?.json(&binding);
+        let answer = match self.api.answer(request, until).await {
             // The number or the agent: Retell says the same of both.
             Err(error) if error.kind == ProviderErrorKind::NotFound => {
                 let is_there = self.looked_up(id, until).await?.is_some();
@@ -352,7 +290,7 @@ impl VoicePlatform for Retell {
             }
             answered => answered?,
         };
-        let bound = number(read(&answer)?, answer.doubt)?;
+        let bound = number(self.api.read(&answer)?, answer.doubt)?;
         if bound.id == id && bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
@@ -362,15 +300,15 @@ impl VoicePlatform for Retell {
 
     /// Registered, it waits to be dialled for some minutes.
     async fn call_register(&self, order: &CallOrder) -> Result<HandedOver, ProviderError> {
-        let request = self.request(Method::POST, "/v2/register-phone-call")?.json(&Registration {
+        let request = self.api.request(Method::POST, "/v2/register-phone-call")?.json(&Registration {
             agent_id: &order.platform_agent_id,
             direction: if order.outgoing { "outbound" } else { "inbound" },
             from_number: digits(&order.from),
             to_number: digits(&order.to),
-            metadata: Metadata { trunkline_call: &order.reference },
+            metadata: Metadata::from([(wire::HANDED_OVER, order.reference.as_str())]),
         });
-        let answer = self.answer(request, self.http.deadline()).await?;
-        let call: Call = read(&answer)?;
+        let answer = self.api.answer(request, self.api.deadline()).await?;
+        let call: Call = self.api.read(&answer)?;
         if http::is_path_safe(&call.call_id) {
             Ok(HandedOver::Address(format!("sip:{}@{SIP_DOMAIN}", call.call_id)))
         } else {
@@ -379,16 +317,16 @@ impl VoicePlatform for Retell {
     }
 
     async fn call_create(&self, order: &CallOrder) -> Result<PlatformCall, ProviderError> {
-        let number = order.platform_number_id.as_deref().ok_or_else(|| rejected("a call needs a number"))?;
-        let request = self.request(Method::POST, "/v2/create-phone-call")?.json(&NewCall {
+        let number = order.platform_number_id.as_deref().ok_or_else(|| self.api.rejected("a call needs a number"))?;
+        let request = self.api.request(Method::POST, "/v2/create-phone-call")?.json(&NewCall {
             from_number: number,
             to_number: &order.to,
             override_agent_id: &order.platform_agent_id,
             idempotency_key: &order.reference,
-            metadata: Metadata { trunkline_call: &order.reference },
+            metadata: Metadata::from([(wire::CALL, order.reference.as_str())]),
         });
-        let answer = self.answer(request, self.http.deadline()).await?;
-        let made: Call = read(&answer)?;
+        let answer = self.api.answer(request, self.api.deadline()).await?;
+        let made: Call = self.api.read(&answer)?;
         let status = made.status();
         if made.call_id.is_empty() {
             return Err(unusable("a call", "call_id", answer.doubt));
@@ -397,8 +335,7 @@ impl VoicePlatform for Retell {
     }
 
     async fn number_remove(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.request(Method::DELETE, &number_path("delete", id)?)?;
-        self.answer(request, self.http.deadline()).await.map(drop)
+        self.api.delete(&self.number_path("delete", id)?).await
     }
 }
 
@@ -420,7 +357,7 @@ mod tests {
         let headers = reqwest::header::HeaderMap::new();
         let answer =
             Answer { status: reqwest::StatusCode::BAD_REQUEST, headers, body, doubt: ProviderErrorKind::Unknown };
-        let error = retell().refused(&answer, &[&SecretString::from("hunter22")]);
+        let error = retell().api.refused(&answer, &[&SecretString::from("hunter22")]);
         assert_eq!(error.detail, "Retell 400: … and … for …0123");
         assert!(!format!("{:?}", retell()).contains("the-key"));
     }
@@ -428,7 +365,7 @@ mod tests {
     #[test]
     fn a_number_stands_in_a_path_with_its_plus_escaped() {
         let check = |id: &str, expected: Option<&str>| {
-            assert_eq!(number_path("get", id).ok().as_deref(), expected, "{id}");
+            assert_eq!(retell().number_path("get", id).ok().as_deref(), expected, "{id}");
         };
         check("+14155550123", Some("/get-phone-number/%2B14155550123"));
         check("1234", Some("/get-phone-number/1234"));

@@ -32,6 +32,8 @@ struct Told {
     end_timestamp: Option<i64>,
     duration_ms: Option<i64>,
     disconnection_reason: Option<String>,
+    #[serde(default)]
+    metadata: Value,
 }
 
 /// Understands the body of a webhook; none for an event that says nothing of how a call stands.
@@ -69,6 +71,7 @@ impl Told {
         let (ours, other) = if outgoing { (from, to) } else { (to, from) };
         let number = ours.parse::<E164>().ok();
         let started_at = self.start_timestamp.map(Timestamp::from_millisecond).transpose();
+        let handed_over = self.metadata.get(wire::HANDED_OVER).is_some();
         Ok(PlatformReport {
             call_id: self.call_id.filter(|id| !id.is_empty()).ok_or(Unreadable::Field("call.call_id"))?,
             platform_agent_id: self.agent_id.filter(|id| !id.is_empty()),
@@ -79,6 +82,7 @@ impl Told {
             status,
             started_at: started_at.map_err(|_| Unreadable::Field("call.start_timestamp"))?,
             duration_s,
+            handed_over,
         })
     }
 
@@ -132,6 +136,7 @@ mod tests {
             status: CallStatus::Completed,
             started_at: Some(Timestamp::from_second(1_790_000_000).unwrap()),
             duration_s: Some(61),
+            handed_over: false,
         };
         assert_eq!(ended, expected);
         assert_eq!(report("call_analyzed", &[]), expected);
@@ -142,6 +147,17 @@ mod tests {
         ];
         let ended = report("call_ended", &out);
         assert_eq!((ended.outgoing, ended.number, ended.other.as_str()), (true, expected.number, "+905321112233"));
+    }
+
+    #[test]
+    fn what_we_handed_over_says_so() {
+        let check = |metadata: Value, expected: bool| {
+            assert_eq!(report("call_ended", &[("metadata", metadata.clone())]).handed_over, expected, "{metadata}");
+        };
+        check(json!({"trunkline_handed_over": "CA1"}), true);
+        for metadata in [json!({"trunkline_call": "num_1"}), json!({}), Value::Null, json!("text"), json!([1])] {
+            check(metadata, false);
+        }
     }
 
     #[test]

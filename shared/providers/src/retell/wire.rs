@@ -3,6 +3,8 @@
 //! Lists of agents with weights say who takes a number's calls and who makes them. The single agents of former days are
 //! neither sent nor read.
 
+use std::collections::BTreeMap;
+
 use domain::call::CallStatus;
 use domain::numbering::E164;
 use domain::ports::{PlatformNumber, ProviderErrorKind, Reason};
@@ -130,11 +132,12 @@ pub(super) struct NewCall<'a> {
     pub(super) metadata: Metadata<'a>,
 }
 
-/// What is kept with a call.
-#[derive(Serialize)]
-pub(super) struct Metadata<'a> {
-    pub(super) trunkline_call: &'a str,
-}
+/// What is kept with a call, and told with it.
+pub(super) type Metadata<'a> = BTreeMap<&'static str, &'a str>;
+/// What a call is about that an agent makes.
+pub(super) const CALL: &str = "trunkline_call";
+/// The carrier's id of a call that we hand over.
+pub(super) const HANDED_OVER: &str = "trunkline_handed_over";
 
 /// A call, as far as we read it.
 #[derive(Deserialize)]

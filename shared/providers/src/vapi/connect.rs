@@ -5,7 +5,8 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::{NewAuthentication, NewNumber, Number, Refusal, TakenOver};
-use super::{AT_TWILIO, SIP, Vapi, named_nothing, number, read};
+use super::{AT_TWILIO, SIP, Vapi, number};
+use crate::api::named_not_found;
 use crate::http::{Answer, Deadline};
 
 impl Vapi {
@@ -16,18 +17,18 @@ impl Vapi {
         password: &SecretString,
     ) -> Result<PlatformNumber, ProviderError> {
         let sip_uri = self.sip_uri(&order.tag);
-        let request = self.request(Method::POST, "/phone-number")?.json(&NewNumber {
+        let request = self.api.request(Method::POST, "/phone-number")?.json(&NewNumber {
             provider: SIP,
             sip_uri: &sip_uri,
             name: &order.tag,
             assistant_id: &order.platform_agent_id,
             authentication: NewAuthentication { username: &order.tag, password: password.expose_secret() },
         });
-        let answer = self.exchange(request, self.http.deadline()).await?;
+        let answer = self.api.exchange(request, self.api.deadline()).await?;
         if answer.status.is_success() {
-            return number(read::<Number>(&answer)?.or_sip_uri(&sip_uri), answer.doubt);
+            return number(self.api.read::<Number>(&answer)?.or_sip_uri(&sip_uri), answer.doubt);
         }
-        let refused = named_nothing(self.refused(&answer, &[password]));
+        let refused = named_not_found(self.api.refused(&answer, &[password]));
         // Nobody else uses our tag, so what is taken was most likely made by an earlier attempt whose answer was lost. In
         // doubt the caller looks for it and adopts it; "rejected" would leave it behind.
         let ours = matches!(refused.kind, ProviderErrorKind::Rejected(_)) && says_taken(&answer);
@@ -41,8 +42,8 @@ impl Vapi {
         account_sid: &str,
         auth_token: &SecretString,
     ) -> Result<PlatformNumber, ProviderError> {
-        let until = self.http.deadline();
-        let request = self.request(Method::POST, "/phone-number")?.json(&TakenOver {
+        let until = self.api.deadline();
+        let request = self.api.request(Method::POST, "/phone-number")?.json(&TakenOver {
             provider: AT_TWILIO,
             number: order.e164.as_str(),
             twilio_account_sid: account_sid,
@@ -51,11 +52,11 @@ impl Vapi {
             assistant_id: &order.platform_agent_id,
             sms_enabled: false,
         });
-        let answer = self.exchange(request, until).await?;
+        let answer = self.api.exchange(request, until).await?;
         if answer.status.is_success() {
-            return number(read(&answer)?, answer.doubt);
+            return number(self.api.read(&answer)?, answer.doubt);
         }
-        let refused = self.refused(&answer, &[auth_token]);
+        let refused = self.api.refused(&answer, &[auth_token]);
         Err(self.judged(order, refused, &answer, until).await)
     }
 
@@ -68,7 +69,7 @@ impl Vapi {
         answer: &Answer,
         until: Deadline,
     ) -> ProviderError {
-        let refused = named_nothing(refused);
+        let refused = named_not_found(refused);
         if !matches!(refused.kind, ProviderErrorKind::Rejected(_)) {
             return refused;
         }

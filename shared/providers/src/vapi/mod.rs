@@ -17,18 +17,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::agent::Method as Way;
-use domain::limits;
 use domain::numbering::E164;
 use domain::ports::{
     Access, CallOrder, ConnectOrder, HandedOver, Page, PlatformCall, PlatformNumber, ProviderError, ProviderErrorKind,
-    Reason, VoicePlatform,
+    VoicePlatform,
 };
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{Method, RequestBuilder};
-use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use reqwest::Method;
+use secrecy::SecretString;
 
-use crate::http::{self, Answer, Deadline, Http};
+use crate::api::{self, Api, Party, collection_not_found, named_not_found};
+use crate::http::{Answer, Deadline};
 pub use native::VapiNumbers;
 use wire::{Assistant, Binding, CallMade, Customer, Made, NewAssistant, NewCall, Number, NumberPage, Refusal};
 
@@ -62,48 +61,29 @@ pub struct VapiConfig {
 /// A client for one organisation. Stateless but for its connections; cheap to make anew when the key has changed.
 #[derive(Debug)]
 pub struct Vapi {
-    config: VapiConfig,
-    http: Http,
+    api: Api,
+    sip_domain: String,
+}
+
+static PARTY: Party = Party { name: "Vapi", sign: api::bearer, judge };
+
+fn judge(answer: &Answer) -> (ProviderErrorKind, Option<String>) {
+    let refusal = Refusal::read(&answer.body);
+    (wire::kind(answer.status, refusal.as_ref(), answer.doubt), refusal.map(|refusal| refusal.message))
 }
 
 impl Vapi {
     /// A client; nothing is set up before its first call.
     #[must_use]
     pub fn new(config: VapiConfig) -> Self {
-        Self { config, http: Http::new(limits::PROVIDER_TIMEOUT.unsigned_abs()) }
+        let VapiConfig { api_key, base_url, sip_domain } = config;
+        Self { api: Api::new(&PARTY, base_url, api_key), sip_domain }
     }
 
     /// The same client with less patience, for a peer on the same machine.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { http: Http::new(timeout), ..self }
-    }
-
-    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ProviderError> {
-        let url = format!("{}{path}", self.config.base_url.trim_end_matches('/'));
-        Ok(self.http.client()?.request(method, url).bearer_auth(self.config.api_key.expose_secret()))
-    }
-
-    /// Sends; whatever is not a success becomes an error that says whether it happened.
-    async fn answer(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
-        let answer = self.exchange(request, until).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer, &[])) }
-    }
-
-    async fn exchange(&self, request: RequestBuilder, until: Deadline) -> Result<Answer, ProviderError> {
-        self.http
-            .send(http::built(request)?, until)
-            .await
-            .map_err(|error| ProviderError { detail: format!("Vapi: {}", error.detail), ..error })
-    }
-
-    /// The error of a refusal, without our key and what else of the request is secret.
-    fn refused(&self, answer: &Answer, secrets: &[&SecretString]) -> ProviderError {
-        let refusal = Refusal::read(&answer.body);
-        let kind = wire::kind(answer.status, refusal.as_ref(), answer.doubt);
-        let said = refusal.map_or_else(|| "without a readable reason".to_owned(), |refusal| refusal.message);
-        let secrets: Vec<&SecretString> = secrets.iter().copied().chain([&self.config.api_key]).collect();
-        ProviderError::new(kind, http::detail(&format!("Vapi {}: {said}", answer.status.as_u16()), &secrets))
+        Self { api: self.api.with_timeout(timeout), ..self }
     }
 
     /// The numbers that are meant, as what is made of them, oldest first. Vapi searches name, number and address alike, for
@@ -118,15 +98,15 @@ impl Vapi {
         let (mut found, mut seen) = (Vec::new(), 0);
         for page in 1..=NUMBERS_PAGES_MAX {
             // Oldest first, so that new numbers do not shift the pages.
-            let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
+            let request = self.api.request(Method::GET, "/v2/phone-number")?.query(&[
                 ("search", sought),
                 ("page", &page.to_string()),
                 ("limit", &NUMBERS_PAGE_SIZE.to_string()),
                 ("sortBy", "createdAt"),
                 ("sortOrder", "ASC"),
             ]);
-            let answer = self.answer(request, until).await.map_err(collection_not_found)?;
-            let page: NumberPage = read(&answer)?;
+            let answer = self.api.answer(request, until).await.map_err(collection_not_found)?;
+            let page: NumberPage = self.api.read(&answer)?;
             seen += page.results.len();
             let more = page.has_more(seen);
             for wanted in page.results.into_iter().filter(&meant) {
@@ -137,38 +117,37 @@ impl Vapi {
                 return Ok(found.into_iter().map(|(_, made)| made).collect());
             }
         }
-        Err(too_many("numbers"))
+        Err(self.api.too_many("numbers"))
     }
 
     /// One page of all numbers there are, and where the next one begins.
     async fn page(&self, after: Option<&str>) -> Result<(Vec<Number>, Option<String>), ProviderError> {
-        let here: usize = after.map_or(Ok(1), str::parse).map_err(|_| {
-            ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Vapi: not a page of numbers")
-        })?;
+        let here: usize = after.map_or(Ok(1), str::parse).map_err(|_| self.api.rejected("not a page of numbers"))?;
         // Oldest first, so that new numbers do not shift the pages.
-        let request = self.request(Method::GET, "/v2/phone-number")?.query(&[
+        let request = self.api.request(Method::GET, "/v2/phone-number")?.query(&[
             ("page", here.to_string().as_str()),
             ("limit", &LIST_PAGE_SIZE.to_string()),
             ("sortBy", "createdAt"),
             ("sortOrder", "ASC"),
         ]);
-        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
-        let page: NumberPage = read(&answer)?;
+        let answer = self.api.answer(request, self.api.deadline()).await.map_err(collection_not_found)?;
+        let page: NumberPage = self.api.read(&answer)?;
         let seen = here.saturating_sub(1) * usize::from(LIST_PAGE_SIZE) + page.results.len();
         let next = page.has_more(seen).then(|| (here + 1).to_string());
         Ok((page.results, next))
     }
 
     fn sip_uri(&self, tag: &str) -> String {
-        format!("sip:{tag}@{}", self.config.sip_domain)
+        format!("sip:{tag}@{}", self.sip_domain)
     }
-}
 
-/// Reads a success. One that cannot be read is no proof of anything, so it leaves the doubt of its request.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ProviderError> {
-    serde_json::from_slice(&answer.body).map_err(|_| {
-        ProviderError::new(answer.doubt, format!("Vapi {}, with an answer that cannot be read", answer.status.as_u16()))
-    })
+    fn number_path(&self, id: &str) -> Result<String, ProviderError> {
+        self.api.one("/phone-number", id)
+    }
+
+    fn assistant_path(&self, id: &str) -> Result<String, ProviderError> {
+        self.api.one("/assistant", id)
+    }
 }
 
 fn number(found: Number, doubt: ProviderErrorKind) -> Result<PlatformNumber, ProviderError> {
@@ -177,72 +156,25 @@ fn number(found: Number, doubt: ProviderErrorKind) -> Result<PlatformNumber, Pro
         .map_err(|field| ProviderError::new(doubt, format!("Vapi described a number without a usable {field}")))
 }
 
-/// A collection is always there, so what is not found is its API: the base URL is wrong.
-fn collection_not_found(error: ProviderError) -> ProviderError {
-    match error.kind {
-        ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Misconfigured, ..error },
-        ProviderErrorKind::Rejected(_)
-        | ProviderErrorKind::RateLimited
-        | ProviderErrorKind::Unavailable
-        | ProviderErrorKind::Unknown
-        | ProviderErrorKind::Misconfigured => error,
-    }
-}
-
-/// What a creation does not find is what it names: an agent or a number that is gone. It did not happen.
-fn named_nothing(error: ProviderError) -> ProviderError {
-    match error.kind {
-        ProviderErrorKind::NotFound => ProviderError { kind: ProviderErrorKind::Rejected(Reason::Other), ..error },
-        ProviderErrorKind::Rejected(_)
-        | ProviderErrorKind::RateLimited
-        | ProviderErrorKind::Unavailable
-        | ProviderErrorKind::Unknown
-        | ProviderErrorKind::Misconfigured => error,
-    }
-}
-
-fn no_way(what: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), format!("Vapi takes no such thing as {what}"))
-}
-
-fn too_many(what: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Unavailable, format!("Vapi listed more {what} than can be looked through"))
-}
-
-fn number_path(id: &str) -> Result<String, ProviderError> {
-    one("/phone-number", id)
-}
-
-fn assistant_path(id: &str) -> Result<String, ProviderError> {
-    one("/assistant", id)
-}
-
-fn one(collection: &str, id: &str) -> Result<String, ProviderError> {
-    if http::is_path_safe(id) {
-        Ok(format!("{collection}/{id}"))
-    } else {
-        Err(ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "Vapi: not an id"))
-    }
-}
-
 #[async_trait]
 impl VoicePlatform for Vapi {
     async fn agent_create(&self, name: &str, language: Option<&str>, reference: &str) -> Result<String, ProviderError> {
-        let request = self.request(Method::POST, "/assistant")?.json(&NewAssistant::new(name, language, reference));
-        let answer = self.answer(request, self.http.deadline()).await.map_err(collection_not_found)?;
-        let made: Made = read(&answer)?;
+        let request = self.api.request(Method::POST, "/assistant")?.json(&NewAssistant::new(name, language, reference));
+        let answer = self.api.answer(request, self.api.deadline()).await.map_err(collection_not_found)?;
+        let made: Made = self.api.read(&answer)?;
         Ok(made.id)
     }
 
     /// Vapi cannot search in metadata, so the assistants are looked through, from the newest back.
     async fn agent_find(&self, reference: &str) -> Result<Option<String>, ProviderError> {
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         let mut before: Option<Timestamp> = None;
         for _ in 0..ASSISTANTS_PAGES_MAX {
             let mut query = vec![("limit", ASSISTANTS_PAGE_SIZE.to_string())];
             query.extend(before.map(|before| ("createdAtLt", before.to_string())));
-            let request = self.request(Method::GET, "/assistant")?.query(&query);
-            let page: Vec<Assistant> = read(&self.answer(request, until).await.map_err(collection_not_found)?)?;
+            let request = self.api.request(Method::GET, "/assistant")?.query(&query);
+            let page: Vec<Assistant> =
+                self.api.read(&self.api.answer(request, until).await.map_err(collection_not_found)?)?;
             let full = page.len() >= ASSISTANTS_PAGE_SIZE;
             let oldest = page.iter().map(|assistant| assistant.created_at).min();
             let ours = page.into_iter().filter(|assistant| assistant.has_reference(reference));
@@ -255,50 +187,41 @@ impl VoicePlatform for Vapi {
             // Shown in milliseconds but kept finer: the last one shown is asked for again rather than its neighbours missed.
             before = oldest.and_then(|oldest| oldest.checked_add(MILLISECOND).ok());
         }
-        Err(too_many("assistants"))
+        Err(self.api.too_many("assistants"))
     }
 
     async fn agent_exists(&self, id: &str) -> Result<bool, ProviderError> {
         // The id is a tenant's word. One that cannot be an id, by our rule or by Vapi's, names nothing.
-        let Ok(path) = assistant_path(id) else {
+        let Ok(path) = self.assistant_path(id) else {
             return Ok(false);
         };
-        match self.answer(self.request(Method::GET, &path)?, self.http.deadline()).await {
-            Ok(answer) => read::<Made>(&answer).map(|found| found.id.eq_ignore_ascii_case(id)),
-            Err(error) => match error.kind {
-                ProviderErrorKind::NotFound | ProviderErrorKind::Rejected(_) => Ok(false),
-                ProviderErrorKind::RateLimited
-                | ProviderErrorKind::Unavailable
-                | ProviderErrorKind::Unknown
-                | ProviderErrorKind::Misconfigured => Err(error),
-            },
-        }
+        let found: Option<Made> = self.api.there(&path).await?;
+        Ok(found.is_some_and(|found| found.id.eq_ignore_ascii_case(id)))
     }
 
     async fn agent_delete(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.request(Method::DELETE, &assistant_path(id)?)?;
-        self.answer(request, self.http.deadline()).await.map(drop)
+        self.api.delete(&self.assistant_path(id)?).await
     }
 
     /// By the tag alone: Vapi's search meets name and address, and a SIP address has no number.
     async fn number_find(&self, _: &E164, tag: &str) -> Result<Vec<PlatformNumber>, ProviderError> {
         let sip_uri = self.sip_uri(tag);
         let meant = |found: &Number| found.is(tag, &sip_uri) && !found.is_native();
-        self.search(tag, meant, number, self.http.deadline()).await
+        self.search(tag, meant, number, self.api.deadline()).await
     }
 
     /// Only a trunk's number has a credential of its own, which is made before it.
     async fn number_clear(&self, method: Way, tag: &str) -> Result<(), ProviderError> {
         match method {
-            Way::Trunk | Way::Direct => self.sweep(tag, self.http.deadline()).await,
+            Way::Trunk | Way::Direct => self.sweep(tag, self.api.deadline()).await,
             Way::HandOver | Way::Import | Way::Native => Ok(()),
         }
     }
 
     async fn number_get(&self, id: &str) -> Result<PlatformNumber, ProviderError> {
-        let request = self.request(Method::GET, &number_path(id)?)?;
-        let answer = self.answer(request, self.http.deadline()).await?;
-        number(read(&answer)?, answer.doubt)
+        let request = self.api.request(Method::GET, &self.number_path(id)?)?;
+        let answer = self.api.answer(request, self.api.deadline()).await?;
+        number(self.api.read(&answer)?, answer.doubt)
     }
 
     /// Numbers that Vapi is the carrier of are that carrier's.
@@ -331,9 +254,9 @@ impl VoicePlatform for Vapi {
             Way::Trunk | Way::Direct => trunk::OWN,
         };
         let binding = Binding { provider, assistant_id: platform_agent_id };
-        let request = self.request(Method::PATCH, &number_path(id)?)?.json(&binding);
-        let answer = self.answer(request, self.http.deadline()).await?;
-        let bound = number(read(&answer)?, answer.doubt)?;
+        let request = self.api.request(Method::PATCH, &self.number_path(id)?)?.json(&binding);
+        let answer = self.api.answer(request, self.api.deadline()).await?;
+        let bound = number(self.api.read(&answer)?, answer.doubt)?;
         if bound.platform_agent_id.as_deref() == platform_agent_id {
             Ok(bound)
         } else {
@@ -342,19 +265,19 @@ impl VoicePlatform for Vapi {
     }
 
     async fn call_register(&self, _: &CallOrder) -> Result<HandedOver, ProviderError> {
-        Err(no_way("a call to register; its numbers have addresses"))
+        Err(self.api.rejected("a call is not registered; its numbers have addresses"))
     }
 
     async fn call_create(&self, order: &CallOrder) -> Result<PlatformCall, ProviderError> {
-        let number = order.platform_number_id.as_deref().ok_or_else(|| no_way("a call without a number"))?;
-        let request = self.request(Method::POST, "/call")?.json(&NewCall {
+        let number = order.platform_number_id.as_deref().ok_or_else(|| self.api.rejected("a call needs a number"))?;
+        let request = self.api.request(Method::POST, "/call")?.json(&NewCall {
             assistant_id: &order.platform_agent_id,
             phone_number_id: number,
             customer: Customer { number: &order.to },
             name: wire::name(&order.reference),
         });
-        let answer = self.answer(request, self.http.deadline()).await.map_err(named_nothing)?;
-        let made: CallMade = read(&answer)?;
+        let answer = self.api.answer(request, self.api.deadline()).await.map_err(named_not_found)?;
+        let made: CallMade = self.api.read(&answer)?;
         let status = made.status();
         Ok(PlatformCall { id: made.id, status })
     }
@@ -367,6 +290,7 @@ impl VoicePlatform for Vapi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::ports::Reason;
 
     fn vapi() -> Vapi {
         Vapi::new(VapiConfig {
@@ -382,7 +306,7 @@ mod tests {
         let headers = reqwest::header::HeaderMap::new();
         let answer =
             Answer { status: reqwest::StatusCode::BAD_REQUEST, headers, body, doubt: ProviderErrorKind::Unknown };
-        let error = vapi().refused(&answer, &[&SecretString::from("hunter22")]);
+        let error = vapi().api.refused(&answer, &[&SecretString::from("hunter22")]);
         assert_eq!(error.detail, "Vapi 400: password … is weak; …");
         assert!(!format!("{:?}", vapi()).contains("the-key"));
     }

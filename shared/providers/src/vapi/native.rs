@@ -14,7 +14,7 @@ use domain::sip::SipTrunk;
 use reqwest::Method;
 
 use super::wire::{Answerer, NewNative, Number, Refusal, SetNative};
-use super::{SIP, Vapi, number_path, read};
+use super::{SIP, Vapi};
 use crate::http::Answer;
 
 /// Vapi as a carrier.
@@ -77,14 +77,14 @@ impl Carrier for VapiNumbers {
 
     async fn number_find(&self, e164: &E164) -> Result<Option<CarrierNumber>, ProviderError> {
         let meant = |number: &Number| number.is_native() && number.has(e164);
-        let found = self.0.search(e164.as_str(), meant, sold, self.0.http.deadline()).await?;
+        let found = self.0.search(e164.as_str(), meant, sold, self.0.api.deadline()).await?;
         Ok(found.into_iter().next())
     }
 
     async fn number_get(&self, id: &str) -> Result<CarrierNumber, ProviderError> {
-        let request = self.0.request(Method::GET, &number_path(id)?)?;
-        let answer = self.0.answer(request, self.0.http.deadline()).await?;
-        let found: Number = read(&answer)?;
+        let request = self.0.api.request(Method::GET, &self.0.number_path(id)?)?;
+        let answer = self.0.api.answer(request, self.0.api.deadline()).await?;
+        let found: Number = self.0.api.read(&answer)?;
         if found.is_native() {
             sold(found, answer.doubt)
         } else if found.is_awaited() {
@@ -119,12 +119,12 @@ impl Carrier for VapiNumbers {
         }
         let wanted = Answerer::read(application.as_deref());
         let mut body = SetNative::new(tag, &wanted);
-        let until = self.0.http.deadline();
+        let until = self.0.api.deadline();
         let mut doubt = ProviderErrorKind::Unknown;
         for _ in 0..2 {
-            let request = self.0.request(Method::PATCH, &number_path(id)?)?.json(&body);
-            let answer = self.0.answer(request, until).await?;
-            let set = sold(read(&answer)?, answer.doubt)?;
+            let request = self.0.api.request(Method::PATCH, &self.0.number_path(id)?)?.json(&body);
+            let answer = self.0.api.answer(request, until).await?;
+            let set = sold(self.0.api.read(&answer)?, answer.doubt)?;
             if set.tag == tag && set.settings == *settings {
                 return Ok(set);
             }
@@ -153,8 +153,7 @@ impl Carrier for VapiNumbers {
     }
 
     async fn number_release(&self, id: &str) -> Result<(), ProviderError> {
-        let request = self.0.request(Method::DELETE, &number_path(id)?)?;
-        self.0.answer(request, self.0.http.deadline()).await.map(drop)
+        self.0.api.delete(&self.0.number_path(id)?).await
     }
 }
 
@@ -162,17 +161,17 @@ impl Carrier for VapiNumbers {
 impl AreaOrders for VapiNumbers {
     async fn order_find(&self, tag: &str) -> Result<Vec<AreaOrder>, ProviderError> {
         let meant = |number: &Number| number.is_ordered() && number.name() == Some(tag);
-        self.0.search(tag, meant, order, self.0.http.deadline()).await
+        self.0.search(tag, meant, order, self.0.api.deadline()).await
     }
 
     async fn order_place(&self, area_code: &str, tag: &str) -> Result<AreaOrder, ProviderError> {
         let new = NewNative { provider: SIP, number_desired_area_code: area_code, name: tag };
-        let request = self.0.request(Method::POST, "/phone-number")?.json(&new);
-        let answer = self.0.exchange(request, self.0.http.deadline()).await?;
+        let request = self.0.api.request(Method::POST, "/phone-number")?.json(&new);
+        let answer = self.0.api.exchange(request, self.0.api.deadline()).await?;
         if answer.status.is_success() {
-            order(read(&answer)?, answer.doubt)
+            order(self.0.api.read(&answer)?, answer.doubt)
         } else {
-            Err(why_not(self.0.refused(&answer, &[]), &answer))
+            Err(why_not(self.0.api.refused(&answer, &[]), &answer))
         }
     }
 

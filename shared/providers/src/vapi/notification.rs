@@ -44,6 +44,8 @@ pub fn read(body: &[u8]) -> Result<Option<PlatformReport>, Unreadable> {
         status,
         started_at,
         duration_s,
+        // What we hand over comes to an address, which is no number.
+        handed_over: false,
     }))
 }
 
@@ -197,6 +199,7 @@ mod tests {
             status: CallStatus::Completed,
             started_at: Some("2026-09-21T14:13:20Z".parse().unwrap()),
             duration_s: Some(31),
+            handed_over: false,
         };
         assert_eq!(told(&report()), Ok(Some(expected)));
     }

@@ -12,7 +12,8 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::{Authentication, Credential, Gateway, Made, NewTrunk, Number, OwnNumber, Registration};
-use super::{Vapi, collection_not_found, number, number_path, one, read};
+use super::{Vapi, number};
+use crate::api::collection_not_found;
 use crate::http::{self, Deadline};
 
 /// The variant of Vapi's union of numbers that a trunk brings the calls of, and its credentials'.
@@ -31,7 +32,7 @@ impl Vapi {
         order: &ConnectOrder,
         trunk: &SipTrunk,
     ) -> Result<PlatformNumber, ProviderError> {
-        let until = self.http.deadline();
+        let until = self.api.deadline();
         let gateways = gateways(trunk)?;
         let credential = match self.credentials_named(&order.tag, until).await? {
             Some(found) if !found.is_empty() => self.only(found, until).await,
@@ -63,11 +64,11 @@ impl Vapi {
 
     /// Removes a number, and then the credential that is its own.
     pub(super) async fn remove_with_credential(&self, id: &str) -> Result<(), ProviderError> {
-        let path = number_path(id)?;
-        let until = self.http.deadline();
+        let path = self.number_path(id)?;
+        let until = self.api.deadline();
         // The credential is named by the number, which is gone afterwards.
-        let before: Number = read(&self.answer(self.request(Method::GET, &path)?, until).await?)?;
-        let removed = self.answer(self.request(Method::DELETE, &path)?, until).await.map(drop);
+        let before: Number = self.api.read(&self.api.answer(self.api.request(Method::GET, &path)?, until).await?)?;
+        let removed = self.api.answer(self.api.request(Method::DELETE, &path)?, until).await.map(drop);
         if before.provider() != Some(OWN) {
             return removed;
         }
@@ -102,8 +103,9 @@ impl Vapi {
         if named.is_empty() {
             return Ok(());
         }
-        let request = self.request(Method::GET, "/phone-number")?.query(&[("limit", CREDENTIALS_MAX)]);
-        let numbers: Vec<Number> = read(&self.answer(request, until).await.map_err(collection_not_found)?)?;
+        let request = self.api.request(Method::GET, "/phone-number")?.query(&[("limit", CREDENTIALS_MAX)]);
+        let numbers: Vec<Number> =
+            self.api.read(&self.api.answer(request, until).await.map_err(collection_not_found)?)?;
         if numbers.len() >= CREDENTIALS_MAX {
             tracing::warn!(platform.tag = tag, "too many numbers at Vapi to tell whether one uses a credential");
             return Ok(());
@@ -118,8 +120,8 @@ impl Vapi {
 
     /// The ids of the trunks with this name, oldest first; none at all where Vapi does not list them.
     async fn credentials_named(&self, tag: &str, until: Deadline) -> Result<Option<Vec<String>>, ProviderError> {
-        let request = self.request(Method::GET, "/credential")?.query(&[("limit", CREDENTIALS_MAX)]);
-        let answer = match self.answer(request, until).await {
+        let request = self.api.request(Method::GET, "/credential")?.query(&[("limit", CREDENTIALS_MAX)]);
+        let answer = match self.api.answer(request, until).await {
             Ok(answer) => answer,
             Err(error) => {
                 return match error.kind {
@@ -132,7 +134,7 @@ impl Vapi {
                 };
             }
         };
-        let Ok(listed) = read::<Vec<Credential>>(&answer) else { return Ok(None) };
+        let Ok(listed) = self.api.read::<Vec<Credential>>(&answer) else { return Ok(None) };
         if listed.len() >= CREDENTIALS_MAX {
             return Ok(None);
         }
@@ -165,20 +167,20 @@ impl Vapi {
             auth_password: password.expose_secret(),
             sip_register_plan: trunk.register.then_some(Registration { domain: &trunk.host, username: user }),
         });
-        let request = self.request(Method::POST, "/credential")?.json(&NewTrunk {
+        let request = self.api.request(Method::POST, "/credential")?.json(&NewTrunk {
             provider: TRUNK,
             name: tag,
             gateways,
             outbound_leading_plus_enabled: true,
             outbound_authentication_plan: plan,
         });
-        let answer = self.exchange(request, until).await?;
+        let answer = self.api.exchange(request, until).await?;
         if answer.status.is_success() {
-            let made: Made = read(&answer)?;
+            let made: Made = self.api.read(&answer)?;
             return Ok(made.id);
         }
         let secrets: Vec<&SecretString> = trunk.credentials.iter().map(|(_, password)| password).collect();
-        Err(collection_not_found(self.refused(&answer, &secrets)))
+        Err(collection_not_found(self.api.refused(&answer, &secrets)))
     }
 
     async fn own_number_create(
@@ -187,28 +189,28 @@ impl Vapi {
         credential: &str,
         until: Deadline,
     ) -> Result<PlatformNumber, ProviderError> {
-        let request = self.request(Method::POST, "/phone-number")?.json(&OwnNumber {
+        let request = self.api.request(Method::POST, "/phone-number")?.json(&OwnNumber {
             provider: OWN,
             number: order.e164.as_str(),
             credential_id: credential,
             name: &order.tag,
             assistant_id: &order.platform_agent_id,
         });
-        let answer = self.exchange(request, until).await?;
+        let answer = self.api.exchange(request, until).await?;
         if answer.status.is_success() {
-            return number(read(&answer)?, answer.doubt);
+            return number(self.api.read(&answer)?, answer.doubt);
         }
-        let refused = self.refused(&answer, &[]);
+        let refused = self.api.refused(&answer, &[]);
         Err(self.judged(order, refused, &answer, until).await)
     }
 
     /// A removal may be repeated; gone is gone.
     async fn credential_delete(&self, id: &str) -> Result<(), ProviderError> {
-        let path = one("/credential", id)?;
+        let path = self.api.one("/credential", id)?;
         let mut tried = 0;
         loop {
             tried += 1;
-            let outcome = self.answer(self.request(Method::DELETE, &path)?, self.http.deadline()).await;
+            let outcome = self.api.answer(self.api.request(Method::DELETE, &path)?, self.api.deadline()).await;
             match outcome {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind == ProviderErrorKind::NotFound => return Ok(()),
@@ -219,8 +221,8 @@ impl Vapi {
     }
 
     async fn is_gone(&self, path: &str) -> bool {
-        let Ok(request) = self.request(Method::GET, path) else { return false };
-        let looked = self.answer(request, self.http.deadline()).await;
+        let Ok(request) = self.api.request(Method::GET, path) else { return false };
+        let looked = self.api.answer(request, self.api.deadline()).await;
         looked.is_err_and(|error| error.kind == ProviderErrorKind::NotFound)
     }
 }

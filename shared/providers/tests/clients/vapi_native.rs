@@ -1,7 +1,5 @@
 //! Vapi as a carrier, against one that remembers: orders by area code, and numbers of its own among all that it knows.
 
-use std::sync::Arc;
-
 use domain::E164;
 use domain::number::Capabilities;
 use domain::numbering::{CountryCode, NumberKind};
@@ -10,16 +8,15 @@ use domain::ports::{
     SearchFilter, Standing, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
-use jiff::Timestamp;
-use providers::{Vapi, VapiConfig, VapiNumbers};
+use providers::{Vapi, VapiNumbers};
 use secrecy::SecretString;
 use serde_json::json;
 use simulators::vapi::{Manner, Tells};
-use simulators::{Config, Fault, Kind, Simulators};
+use simulators::{Fault, Kind, Simulators};
 
+use crate::kit::{self, TAG};
 use ProviderErrorKind::{Misconfigured, NotFound, Rejected, Unavailable, Unknown};
 
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
 const NATIVE: &str = "+12055550142";
 
 struct World {
@@ -32,16 +29,9 @@ struct World {
 impl World {
     /// With an assistant, and [`NATIVE`] the next that is sold.
     async fn new() -> Self {
-        let simulators = simulators::start(Config::in_memory(Arc::new(Timestamp::now), Vec::new())).await.unwrap();
+        let simulators = kit::simulators(Vec::new()).await;
         simulators.vapi.stock(&json!({ "e164": [NATIVE] })).unwrap();
-        let client = || {
-            Vapi::new(VapiConfig {
-                api_key: SecretString::from(simulators.vapi.api_key.clone()),
-                base_url: simulators.vapi.url.clone(),
-                sip_domain: "sip.vapi.ai".to_owned(),
-            })
-        };
-        let (platform, carrier) = (client(), VapiNumbers::of(client()));
+        let (platform, carrier) = (kit::vapi(&simulators), VapiNumbers::of(kit::vapi(&simulators)));
         let assistant = platform.agent_create("Reception", None, "agt-1").await.unwrap();
         Self { simulators, platform, carrier, assistant }
     }

@@ -17,12 +17,10 @@ use providers::netgsm::{Cancellation, NetgsmErrorKind, Order};
 use providers::{Netgsm, NetgsmConfig};
 use secrecy::{ExposeSecret, SecretString};
 use simulators::netgsm::{Manner, YEARLY_KURUS};
-use simulators::{Config, Fault, Kind, NumberType, Simulators, StockLine};
+use simulators::{Fault, Kind, NumberType, Simulators, StockLine};
 
+use crate::kit::{self, OTHER_TAG, TAG};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
-
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
-const OTHER_TAG: &str = "tl-ffffffffffffffffffffffffffffffff";
 
 struct World {
     simulators: Simulators,
@@ -32,8 +30,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let stock = vec![StockLine::new("TR", NumberType::National, None, 20)];
-        let config = Config::in_memory(Arc::new(Timestamp::now), stock);
-        let simulators = simulators::start(config).await.unwrap();
+        let simulators = kit::simulators(stock).await;
         let netgsm = Netgsm::new(config_of(&simulators));
         Self { simulators, netgsm }
     }
@@ -53,8 +50,7 @@ impl World {
     }
 
     fn asked(&self, operation: &str) -> usize {
-        let state = self.simulators.netgsm.state();
-        state["requests"].as_array().unwrap().iter().filter(|request| request["operation"] == operation).count()
+        kit::asked(&self.simulators.netgsm.state(), operation)
     }
 
     async fn offered(&self) -> E164 {

@@ -7,26 +7,25 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::routing::post;
-use domain::E164;
 use domain::call::{CallStatus, PlatformReport};
 use domain::ports::{
-    Access, BuyOrder, CallOrder, Carrier, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason,
-    VoicePlatform, Webhooks,
+    Access, BuyOrder, CallOrder, Carrier, ConnectOrder, PlatformNumber, ProviderErrorKind, Reason, VoicePlatform,
+    Webhooks,
 };
 use domain::requirement::Papers;
 use jiff::{SignedDuration, Timestamp};
-use providers::twilio::{Credentials, signature as twilio_signature, twiml};
+use providers::twilio::{signature as twilio_signature, twiml};
 use providers::vapi::{notification, signature};
-use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
+use providers::{Twilio, Vapi};
 use secrecy::SecretString;
 use serde_json::json;
 use simulators::twilio::{CallRequest, DialResult};
 use simulators::vapi::Callee;
-use simulators::{Config, Fault, Kind, NumberType, Simulators, StockLine};
+use simulators::{Fault, Kind, NumberType, Simulators, StockLine};
 
+use crate::kit::{self, TAG, e164, kind};
 use ProviderErrorKind::{Misconfigured, RateLimited, Rejected, Unknown};
 
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
 const OURS: &str = "+14155550100";
 const THEIRS: &str = "+12025550199";
 const PUBLIC: &str = "https://h.example";
@@ -41,19 +40,8 @@ impl World {
     /// With a number of ours at Twilio.
     async fn new() -> Self {
         let stock = vec![StockLine::new("US", NumberType::Local, Some("415"), 5)];
-        let config = Config::in_memory(Arc::new(Timestamp::now), stock);
-        let simulators = simulators::start(config).await.unwrap();
-        let twilio = Twilio::new(TwilioConfig {
-            account_sid: simulators.twilio.account_sid.clone(),
-            credentials: Credentials::AuthToken(SecretString::from(simulators.twilio.auth_token.clone())),
-            api_base_url: simulators.twilio.url.clone(),
-            pricing_base_url: simulators.twilio.pricing_url.clone(),
-        });
-        let vapi = Vapi::new(VapiConfig {
-            api_key: SecretString::from(simulators.vapi.api_key.clone()),
-            base_url: simulators.vapi.url.clone(),
-            sip_domain: "sip.vapi.ai".to_owned(),
-        });
+        let simulators = kit::simulators(stock).await;
+        let (twilio, vapi) = (kit::twilio(&simulators), kit::vapi(&simulators));
         let webhooks = Webhooks { voice: String::new(), voice_fallback: String::new(), status: String::new() };
         let order = BuyOrder { e164: e164(OURS), tag: TAG.to_owned(), webhooks, sms: true, papers: Papers::default() };
         twilio.number_buy(&order).await.unwrap();
@@ -97,16 +85,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn e164(text: &str) -> E164 {
-    text.parse().unwrap()
-}
-
 fn password() -> SecretString {
     SecretString::from("0123456789abcdefghijABCDEFGHIJ")
-}
-
-fn kind<T: std::fmt::Debug>(result: Result<T, ProviderError>) -> ProviderErrorKind {
-    result.unwrap_err().kind
 }
 
 mod twilio {

@@ -2,8 +2,6 @@
 //!
 //! Every test has third parties of its own.
 
-use std::sync::Arc;
-
 use domain::E164;
 use domain::call::CallStatus;
 use domain::ports::{
@@ -15,13 +13,12 @@ use providers::retell::AgentTemplate;
 use providers::{Retell, RetellConfig};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use simulators::{Config, Fault, Kind, Simulators};
+use simulators::{Fault, Kind, Simulators};
 
+use crate::kit::{self, OTHER_TAG, TAG};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
 
 /// As long as tags are: a deployment's id and an operation's.
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
-const OTHER_TAG: &str = "tl-ffffffffffffffffffffffffffffffff";
 const NOBODY: &str = "agent_00000000000000000000000000000000";
 
 struct World {
@@ -31,15 +28,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            data: None,
-            clock: Arc::new(Timestamp::now),
-            on_crash: Arc::new(|| {}),
-            seed: 7,
-            stock: Vec::new(),
-        };
-        let simulators = simulators::start(config).await.unwrap();
+        let simulators = kit::simulators(Vec::new()).await;
         let retell = Retell::new(config_of(&simulators));
         Self { simulators, retell }
     }
@@ -58,8 +47,7 @@ impl World {
 
     /// How many requests of an operation have arrived.
     fn asked(&self, operation: &str) -> usize {
-        let state = self.state();
-        state["requests"].as_array().unwrap().iter().filter(|request| request["operation"] == operation).count()
+        kit::asked(&self.state(), operation)
     }
 
     async fn agent(&self) -> String {
@@ -346,7 +334,7 @@ async fn a_call_is_registered_where_it_is_to_be_dialled() {
     assert_eq!(handed, HandedOver::Address(format!("sip:{id}@sip.retellai.com")));
     assert_eq!((&shown["agent"], &shown["direction"]), (&json!(agent), &json!("inbound")));
     assert_eq!((&shown["from"], &shown["to"]), (&json!("+905321112233"), &json!(known().as_str())));
-    assert_eq!(shown["metadata"], json!({"trunkline_call": "call-1"}));
+    assert_eq!(shown["metadata"], json!({"trunkline_handed_over": "call-1"}));
     // One who hides their number calls, too.
     let hidden = CallOrder { from: "anonymous".to_owned(), ..call(&agent, false) };
     world.retell.call_register(&hidden).await.unwrap();
@@ -450,8 +438,7 @@ mod caller {
     use axum::http::header;
     use domain::ports::{BuyOrder, Carrier, NumberSettings, Sale, Webhooks};
     use domain::requirement::Papers;
-    use providers::twilio::Credentials;
-    use providers::{Twilio, TwilioConfig};
+    use providers::Twilio;
     use simulators::twilio::CallRequest;
 
     use super::*;
@@ -459,14 +446,8 @@ mod caller {
     const CALLER: &str = "+14155550100";
 
     fn carrier(simulators: &Simulators) -> Twilio {
-        let handle = &simulators.twilio;
-        handle.stock(&json!({ "e164": [known().as_str()] })).unwrap();
-        Twilio::new(TwilioConfig {
-            account_sid: handle.account_sid.clone(),
-            credentials: Credentials::AuthToken(SecretString::from(handle.auth_token.clone())),
-            api_base_url: handle.url.clone(),
-            pricing_base_url: handle.pricing_url.clone(),
-        })
+        simulators.twilio.stock(&json!({ "e164": [known().as_str()] })).unwrap();
+        kit::twilio(simulators)
     }
 
     fn webhooks(voice: &str) -> Webhooks {

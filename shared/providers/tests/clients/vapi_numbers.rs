@@ -1,21 +1,18 @@
 //! Numbers of a carrier at Vapi, against third parties that remember: one it takes over at Twilio, one that a SIP
 //! trunk brings the calls of.
 
-use std::sync::Arc;
-
 use domain::E164;
 use domain::agent::Method as Way;
 use domain::ports::{Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, VoicePlatform};
-use jiff::Timestamp;
-use providers::{Vapi, VapiConfig};
+use providers::Vapi;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use simulators::{Config, Fault, Kind, NumberType, Simulators, StockLine};
+use simulators::{Fault, Kind, NumberType, Simulators, StockLine};
 
+use crate::kit::{self, TAG};
 use ProviderErrorKind::{Misconfigured, RateLimited, Rejected, Unavailable, Unknown};
 
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
 const NUMBER: &str = "+14155550100";
 
 struct World {
@@ -28,18 +25,13 @@ impl World {
     /// With a number at Twilio and an assistant at Vapi.
     async fn new() -> Self {
         let stock = vec![StockLine::new("US", NumberType::Local, Some("415"), 5)];
-        let config = Config::in_memory(Arc::new(Timestamp::now), stock);
-        let simulators = simulators::start(config).await.unwrap();
+        let simulators = kit::simulators(stock).await;
         let (twilio, account) = (&simulators.twilio, &simulators.twilio.account_sid);
         let url = format!("{}/2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json", twilio.url);
         let form = [("PhoneNumber", NUMBER), ("SmsUrl", "https://h.example/sms")];
         let bought = client().post(url).basic_auth(account, Some(&twilio.auth_token)).form(&form).send().await.unwrap();
         assert_eq!(bought.status(), 201);
-        let vapi = Vapi::new(VapiConfig {
-            api_key: SecretString::from(simulators.vapi.api_key.clone()),
-            base_url: simulators.vapi.url.clone(),
-            sip_domain: "sip.vapi.ai".to_owned(),
-        });
+        let vapi = kit::vapi(&simulators);
         let assistant = vapi.agent_create("Reception", None, "agt-1").await.unwrap();
         Self { simulators, vapi, assistant }
     }
@@ -248,9 +240,7 @@ mod by_trunk {
         }
 
         fn asked(&self, operation: &str) -> usize {
-            let state = self.simulators.vapi.state();
-            let requests = state["requests"].as_array().unwrap().iter();
-            requests.filter(|request| request["operation"] == operation).count()
+            kit::asked(&self.simulators.vapi.state(), operation)
         }
     }
 

@@ -1,7 +1,5 @@
 //! The client of ElevenLabs against one that remembers, misbehaves on demand, and was written from published facts alone.
 
-use std::sync::Arc;
-
 use domain::E164;
 use domain::call::CallStatus;
 use domain::ports::{
@@ -11,13 +9,12 @@ use jiff::Timestamp;
 use providers::{ElevenLabs, ElevenLabsConfig};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use simulators::{Config, Fault, Kind, NumberType, Simulators, StockLine};
+use simulators::{Fault, Kind, NumberType, Simulators, StockLine};
 
+use crate::kit::{self, OTHER_TAG, TAG};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
 
 /// As long as tags are: a deployment's id and an operation's.
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
-const OTHER_TAG: &str = "tl-ffffffffffffffffffffffffffffffff";
 const ELEVENLABS: &str = "elevenlabs";
 const NUMBER: &str = "+12025550123";
 const CALLEE: &str = "+14155550100";
@@ -30,15 +27,8 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            data: None,
-            clock: Arc::new(Timestamp::now),
-            on_crash: Arc::new(|| {}),
-            seed: 7,
-            stock: vec![StockLine::new("US", NumberType::Local, Some("415"), 5)],
-        };
-        let simulators = simulators::start(config).await.unwrap();
+        let stock = vec![StockLine::new("US", NumberType::Local, Some("415"), 5)];
+        let simulators = kit::simulators(stock).await;
         let client = ElevenLabs::new(config_of(&simulators));
         let agent = client.agent_create("Reception", None, "agt-of-the-test").await.unwrap();
         Self { simulators, client, agent }
@@ -54,9 +44,7 @@ impl World {
 
     /// How many requests of an operation have arrived.
     fn asked(&self, operation: &str) -> usize {
-        let state = self.simulators.elevenlabs.state();
-        let requests = state["requests"].as_array().unwrap();
-        requests.iter().filter(|request| request["operation"] == operation).count()
+        kit::asked(&self.simulators.elevenlabs.state(), operation)
     }
 
     fn order(&self, access: Access) -> ConnectOrder {
@@ -360,7 +348,7 @@ async fn a_call_is_registered_and_handed_over_as_a_document() {
         |call: &Value| (call["direction"].clone(), call["agent_number"].clone(), call["external_number"].clone());
     assert_eq!(shown(&calls[0]), (json!("inbound"), json!(NUMBER), json!("anonymous")));
     assert_eq!(shown(&calls[1]), (json!("outbound"), json!("anonymous"), json!(NUMBER)));
-    assert_eq!(calls[0]["client_data"], json!({"dynamic_variables": {"trunkline_call": "CA0123"}}));
+    assert_eq!(calls[0]["client_data"], json!({"dynamic_variables": {"trunkline_handed_over": "CA0123"}}));
 
     let nobody = CallOrder { platform_agent_id: "agent_none".to_owned(), ..order.clone() };
     assert_eq!(kind(world.client.call_register(&nobody).await), Rejected(Reason::Other));

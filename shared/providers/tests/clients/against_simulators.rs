@@ -3,28 +3,25 @@
 //! Every test has third parties of its own. What a failure says about whether the thing happened is checked against what the
 //! third party then believes.
 
-use std::sync::Arc;
-
 use domain::E164;
 use domain::agent::Method::HandOver;
 use domain::number::Capabilities;
 use domain::numbering::{CountryCode, NumberKind};
 use domain::ports::{
-    Access, AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderError, ProviderErrorKind,
-    Reason, SearchFilter, VoicePlatform, Webhooks,
+    Access, AddressRequirement, BuyOrder, Carrier, ConnectOrder, NumberSettings, ProviderErrorKind, Reason,
+    SearchFilter, VoicePlatform, Webhooks,
 };
 use domain::requirement::Papers;
 use jiff::Timestamp;
 use providers::twilio::Credentials;
 use providers::{Twilio, TwilioConfig, Vapi, VapiConfig};
 use secrecy::SecretString;
-use simulators::{Config, Fault, Kind, NumberType, Simulators, StockLine};
+use simulators::{Fault, Kind, NumberType, Simulators, StockLine};
 
+use crate::kit::{self, OTHER_TAG, TAG, kind, twilio_config, vapi_config};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
 
 /// As long as tags are: a deployment's id and an operation's.
-const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
-const OTHER_TAG: &str = "tl-ffffffffffffffffffffffffffffffff";
 
 struct World {
     simulators: Simulators,
@@ -44,17 +41,8 @@ impl World {
     }
 
     async fn with_stock(stock: Vec<StockLine>) -> Self {
-        let config = Config {
-            bind: [127, 0, 0, 1].into(),
-            data: None,
-            clock: Arc::new(Timestamp::now),
-            on_crash: Arc::new(|| {}),
-            seed: 7,
-            stock,
-        };
-        let simulators = simulators::start(config).await.unwrap();
-        let twilio = Twilio::new(twilio_config(&simulators));
-        let vapi = Vapi::new(vapi_config(&simulators));
+        let simulators = kit::simulators(stock).await;
+        let (twilio, vapi) = (kit::twilio(&simulators), kit::vapi(&simulators));
         Self { simulators, twilio, vapi }
     }
 
@@ -72,8 +60,7 @@ impl World {
             "twilio" => self.simulators.twilio.state(),
             _ => self.simulators.vapi.state(),
         };
-        let requests = state["requests"].as_array().unwrap();
-        requests.iter().filter(|request| request["operation"] == operation).count()
+        kit::asked(&state, operation)
     }
 
     async fn offered(&self, country: CountryCode, kind: NumberKind) -> E164 {
@@ -83,23 +70,6 @@ impl World {
 
     async fn assistant(&self) -> String {
         self.vapi.agent_create("Reception", None, "agt-of-the-test").await.unwrap()
-    }
-}
-
-fn twilio_config(simulators: &Simulators) -> TwilioConfig {
-    TwilioConfig {
-        account_sid: simulators.twilio.account_sid.to_owned(),
-        credentials: Credentials::AuthToken(SecretString::from(simulators.twilio.auth_token.to_owned())),
-        api_base_url: simulators.twilio.url.clone(),
-        pricing_base_url: simulators.twilio.pricing_url.clone(),
-    }
-}
-
-fn vapi_config(simulators: &Simulators) -> VapiConfig {
-    VapiConfig {
-        api_key: SecretString::from(simulators.vapi.api_key.to_owned()),
-        base_url: simulators.vapi.url.clone(),
-        sip_domain: "sip.vapi.ai".to_owned(),
     }
 }
 
@@ -124,12 +94,6 @@ fn connect(assistant: &str, tag: &str) -> ConnectOrder {
         e164: known(),
         access: Access::Dial(SecretString::from("0123456789abcdefghijABCDEFGHIJ")),
     }
-}
-
-fn kind<T: std::fmt::Debug>(result: Result<T, ProviderError>) -> ProviderErrorKind {
-    let error = result.unwrap_err();
-    assert!(error.detail.chars().count() <= 300, "{error}");
-    error.kind
 }
 
 mod twilio {

@@ -1,38 +1,19 @@
 //! What numbers cost at a carrier now, against a carrier that remembers and misbehaves on demand.
 
-use std::sync::Arc;
-
 use domain::numbering::{CountryCode, NumberKind};
-use domain::ports::{Carrier, ProviderError, ProviderErrorKind};
-use jiff::Timestamp;
+use domain::ports::{Carrier, ProviderErrorKind};
 use providers::twilio::Credentials;
 use providers::{Twilio, TwilioConfig};
 use secrecy::SecretString;
-use simulators::{Config, Fault, Kind, NumberType, Simulators};
+use simulators::{Fault, Kind, NumberType};
 
+use crate::kit::{self, kind};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Unavailable};
-
-async fn simulators() -> Simulators {
-    simulators::start(Config::in_memory(Arc::new(Timestamp::now), Vec::new())).await.unwrap()
-}
-
-fn config(simulators: &Simulators) -> TwilioConfig {
-    TwilioConfig {
-        account_sid: simulators.twilio.account_sid.clone(),
-        credentials: Credentials::AuthToken(SecretString::from(simulators.twilio.auth_token.clone())),
-        api_base_url: simulators.twilio.url.clone(),
-        pricing_base_url: simulators.twilio.pricing_url.clone(),
-    }
-}
-
-fn kind<T: std::fmt::Debug>(result: Result<T, ProviderError>) -> ProviderErrorKind {
-    result.unwrap_err().kind
-}
 
 #[tokio::test]
 async fn a_country_has_its_prices_now() {
-    let simulators = simulators().await;
-    let twilio = Twilio::new(config(&simulators));
+    let simulators = kit::simulators(Vec::new()).await;
+    let twilio = kit::twilio(&simulators);
     let prices = async |country: CountryCode| {
         let prices = twilio.prices(country).await;
         prices.map(|prices| prices.into_iter().map(|(kind, price)| (kind, price.to_string())).collect::<Vec<_>>())
@@ -50,8 +31,8 @@ async fn a_country_has_its_prices_now() {
 
 #[tokio::test]
 async fn prices_that_are_not_told_are_no_prices() {
-    let simulators = simulators().await;
-    let twilio = Twilio::new(config(&simulators));
+    let simulators = kit::simulators(Vec::new()).await;
+    let twilio = kit::twilio(&simulators);
     let fault = |kind| Fault::new("twilio", "prices.get", kind);
     for (fault, expected) in [
         (Fault { times: 2, ..fault(Kind::Timeout) }, Unavailable),
@@ -65,9 +46,9 @@ async fn prices_that_are_not_told_are_no_prices() {
     }
     twilio.prices(CountryCode::US).await.unwrap();
     let pricing_base_url = "http://127.0.0.1:9".to_owned();
-    let lost = Twilio::new(TwilioConfig { pricing_base_url, ..config(&simulators) });
+    let lost = Twilio::new(TwilioConfig { pricing_base_url, ..kit::twilio_config(&simulators) });
     assert_eq!(kind(lost.prices(CountryCode::US).await), Unavailable);
     let credentials = Credentials::AuthToken(SecretString::from("an old token"));
-    let stranger = Twilio::new(TwilioConfig { credentials, ..config(&simulators) });
+    let stranger = Twilio::new(TwilioConfig { credentials, ..kit::twilio_config(&simulators) });
     assert_eq!(kind(stranger.prices(CountryCode::US).await), Misconfigured);
 }
