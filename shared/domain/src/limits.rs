@@ -131,9 +131,9 @@ pub const WAITING_LOOKS_EVERY: SignedDuration = SignedDuration::from_hours(1);
 pub const CALL_LASTS_AT_MOST: SignedDuration = SignedDuration::from_hours(4);
 /// Calls of a tenant that are counted at most, which is more than any plan allows at once.
 pub const LIVE_CALLS_COUNTED: u16 = 2_000;
-/// How often it is tried to pay for a call by included minutes that other calls of the tenant take up meanwhile; after that
-/// it waits with the unpaid ones.
-pub const MINUTES_TRIES: u8 = 8;
+/// How often it is tried to charge a call, or to have its minutes paid for by the plan, while others do the same or take those
+/// minutes; after that it waits with the unpaid ones.
+pub const CALL_TRIES: u8 = 8;
 /// Longest a platform may take to register a call that is being handed over: the caller hears nothing meanwhile, and the
 /// carrier gives up after 15 seconds.
 pub const REGISTER_WITHIN: SignedDuration = SignedDuration::from_secs(4);

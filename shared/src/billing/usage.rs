@@ -10,7 +10,7 @@ use domain::{Money, NumberId, TenantId, limits};
 use jiff::Timestamp;
 use serde_json::json;
 use store::outbox::Event;
-use store::{Guard, StoreError, TransactError};
+use store::{Guard, StoreError, TransactError, Write};
 
 use crate::App;
 use crate::use_cases::recovery;
@@ -37,13 +37,35 @@ pub fn price(app: &App, call: &Call, method: Method) -> Option<Money> {
 /// # Errors
 /// When the store does not answer. The call is in the index of unpaid calls, and dunning charges it.
 pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
-    if call.cost.is_none() || call.paid {
-        return Ok(Charged::Paid);
+    let mut read = Some(call.clone());
+    // Each time it is lost, somebody else has paid for it, or the plan for some of it.
+    for _ in 0..limits::CALL_TRIES {
+        let Some(call) = read.filter(|call| call.cost.is_some() && !call.paid) else { return Ok(Charged::Paid) };
+        let (number_id, included) = tokio::try_join!(number_of(app, &call), include(app, &call))?;
+        let Some(call) = included else { return Ok(Charged::NotCovered) };
+        let Some(cost) = call.cost.filter(|_| !call.paid) else { return Ok(Charged::Paid) };
+        let wallet = WalletRef { tenant_id: call.tenant_id.clone(), currency: cost.currency };
+        match app.store.transact(from_wallet(app, &wallet, &call, cost, number_id)?).await {
+            Ok(()) => {
+                recovery::spent(app, &wallet).await;
+                return Ok(Charged::Paid);
+            }
+            Err(error) if error.lost(Guard::Call) => read = app.store.call_get(&call.call_sid).await?,
+            Err(TransactError::Lost(_)) => return Ok(Charged::NotCovered),
+            Err(TransactError::Store(error)) => return Err(error),
+        }
     }
-    let (number_id, included) = tokio::try_join!(number_of(app, call), include(app, call))?;
-    let Some(call) = included else { return Ok(Charged::NotCovered) };
-    let Some(cost) = call.cost.filter(|_| !call.paid) else { return Ok(Charged::Paid) };
-    let wallet = WalletRef { tenant_id: call.tenant_id.clone(), currency: cost.currency };
+    Ok(Charged::NotCovered)
+}
+
+/// What a call costs is taken from the wallet: call, wallet and entry, and what is told of it.
+fn from_wallet(
+    app: &App,
+    wallet: &WalletRef,
+    call: &Call,
+    cost: Money,
+    number_id: Option<NumberId>,
+) -> Result<Vec<Write>, StoreError> {
     let now = app.clock.now();
     let entry = Entry {
         id: EntryId::fresh(&*app.ids, now),
@@ -55,23 +77,15 @@ pub async fn charge(app: &App, call: &Call) -> Result<Charged, StoreError> {
         operation_id: None,
         effective_at: now,
         created_at: now,
-        explain: explain(&call),
+        explain: explain(call),
         lines: Vec::new(),
     };
     let data = json!({ "entry_id": entry.id, "amount": cost, "call_sid": call.call_sid });
     let event = Event { id: EventId::fresh(&*app.ids, now), kind: "wallet.charged".into(), at: now, data };
-    let mut writes = Vec::from(store::wallet::charge(&wallet, &entry, 0)?);
-    writes.push(store::call::paid(&call.call_sid)?);
+    let mut writes = Vec::from(store::wallet::charge(wallet, &entry, 0)?);
+    writes.push(store::call::paid(call)?);
     writes.push(store::outbox::insert(&wallet.tenant_id, &event)?);
-    match app.store.transact(writes).await {
-        Ok(()) => {
-            recovery::spent(app, &wallet).await;
-            Ok(Charged::Paid)
-        }
-        Err(error) if error.lost(Guard::Call) => Ok(Charged::Paid),
-        Err(TransactError::Lost(_)) => Ok(Charged::NotCovered),
-        Err(TransactError::Store(error)) => Err(error),
-    }
+    Ok(writes)
 }
 
 /// Lets the plan pay for as many of a call's minutes as it includes, once a call; answers the call as it is then. `None` when
@@ -81,7 +95,7 @@ async fn include(app: &App, call: &Call) -> Result<Option<Call>, StoreError> {
     if call.included_minutes > 0 {
         return Ok(Some(call.clone()));
     }
-    for _ in 0..limits::MINUTES_TRIES {
+    for _ in 0..limits::CALL_TRIES {
         let included = included_left(app, &call.tenant_id, plan, call.started_at).await?.min(call.minutes());
         if included == 0 {
             return Ok(Some(call.clone()));

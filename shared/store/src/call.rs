@@ -223,10 +223,15 @@ impl Store {
     }
 }
 
-/// A call's minutes were charged; each call's once.
-pub fn paid(call_sid: &str) -> Result<Write, StoreError> {
-    let update = Update::of(keys::call(call_sid)).set("paid", &true)?.remove(DUE_PK).remove(DUE_SK);
-    Ok(update.when_exists().when_not_set("paid").write(Guard::Call))
+/// A call's minutes were charged, each call's once, at what it cost when it was read.
+pub fn paid(read: &Call) -> Result<Write, StoreError> {
+    let update = Update::of(keys::call(&read.call_sid)).set("paid", &true)?.remove(DUE_PK).remove(DUE_SK);
+    let update = update.when_exists().when_not_set("paid");
+    let update = match read.included_minutes {
+        0 => update.when_absent_or_below("included_minutes", 1),
+        included => update.when_is("included_minutes", &included)?,
+    };
+    Ok(update.write(Guard::Call))
 }
 
 /// The plan paid for minutes of a call, each call's once: what is left of its cost stands in `after`, and may be nothing.

@@ -46,6 +46,8 @@ struct Outcome {
     events: Vec<[String; 3]>,
     parked: Vec<bool>,
     trail: Vec<String>,
+    /// Included minutes that are used up.
+    minutes: Value,
 }
 
 impl Outcome {
@@ -66,7 +68,16 @@ impl Outcome {
             |event: &Value| [text(event, "/type"), text(event, "/data/number_id"), event["data"]["day"].to_string()];
         let mut events: Vec<_> = events.iter().map(event).collect();
         events.sort();
-        Self { numbers: numbers.collect(), wallet: story.app.wallet(&story.tenant).await, lines, events, parked, trail }
+        let minutes = story.get("/v1/wallet").await["included_minutes"].clone();
+        Self {
+            numbers: numbers.collect(),
+            wallet: story.app.wallet(&story.tenant).await,
+            lines,
+            events,
+            parked,
+            trail,
+            minutes,
+        }
     }
 }
 
@@ -169,6 +180,7 @@ impl Kept {
 async fn survives(moment: Moment) {
     let kept = Arc::new(Kept::of(moment).await);
     let Played { outcome, calls } = kept.play(None).await;
+    assert!(calls.contains_key("transact"), "{moment:?} changes nothing: {calls:?}");
     moment.check(&outcome.numbers.iter().map(|[_, status, ..]| status.as_str()).collect::<Vec<_>>());
     let outcome = Arc::new(outcome);
     let mut cases = JoinSet::new();
@@ -238,6 +250,7 @@ moments! {
     an_unpaid_release_survives: UnpaidRelease,
     a_release_at_period_end_survives: PeriodEnd,
     a_usage_charge_survives: Usage,
+    minutes_a_plan_includes_survive: Included,
     parking_a_number_survives: Parking,
     keeping_a_parked_number_survives: Keeping,
     keeping_a_parked_number_that_was_let_go_survives: Ending,

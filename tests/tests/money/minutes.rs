@@ -1,6 +1,9 @@
 //! Minutes a plan includes: they come before the wallet, count once, and are there again next month.
 
+use domain::call::Call;
+use domain::{Currency, Money};
 use serde_json::{Value, json};
+use shared::billing::usage::{self, Charged};
 use tests::twilio;
 
 use crate::kit::{Story, text};
@@ -131,6 +134,47 @@ async fn the_last_minute_pays_for_one_of_two_calls_that_end_at_once() {
     assert_eq!(costs, [("0.00".into(), json!(1)), ("0.02".into(), Value::Null)]);
     assert_eq!(bundle.charged().await, ["-0.02"]);
     assert_eq!(bundle.used().await, json!({ "included": 100, "used": 100 }));
+    bundle.story.app.verify().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_end_is_told_three_times_at_once_takes_its_minutes_once() {
+    let bundle = Bundle::with("0").await;
+    bundle.talks("CA1", 10).await;
+    assert!(bundle.answers("CA2").await);
+    let slow = json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": 3 });
+    bundle.story.app.fault(slow).await;
+    let over = || bundle.over("CA2", 50 * 60);
+    tokio::join!(over(), over(), over());
+    assert_eq!(bundle.cost("CA2").await, ("0.00".into(), json!(50)));
+    assert_eq!(bundle.used().await, json!({ "included": 100, "used": 60 }));
+    assert!(bundle.answers("CA3").await);
+    // Of this one, forty minutes are included and twenty owed.
+    let slow = json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": 3 });
+    bundle.story.app.fault(slow).await;
+    let over = || bundle.over("CA3", 60 * 60);
+    tokio::join!(over(), over(), over());
+    assert_eq!(bundle.cost("CA3").await, ("0.40".into(), json!(40)));
+    bundle.story.recover("1.00").await;
+    assert_eq!(bundle.charged().await, ["-0.40"]);
+    assert_eq!(bundle.used().await, json!({ "included": 100, "used": 100 }));
+    bundle.story.app.verify().await;
+}
+
+#[tokio::test]
+async fn who_read_a_call_before_the_plan_paid_for_some_of_it_charges_what_is_left() {
+    let bundle = Bundle::with("0").await;
+    bundle.talks("CA1", 60).await;
+    bundle.talks("CA2", 60).await;
+    bundle.story.fund("5.00").await;
+    let app = &bundle.story.app.system.undisturbed;
+    let now = app.store.call_get("CA2").await.expect("the books answer").expect("a call");
+    assert_eq!((now.included_minutes, now.paid), (40, false));
+    let whole = Money::parse("1.20", Currency::USD).expect("an amount");
+    let before = Call { included_minutes: 0, cost: Some(whole), ..now };
+    assert_eq!(usage::charge(app, &before).await.expect("the books answer"), Charged::Paid);
+    assert_eq!((bundle.charged().await, bundle.story.balance().await), (vec!["-0.40".into()], "4.60".into()));
+    assert_eq!(bundle.cost("CA2").await, ("0.40".into(), json!(40)));
     bundle.story.app.verify().await;
 }
 

@@ -5,8 +5,9 @@ use local::worker::Job;
 use serde_json::json;
 use shared::App;
 use shared::use_cases::parking;
+use tests::twilio;
 
-use crate::kit::Story;
+use crate::kit::{Story, text};
 
 /// Just before something happens with money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) enum Moment {
     PeriodEnd,
     /// Money has come in for two calls.
     Usage,
+    /// The same, and the plan pays for one of them and a minute of the other.
+    Included,
     /// An operator sets a number aside.
     Parking,
     /// An operator keeps a number that was parked for two periods.
@@ -87,7 +90,7 @@ impl Moment {
         match self {
             Self::Renewal | Self::PeriodEnd | Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => "10.00",
             Self::PastDue => "6.00",
-            Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::Usage => "1.50",
+            Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::Usage | Self::Included => "1.50",
             Self::Recovery => "3.00",
         }
     }
@@ -97,8 +100,8 @@ impl Moment {
         let numbers = match self {
             Self::Renewal | Self::PastDue => 3,
             Self::Recovery => 2,
-            Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::PeriodEnd | Self::Usage => 1,
-            Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => 1,
+            Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::PeriodEnd => 1,
+            Self::Usage | Self::Included | Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => 1,
         };
         let mut ids = Vec::new();
         for n in 0..numbers {
@@ -132,12 +135,21 @@ impl Moment {
                 let _ = story.park(&ids[0]).await.expect(200);
                 story.to("2027-04-20T11:00:00Z").await;
             }
-            Self::Usage => {
-                for _ in 0..2 {
-                    story.call(&ids[0], "completed").await;
+            Self::Usage | Self::Included => {
+                let e164 = text(&story.number(&ids[0]).await, "/e164");
+                // Not a cent is left, so all that is told of them is that they were.
+                for (sid, minutes) in [("CA1", 99), ("CA2", 5)] {
+                    let people = ("+13125550199", e164.as_str());
+                    let told = twilio::call_completed(&story.app, &story.tenant, people, sid, minutes * 60).await;
+                    assert_eq!(told, 200);
                     let _ = story.app.advance("PT1M").await;
                 }
                 story.outage_until("2027-02-11T12:00:00Z").await;
+                if self == Self::Included {
+                    let path = format!("/v1/operator/tenants/{}", story.tenant.id);
+                    let plan = json!({ "plan": "BUNDLE" });
+                    let _ = story.app.put(&story.app.operator().await, &path, plan).await.expect(200);
+                }
                 story.fund("10.00").await;
             }
         }
@@ -152,7 +164,7 @@ impl Moment {
             Self::Recovery => "2027-03-20T00:00:00Z",
             Self::UnpaidRelease => "2027-03-31T00:00:00Z",
             Self::PeriodEnd => "2027-03-09T22:00:00Z",
-            Self::Usage => "2027-02-11T12:30:00Z",
+            Self::Usage | Self::Included => "2027-02-11T12:30:00Z",
             Self::Parking => "2027-02-20T12:00:00Z",
             Self::Keeping | Self::Ending | Self::GivingUp => "2027-04-20T12:00:00Z",
         }
@@ -167,7 +179,7 @@ impl Moment {
             Self::Recovery => "2027-03-20T06:00:00Z",
             Self::UnpaidRelease => "2027-03-31T06:00:00Z",
             Self::PeriodEnd => "2027-03-10T04:00:00Z",
-            Self::Usage => "2027-02-11T18:30:00Z",
+            Self::Usage | Self::Included => "2027-02-11T18:30:00Z",
             Self::Parking => "2027-02-20T18:00:00Z",
             Self::Keeping | Self::Ending | Self::GivingUp => "2027-04-20T18:00:00Z",
         }
@@ -178,7 +190,7 @@ impl Moment {
             Self::Renewal | Self::PastDue => Work::Tick(Job::Renew),
             Self::Notice | Self::Suspension | Self::UnpaidRelease => Work::Tick(Job::Dun),
             Self::PeriodEnd => Work::Tick(Job::Release),
-            Self::Recovery | Self::Usage => Work::Queue,
+            Self::Recovery | Self::Usage | Self::Included => Work::Queue,
             Self::Parking => Work::Decision(Decision::Park),
             Self::Keeping | Self::Ending => Work::Decision(Decision::Keep),
             Self::GivingUp => Work::Decision(Decision::GiveUp),
@@ -194,7 +206,7 @@ impl Moment {
             Self::Suspension => &["suspended"],
             Self::Recovery => &["active"; 2],
             Self::UnpaidRelease | Self::PeriodEnd | Self::Ending | Self::GivingUp => &["released"],
-            Self::Usage | Self::Parking | Self::Keeping => &["active"],
+            Self::Usage | Self::Included | Self::Parking | Self::Keeping => &["active"],
         };
         assert_eq!(statuses, expected);
     }
