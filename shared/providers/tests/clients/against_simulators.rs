@@ -21,8 +21,6 @@ use simulators::{Fault, Kind, NumberType, Simulators, StockLine};
 use crate::kit::{self, OTHER_TAG, TAG, kind, twilio_config, vapi_config};
 use ProviderErrorKind::{Misconfigured, NotFound, RateLimited, Rejected, Unavailable, Unknown};
 
-/// As long as tags are: a deployment's id and an operation's.
-
 struct World {
     simulators: Simulators,
     twilio: Twilio,

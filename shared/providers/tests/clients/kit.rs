@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use simulators::{Config, Simulators, StockLine};
 
-/// A tag of ours.
+/// A tag of ours, as long as tags are: a deployment's id and an operation's.
 pub(crate) const TAG: &str = "tl-019a0b1c2d3e7f408192a3b4c5d6e7f8";
 /// Another.
 pub(crate) const OTHER_TAG: &str = "tl-ffffffffffffffffffffffffffffffff";
