@@ -13,7 +13,7 @@ use simulators::{elevenlabs, netgsm, retell, stripe, twilio, vapi};
 pub const TRUNK_PASSWORD: &str = "hunter22-and-nothing-else";
 
 /// Everything secret that the tests know.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 15] = [
     TRUNK_PASSWORD,
     system::SIP_KEY,
     system::SEAL_KEY,
@@ -26,6 +26,7 @@ const SECRETS: [&str; 14] = [
     elevenlabs::API_KEY,
     elevenlabs::WEBHOOK_SECRET,
     netgsm::PASSWORD,
+    netgsm::SIP_PASSWORD,
     stripe::API_KEY,
     stripe::WEBHOOK_SECRET,
 ];

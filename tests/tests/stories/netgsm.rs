@@ -137,19 +137,6 @@ async fn an_order_that_netgsm_calls_off_ends_and_frees_the_money() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_from_netgsm_buys_the_number_once() {
-    let story = Story::in_turkey("100.00").await;
-    story.fault("netgsm", "numbers.create", "lost_reply", 1).await;
-    let _ = story.buy("first", json!({ "e164": TURKISH })).await;
-    let _ = story.app.advance("PT10M").await;
-    assert_eq!(story.at_netgsm("orders").await.len(), 1);
-    let numbers = list(&story.get("/v1/numbers").await.expect(200).body, "items");
-    assert_eq!(word(&numbers[0], "/status"), "active", "{numbers:?}");
-    assert_eq!(story.lira().await, ["80.00", "0.00", "80.00"]);
-    story.app.verify().await;
-}
-
-#[tokio::test]
 async fn an_empty_account_at_netgsm_leaves_nothing_behind() {
     let story = Story::in_turkey("100.00").await;
     story.app.system.simulators.netgsm.set_balance(0);
@@ -157,27 +144,6 @@ async fn an_empty_account_at_netgsm_leaves_nothing_behind() {
     assert!(refused.status == 503, "{}", refused.body);
     assert_eq!(story.at_netgsm("orders").await, Vec::<Value>::new());
     assert_eq!(story.lira().await, ["100.00", "0.00", "100.00"]);
-    story.app.verify().await;
-}
-
-#[tokio::test]
-async fn a_number_that_is_not_paid_for_takes_no_calls_until_it_is() {
-    let story = Story::in_turkey("20.00").await;
-    let agent = story.app.agent(&story.tenant, "Front desk").await;
-    let number = story.buy("first", json!({ "e164": TURKISH, "agent_id": agent })).await.expect(201).text("/number/id");
-    assert!(story.rings().await.is_some());
-    let _ = story.app.advance("P1M").await;
-    let _ = story.app.advance("P8D").await;
-    assert_eq!(word(&story.number(&number).await, "/status"), "suspended");
-    assert_eq!(story.rings().await, None);
-    story.no_findings().await;
-    story.app.verify().await;
-
-    story.pay("late", "100.00").await;
-    let _ = story.app.drain().await.expect(200);
-    assert_eq!(word(&story.number(&number).await, "/status"), "active");
-    assert!(story.rings().await.is_some());
-    story.no_findings().await;
     story.app.verify().await;
 }
 

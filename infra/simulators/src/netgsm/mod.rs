@@ -27,6 +27,8 @@ use numbers::Order;
 /// Obvious fakes.
 pub const USERCODE: &str = "8500000001";
 pub const PASSWORD: &str = "netgsm-local-fake-password";
+/// The password of every number's SIP account begins so.
+pub const SIP_PASSWORD: &str = "netgsm-fake-sip-";
 
 /// What one number costs a year, in kuruş.
 pub const YEARLY_KURUS: u64 = 19_100;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::speech::{self, Said};
-use super::{Subscriber, YEARLY_KURUS};
+use super::{SIP_PASSWORD, Subscriber, YEARLY_KURUS};
 use crate::stock::{NumberType, Wanted};
 
 const LISTED_MAX: usize = 1_000;
@@ -139,7 +139,7 @@ impl Subscriber {
         self.set_balance(rest);
         let seq = self.book.next("order");
         let status = if self.manner.slow { Status::Beklemede } else { Status::Aktif };
-        let (created, sip_password) = (self.book.now(), self.book.hex("sip"));
+        let (created, sip_password) = (self.book.now(), format!("{SIP_PASSWORD}{}", self.book.hex("sip")));
         let order = Order { seq, e164, referans: referans.to_owned(), status, created, sip_password };
         let wire = order.wire(self.manner.echo);
         self.keep(order);
