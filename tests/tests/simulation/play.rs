@@ -64,6 +64,11 @@ async fn peace(play: &mut Play, trace: &mut Vec<String>) -> Result<(), String> {
     for who in 0..play.model.tenants.len() {
         trace.extend(settle(play, who).await?);
     }
+    // What was begun only now may have to wait for its carrier.
+    let _ = play.app.advance("PT15M").await;
+    for who in 0..play.model.tenants.len() {
+        trace.extend(hear(play, who).await?);
+    }
     let operator = tests::Tenant { id: String::new(), token: play.operator.clone() };
     let stuck = play.app.get(&operator, "/v1/operator/operations?status=stuck&limit=100").await.expect(200);
     for op in stuck.body["items"].as_array().into_iter().flatten() {
@@ -91,6 +96,18 @@ async fn settle(play: &mut Play, who: usize) -> Result<Vec<String>, String> {
     for nth in 0..play.model.tenants[who].adjusted.len() {
         if !play.model.tenants[who].adjusted[nth].sure {
             lines.push(format!("    {}", play.book(who, nth).await));
+        }
+    }
+    Ok(lines)
+}
+
+/// What has begun and got no sure answer is asked again.
+async fn hear(play: &mut Play, who: usize) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    for nth in 0..play.model.tenants[who].sent.len() {
+        let sent = &play.model.tenants[who].sent[nth];
+        if sent.outcome.is_none() && sent.operation.is_some() {
+            lines.push(format!("    {}", play.send(who, nth).await?));
         }
     }
     Ok(lines)
