@@ -386,9 +386,8 @@ fn charged_once(books: &Books, found: &mut Vec<Violation>) {
 fn minutes_used_up(books: &Books, found: &mut Vec<Violation>) {
     let mut paid: BTreeMap<(String, String), u32> = BTreeMap::new();
     for call in books.calls.iter().filter(|call| call.included_minutes > 0) {
-        let month = call.started_at.strftime("%Y-%m");
-        *paid.entry((call.tenant_id.to_string(), format!("{}{month}", keys::MINUTES))).or_default() +=
-            call.included_minutes;
+        let month = keys::minutes(&call.tenant_id, &call.started_at.strftime("%Y-%m").to_string()).sk;
+        *paid.entry((call.tenant_id.to_string(), month)).or_default() += call.included_minutes;
     }
     let months: BTreeSet<_> = paid.keys().chain(books.minutes.keys()).collect();
     for month in months {

@@ -39,6 +39,19 @@ impl Bundle {
         assert_eq!(twilio::call_completed(app, tenant, people, sid, seconds).await, 200);
     }
 
+    /// Its end is told three times at once; each telling has read how things stand before any changes them.
+    async fn over_thrice(&self, sid: &str, seconds: u32) {
+        self.slow(3).await;
+        tokio::join!(self.over(sid, seconds), self.over(sid, seconds), self.over(sid, seconds));
+    }
+
+    /// So many of the next transactions take their time.
+    async fn slow(&self, times: u64) {
+        let slow =
+            json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": times });
+        self.story.app.fault(slow).await;
+    }
+
     async fn talks(&self, sid: &str, minutes: u32) {
         assert!(self.answers(sid).await, "{sid}");
         // A second more than one minute less: every minute that was begun counts.
@@ -126,8 +139,7 @@ async fn the_last_minute_pays_for_one_of_two_calls_that_end_at_once() {
     bundle.talks("CA1", 99).await;
     assert!(bundle.answers("CA2").await && bundle.answers("CA3").await);
     // Both have read that one is left before either takes it.
-    let slow = json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": 2 });
-    bundle.story.app.fault(slow).await;
+    bundle.slow(2).await;
     tokio::join!(bundle.over("CA2", 20), bundle.over("CA3", 20));
     let mut costs = [bundle.cost("CA2").await, bundle.cost("CA3").await];
     costs.sort_by_key(|(cost, _)| cost.clone());
@@ -142,18 +154,12 @@ async fn a_call_whose_end_is_told_three_times_at_once_takes_its_minutes_once() {
     let bundle = Bundle::with("0").await;
     bundle.talks("CA1", 10).await;
     assert!(bundle.answers("CA2").await);
-    let slow = json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": 3 });
-    bundle.story.app.fault(slow).await;
-    let over = || bundle.over("CA2", 50 * 60);
-    tokio::join!(over(), over(), over());
+    bundle.over_thrice("CA2", 50 * 60).await;
     assert_eq!(bundle.cost("CA2").await, ("0.00".into(), json!(50)));
     assert_eq!(bundle.used().await, json!({ "included": 100, "used": 60 }));
     assert!(bundle.answers("CA3").await);
     // Of this one, forty minutes are included and twenty owed.
-    let slow = json!({ "provider": "dynamodb", "operation": "transact", "kind": "delay", "ms": 300, "times": 3 });
-    bundle.story.app.fault(slow).await;
-    let over = || bundle.over("CA3", 60 * 60);
-    tokio::join!(over(), over(), over());
+    bundle.over_thrice("CA3", 60 * 60).await;
     assert_eq!(bundle.cost("CA3").await, ("0.40".into(), json!(40)));
     bundle.story.recover("1.00").await;
     assert_eq!(bundle.charged().await, ["-0.40"]);

@@ -137,6 +137,19 @@ async fn an_order_that_netgsm_calls_off_ends_and_frees_the_money() {
 }
 
 #[tokio::test]
+async fn a_lost_reply_from_netgsm_buys_the_number_once() {
+    let story = Story::in_turkey("100.00").await;
+    story.fault("netgsm", "numbers.create", "lost_reply", 1).await;
+    let _ = story.buy("first", json!({ "e164": TURKISH })).await;
+    let _ = story.app.advance("PT10M").await;
+    assert_eq!(story.at_netgsm("orders").await.len(), 1);
+    let numbers = list(&story.get("/v1/numbers").await.expect(200).body, "items");
+    assert_eq!(word(&numbers[0], "/status"), "active", "{numbers:?}");
+    assert_eq!(story.lira().await, ["80.00", "0.00", "80.00"]);
+    story.app.verify().await;
+}
+
+#[tokio::test]
 async fn an_empty_account_at_netgsm_leaves_nothing_behind() {
     let story = Story::in_turkey("100.00").await;
     story.app.system.simulators.netgsm.set_balance(0);

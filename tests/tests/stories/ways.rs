@@ -264,21 +264,25 @@ impl Way {
         format!("inbound completed 30 {} linked", self.minute())
     }
 
-    /// Somebody calls; the platform's id of who takes the call.
+    /// Somebody calls; the platform's id of who takes the call. If nobody does, whoever calls by Twilio hears a sentence.
     pub(crate) async fn rings(self, story: &Story) -> Option<String> {
         let simulators = &story.app.system.simulators;
-        let before = self.taken(story).await;
+        let (before, mut heard) = (self.taken(story).await, None);
         match (self.source, self.platform) {
             (Source::Twilio, _) => {
                 let call = story.call(NUMBER, "completed").await;
                 assert_eq!(word(&call, "/status"), "completed", "{self:?}: {call}");
+                heard = Some(call["twiml"].to_string());
             }
             (_, "vapi") => drop(simulators.vapi.ring(self.source.e164(), CALLER)),
             (_, "retell") => self.dialled(story, &format!("sip:{NUMBER}@sip.retellai.com;transport=tcp")),
             _ => self.dialled(story, &format!("sip:{NUMBER}@sip.rtc.elevenlabs.io;transport=tcp")),
         }
-        let after = self.taken(story).await;
-        after.get(before.len()).cloned()
+        let answered = self.taken(story).await.get(before.len()).cloned();
+        if let (None, Some(heard)) = (&answered, heard) {
+            assert!(heard.contains("<Say>"), "{self:?}: {heard}");
+        }
+        answered
     }
 
     /// The tenant's carrier brings a call.
