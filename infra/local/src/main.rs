@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use lexopt::prelude::{Long, ValueExt};
 use local::demo;
-use local::system::{self, Config};
+use local::system::{self, Background, Config};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -18,12 +18,13 @@ Trunkline on one machine.
 
     cargo dev [options]
 
-    --port N      listen here (3000; 0 takes a free port and prints one JSON line when ready)
-    --bind ADDR   listen on this address (127.0.0.1)
-    --data DIR    keep books, queues, simulators and clock here (.local)
-    --fresh       forget what is kept there first
-    --memory      keep nothing
-    --demo        play four acts, each against a system of its own: a story, a year, changes behind our back, every carrier
+    --port N        listen here (3000; 0 takes a free port and prints one JSON line when ready)
+    --bind ADDR     listen on this address (127.0.0.1)
+    --data DIR      keep books, queues, simulators and clock here (.local)
+    --fresh         forget what is kept there first
+    --memory        keep nothing
+    --no-schedules  no job ticks by itself, only as the clock is moved: for scripts that must always find the same
+    --demo          play four acts, each against a system of its own: a story, a year, changes behind our back, every carrier
 ";
 
 struct Options {
@@ -32,6 +33,7 @@ struct Options {
     data: PathBuf,
     fresh: bool,
     memory: bool,
+    schedules: bool,
     demo: bool,
 }
 
@@ -42,6 +44,7 @@ fn options() -> Result<Options, lexopt::Error> {
         data: PathBuf::from(".local"),
         fresh: false,
         memory: false,
+        schedules: true,
         demo: false,
     };
     let mut parser = lexopt::Parser::from_env();
@@ -52,6 +55,7 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("data") => options.data = parser.value()?.into(),
             Long("fresh") => options.fresh = true,
             Long("memory") => options.memory = true,
+            Long("no-schedules") => options.schedules = false,
             Long("demo") => options.demo = true,
             Long("help") => {
                 say(HELP);
@@ -96,7 +100,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         data: (!options.memory).then(|| options.data.clone()),
         on_crash: Arc::new(|| std::process::abort()),
         replay: None,
-        background: true,
+        background: if options.schedules { Background::QueueAndSchedules } else { Background::Queue },
         price_book: domain::catalog::PRICE_BOOK.into(),
         addresses: &["US", "GB"],
         vapi_pool: 5,

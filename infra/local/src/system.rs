@@ -69,8 +69,8 @@ pub struct Config {
     pub on_crash: Arc<dyn Fn() + Send + Sync>,
     /// For a run that replays exactly: ids of this seed and a clock that stands still at this instant.
     pub replay: Option<(u64, jiff::Timestamp)>,
-    /// Let the queue and the schedules run along with the clock.
-    pub background: bool,
+    /// What goes on by itself.
+    pub background: Background,
     /// What numbers cost, as the price book's file would say it.
     pub price_book: Cow<'static, str>,
     /// Countries in which the operator has a business address on file at the carrier.
@@ -79,6 +79,17 @@ pub struct Config {
     pub vapi_pool: u16,
     /// Numbers of Netgsm are ordered and cancelled by hand.
     pub netgsm_by_hand: bool,
+}
+
+/// What of queue and schedules goes on without being asked to over the control surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Background {
+    /// Nothing.
+    Nothing,
+    /// The queue is worked off; jobs tick as the clock is moved, and not with real time.
+    Queue,
+    /// The queue is worked off, and jobs tick with real time as well.
+    QueueAndSchedules,
 }
 
 impl std::fmt::Debug for Config {
@@ -97,7 +108,7 @@ impl Config {
             data: None,
             on_crash: Arc::new(|| std::process::abort()),
             replay: None,
-            background: false,
+            background: Background::Nothing,
             price_book: Cow::Borrowed(PRICE_BOOK),
             addresses: &["US", "GB"],
             vapi_pool: 5,
@@ -247,8 +258,11 @@ pub async fn start(config: Config) -> io::Result<System> {
         control::end_leases(&system).await?;
     }
     system.tasks.push(serve(&system, listener));
-    if config.background {
-        system.tasks.extend(background(&system));
+    if config.background != Background::Nothing {
+        system.tasks.push(tokio::spawn(works_off(system.worker.clone())));
+    }
+    if config.background == Background::QueueAndSchedules {
+        system.tasks.push(tokio::spawn(ticks(system.worker.clone())));
     }
     Ok(system)
 }
@@ -323,27 +337,25 @@ async fn to_the_end(request: Request, next: Next) -> Response {
     }
 }
 
-/// The queues' poller and the schedules.
-fn background(system: &System) -> [JoinHandle<()>; 2] {
-    let (polling, ticking) = (system.worker.clone(), system.worker.clone());
-    let poll = async move {
-        let mut often = tokio::time::interval(Duration::from_millis(250));
-        loop {
-            often.tick().await;
-            if let Err(error) = polling.poll().await {
-                tracing::warn!(%error, "the queues were not polled");
-            }
+/// The queues' poller.
+async fn works_off(worker: Arc<Worker>) {
+    let mut often = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        often.tick().await;
+        if let Err(error) = worker.poll().await {
+            tracing::warn!(%error, "the queues were not polled");
         }
-    };
-    let tick = async move {
-        let mut minutes = tokio::time::interval(Duration::from_secs(60));
-        let mut ticked = BTreeMap::new();
-        loop {
-            minutes.tick().await;
-            ticking.tick_what_is_due(&mut ticked).await;
-        }
-    };
-    [tokio::spawn(poll), tokio::spawn(tick)]
+    }
+}
+
+/// The schedules. What fell due while nothing ran is made up for at once.
+async fn ticks(worker: Arc<Worker>) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    let mut ticked = BTreeMap::new();
+    loop {
+        minutes.tick().await;
+        worker.tick_what_is_due(&mut ticked).await;
+    }
 }
 
 /// Addresses that numbers in kept data were configured with; this run's address among them.

@@ -145,7 +145,8 @@ pub enum WorkError {
 }
 
 impl Worker {
-    /// Works off what is queued and what is runnable, until nothing is left or the time is up. Answers what is left.
+    /// Works off what third parties have to tell, what is queued and what is runnable, until nothing is left or the time is
+    /// up. Answers what is left.
     ///
     /// # Errors
     /// [`WorkError`].
@@ -153,6 +154,7 @@ impl Worker {
         let _busy = self.busy.lock().await;
         let until = Instant::now() + timeout;
         loop {
+            self.simulators.tell().await;
             self.work_off(until).await?;
             let (runnable, owned) = self.runnable().await?;
             if runnable == 0 && owned == 0 {

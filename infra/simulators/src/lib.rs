@@ -165,6 +165,14 @@ impl Simulators {
         twilio.numbers_changed() + vapi.numbers_changed() + retell.numbers_changed() + elevenlabs.numbers_changed()
     }
 
+    /// Whatever voice platforms and payments have to tell by now is told, in the order in which each of them tells it.
+    pub async fn tell(&self) {
+        self.vapi.tick().await;
+        self.retell.tick().await;
+        self.elevenlabs.deliver().await;
+        self.stripe.tick().await;
+    }
+
     /// A carrier that is none of these brings a call by SIP to one of the platforms' hosts, with its credentials; whether
     /// anybody answers.
     pub fn dial(&self, uri: &str, (username, password): (&str, &str), caller: &str) -> bool {

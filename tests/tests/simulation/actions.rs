@@ -439,9 +439,7 @@ impl Play {
         // What no carrier of ours brings may be a number of the platform's, or come to it by a trunk.
         let past_us = called.is_err().then(|| simulators.vapi.ring(&to, "+14155550123")).flatten();
         // What platforms tell of it comes at once, so that a seed replays.
-        simulators.vapi.tick().await;
-        simulators.retell.tick().await;
-        let _ = simulators.elevenlabs.deliver().await;
+        simulators.tell().await;
         match (called, past_us) {
             (Ok(called), _) => format!("a call to {to} of {who}: {} {}", called["call_sid"], called["status"]),
             (Err(_), Some(agent)) => format!("a call to {to} of {who}: {agent} answers"),

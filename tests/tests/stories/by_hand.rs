@@ -96,9 +96,7 @@ async fn a_number_that_is_ordered_by_hand_lives_from_the_wish_to_the_end() {
     // A month from the day on which it was ordered, three days after the wish.
     assert_eq!(word(&active, "/paid_through"), "2027-02-18T00:00:00Z");
     assert_eq!(story.try_wallet().await, ["80.00", "0.00"]);
-    let vapi = &story.app.system.simulators.vapi;
-    assert_eq!(vapi.ring(TURKISH, CALLER), Some(at_platform));
-    vapi.tick().await;
+    assert_eq!(story.app.system.simulators.vapi.ring(TURKISH, CALLER), Some(at_platform));
     let _ = story.app.drain().await.expect(200);
     story.agrees().await;
     assert_eq!(story.completes(&operation, ordered(TURKISH)).await.expect(404).code(), "not_found");
@@ -107,7 +105,7 @@ async fn a_number_that_is_ordered_by_hand_lives_from_the_wish_to_the_end() {
     let leaving = story.release(&number).await.expect(202);
     let operation = leaving.text("/operation/id");
     assert_eq!(leaving.text("/operation/status"), "waiting", "{}", leaving.body);
-    assert_eq!(vapi.ring(TURKISH, CALLER), None);
+    assert_eq!(story.app.system.simulators.vapi.ring(TURKISH, CALLER), None);
     let _ = story.app.advance("P2D").await;
     assert_eq!(word(&story.number(&number).await, "/status"), "releasing");
     story.agrees().await;

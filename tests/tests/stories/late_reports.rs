@@ -26,7 +26,7 @@ impl Way {
     async fn unheard_call(self, story: &Story) {
         self.tells_nobody(story);
         assert!(self.rings(story).await.is_some(), "{self:?}");
-        self.all_was_sent(story).await;
+        story.app.system.simulators.tell().await;
     }
 
     /// All that was lost is told, each as often as this.
@@ -277,7 +277,7 @@ async fn a_test_call_that_ends_after_the_unlink_is_charged() {
     way.tells_nobody(&story);
     let path = format!("/v1/numbers/{number}/test-call");
     let _ = story.app.post(&story.tenant, &path, "ring me", json!({ "to": CALLER })).await.expect(201);
-    way.all_was_sent(&story).await;
+    story.app.system.simulators.tell().await;
     let _ = story.unlink(&number).await.expect(200);
     way.tells_late(&story, 2).await;
     assert_eq!(way.log(&story, &number).await, ["outbound completed 30 0.02 linked"]);

@@ -81,9 +81,7 @@ async fn no_findings(story: &Story) {
 
 /// Somebody calls, and the platform tells us; answers the platform's id of who took the call.
 async fn rings(story: &Story) -> Option<String> {
-    let vapi = &story.app.system.simulators.vapi;
-    let answered = vapi.ring(NATIVE, CALLER);
-    vapi.tick().await;
+    let answered = story.app.system.simulators.vapi.ring(NATIVE, CALLER);
     let _ = story.app.drain().await.expect(200);
     answered
 }
@@ -152,7 +150,7 @@ async fn a_native_number_lives_from_the_order_to_the_end() {
     assert_eq!(wallet(&story).await, ["4.95", "0.00", "4.95"]);
     let test = format!("/v1/numbers/{number}/test-call");
     let _ = story.app.post(&story.tenant, &test, "test", json!({ "to": CALLER })).await.expect(201);
-    story.app.system.simulators.vapi.tick().await;
+    story.app.system.simulators.tell().await;
     assert_eq!(wallet(&story).await, ["4.90", "0.00", "4.90"]);
 
     let second = story.app.agent(&story.tenant, "Second").await;

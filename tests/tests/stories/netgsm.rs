@@ -41,9 +41,7 @@ impl Story {
 
     /// Somebody calls, and the platform tells us; answers the platform's id of who took the call.
     async fn rings(&self) -> Option<String> {
-        let vapi = &self.app.system.simulators.vapi;
-        let answered = vapi.ring(TURKISH, CALLER);
-        vapi.tick().await;
+        let answered = self.app.system.simulators.vapi.ring(TURKISH, CALLER);
         let _ = self.app.drain().await.expect(200);
         answered
     }

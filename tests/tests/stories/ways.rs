@@ -298,23 +298,12 @@ impl Way {
     /// Somebody calls, and this agent answers; nobody does if it is none.
     pub(crate) async fn answered_by(self, story: &Story, agent: Option<&str>) {
         let answered = self.rings(story).await;
-        self.all_was_sent(story).await;
         let _ = story.app.drain().await.expect(200);
         let expected = match agent {
             Some(agent) => Some(self.at_platform(story, agent).await),
             None => None,
         };
         assert_eq!(answered, expected, "{self:?}");
-    }
-
-    /// What the platform has to tell was told.
-    pub(crate) async fn all_was_sent(self, story: &Story) {
-        let simulators = &story.app.system.simulators;
-        match self.platform {
-            "vapi" => simulators.vapi.tick().await,
-            "retell" => simulators.retell.tick().await,
-            _ => drop(simulators.elevenlabs.deliver().await),
-        }
     }
 
     /// What the number's call log says, newest first: direction, status, seconds, cost, and why it went where it did.

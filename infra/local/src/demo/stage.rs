@@ -91,9 +91,10 @@ impl Stage {
         std::fs::remove_dir_all(&self.data)
     }
 
-    /// Starts a system on the data as it is now.
+    /// Starts a system on the data as it is now. Its jobs tick as the clock is moved: a tick in between, as the real hour is
+    /// full, would do what a scene is about before it.
     pub(super) async fn start(&mut self) -> Outcome {
-        self.child = Some(Child::start(&self.program, &self.data, &[]).await?);
+        self.child = Some(Child::start(&self.program, &self.data, &["--no-schedules"]).await?);
         Ok(())
     }
 
