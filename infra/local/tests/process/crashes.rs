@@ -16,7 +16,7 @@ fn crash(provider: &str, operation: &str, after: u64) -> Value {
 /// Buys with this fault to come; whether the program died of it.
 async fn dies_and_comes_out_right(fault: &Value) -> bool {
     let data = Data::new();
-    let running = data.start().await;
+    let running = data.start_without_schedules().await;
     running.local("faults", Some(fault.clone())).await;
     let wish = json!({ "e164": running.offer().await, "agent_id": running.agent().await });
     if let Ok(answer) = running.buy("key", &wish).await {
@@ -26,7 +26,7 @@ async fn dies_and_comes_out_right(fault: &Value) -> bool {
     let status = running.child.ended().await.expect("it dies");
     assert!(!status.success(), "{fault}: {status}");
 
-    let running = data.start().await;
+    let running = data.start_without_schedules().await;
     running.local("drain", Some(json!({}))).await;
     let answer = settled(&running, &wish).await;
     assert_eq!(answer.status, 201, "{fault}: {}", answer.body);

@@ -32,6 +32,11 @@ impl Data {
         self.start_with(&[]).await
     }
 
+    /// Starts one on it whose jobs tick only as the clock is moved: for what a tick at the start would change, or be struck by.
+    pub(crate) async fn start_without_schedules(&self) -> Running {
+        self.start_with(&["--no-schedules"]).await
+    }
+
     pub(crate) async fn start_with(&self, options: &[&str]) -> Running {
         let child = Child::start(Path::new(PROGRAM), &self.0, options).await.expect("the system starts");
         let token = child.local("token", Some(&json!({ "tenant": "demo" }))).await.expect("a token");

@@ -35,19 +35,39 @@ async fn now(running: &Running) -> String {
 #[tokio::test]
 async fn a_kill_loses_nothing() {
     let data = Data::new();
-    let running = data.start().await;
+    let running = data.start_without_schedules().await;
     let number = bought(&running, "kept").await;
     running.local("clock", Some(json!({ "advance": "P3D" }))).await;
     let (before, then) = (all(&running).await, now(&running).await);
     let token = running.token.clone();
     running.killed().await;
 
-    let mut running = data.start().await;
+    let mut running = data.start_without_schedules().await;
     assert!(now(&running).await >= then, "time went backwards");
     running.token = token;
     assert_eq!(all(&running).await, before);
     let again = running.get(&format!("/v1/numbers/{}", number["id"].as_str().unwrap_or_default())).await;
     assert_eq!(again.body, number);
+    running.verify().await;
+}
+
+#[tokio::test]
+async fn what_fell_due_while_nothing_ran_is_made_up_for_at_the_start() {
+    let data = Data::new();
+    let running = data.start_without_schedules().await;
+    bought(&running, "renewed").await;
+    running.local("clock", Some(json!({ "advance": "P40D", "run_jobs": false }))).await;
+    assert_eq!(running.wallet().await.0, "48.50");
+    running.killed().await;
+
+    let running = data.start().await;
+    let charged = async {
+        // Nothing announces the schedules' first ticks; the charge is their sign.
+        while running.wallet().await.0 != "47.00" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), charged).await.expect("a renewal at the start");
     running.verify().await;
 }
 
