@@ -81,10 +81,13 @@ pub struct LinkView {
     status: &'static str,
     /// How calls get to the agent: `hand_over`, `trunk`, `import`, `direct` or `native`; null when they do not.
     method: Option<&'static str>,
-    /// Why not, when it failed; what is still missing, when calls do not get in yet.
+    /// Why not, when it failed; what is still missing, when calls do not get in, or not for now.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
+
+/// Why no call of a barred number gets in.
+const BARRED: &str = "Its last calls are not paid for. They get in again once the wallet is topped up.";
 
 /// A price that was announced.
 #[derive(Debug, Clone, Serialize)]
@@ -183,7 +186,7 @@ impl From<Number> for NumberView {
                     LinkStatus::Failed => "failed",
                 },
                 method: number.platform_ref.as_ref().map(|known| known.reach.method().as_str()),
-                reason: link.reason,
+                reason: if number.barred { Some(BARRED.to_owned()) } else { link.reason },
             }),
             paid_through,
             next_charge_on: paid_through.filter(|_| renews && number.release_at.is_none()),
@@ -216,7 +219,7 @@ pub struct OperationError {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Operation))]
 pub struct OperationView {
     id: String,
-    /// `purchase`, `link`, `unlink`, `release`, `suspend`, `resume` or `restore`.
+    /// `purchase`, `import`, `link`, `unlink`, `release`, `suspend`, `resume`, `bar`, `unbar` or `restore`.
     kind: &'static str,
     /// `running`, `waiting`, `succeeded`, `failed` or `stuck`.
     status: &'static str,

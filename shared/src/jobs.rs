@@ -60,9 +60,13 @@ fn spent(saga: &Saga) -> Option<Currency> {
     match saga {
         Saga::Purchase(purchase) => Some(purchase.price.currency),
         Saga::Import(import) => Some(import.price.currency),
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            None
-        }
+        Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Bar(_)
+        | Saga::Restore(_) => None,
     }
 }
 

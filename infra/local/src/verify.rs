@@ -297,9 +297,13 @@ fn holds_resolve_once(books: &Books, found: &mut Vec<Violation>) {
     let costs = |op: &&Operation| match &op.saga {
         Saga::Purchase(purchase) => purchase.cost().micros > 0,
         Saga::Import(import) => import.cost().micros > 0,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            false
-        }
+        Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Bar(_)
+        | Saga::Restore(_) => false,
     };
     for op in books.operations.values().filter(costs) {
         if !books.holds.iter().any(|(_, hold)| hold.cause == op.id.as_str()) {
@@ -399,7 +403,8 @@ fn minutes_used_up(books: &Books, found: &mut Vec<Violation>) {
     }
 }
 
-/// What dunning says of a number fits its status, and every wallet counts the numbers that owe it.
+/// What dunning says of a number fits its status, every wallet counts the numbers that owe it, and calls are barred only where
+/// a wallet still says so.
 fn dunning(books: &Books, found: &mut Vec<Violation>) {
     let mut overdue: BTreeMap<(String, String), u32> = BTreeMap::new();
     for number in &books.numbers {
@@ -416,6 +421,11 @@ fn dunning(books: &Books, found: &mut Vec<Violation>) {
         if !fits {
             let status = number.status.as_str();
             violation(found, "I4", number.id.as_str(), format!("is {status} with dunning {:?}", number.dunning));
+        }
+        let of_tenant = |key: &(String, String)| key.0 == number.tenant_id.as_str();
+        let wanted = books.wallets.iter().any(|(key, wallet)| of_tenant(key) && wallet.barring.is_some());
+        if number.barred && !wanted && !books.open(number) {
+            violation(found, "I4", number.id.as_str(), "its calls are barred, and no wallet asks for it");
         }
         if number.status.overdue() {
             *overdue.entry((number.tenant_id.to_string(), number.price.currency.to_string())).or_default() += 1;
@@ -455,7 +465,12 @@ fn counts(books: &Books, found: &mut Vec<Violation>) {
             Saga::Import(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
             Saga::Purchase(saga) => saga.agent.as_ref().is_some_and(|binding| binding.agent_id == agent.id),
             Saga::Link(saga) => saga.agent.agent_id == agent.id,
-            Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => false,
+            Saga::Unlink(_)
+            | Saga::Release(_)
+            | Saga::Suspend(_)
+            | Saga::Resume(_)
+            | Saga::Bar(_)
+            | Saga::Restore(_) => false,
         });
         let really = linked + linking.count();
         if usize::try_from(agent.links).ok() != Some(really) {

@@ -153,9 +153,13 @@ fn about_step(record: StepRecord) -> &'static str {
 fn about_end(op: &Operation) -> &'static str {
     let moves_money = match op.saga {
         Saga::Purchase(_) | Saga::Import(_) => true,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            false
-        }
+        Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Bar(_)
+        | Saga::Restore(_) => false,
     };
     if moves_money {
         "Every step is done, and the books would not take the end of it: somebody changed the number, its claim, the hold or \

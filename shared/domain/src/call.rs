@@ -104,6 +104,9 @@ pub fn route(tenant_id: &TenantId, tenant: Option<&Tenant>, claim: Option<&Claim
     if !route.status.serves() {
         return instead(Why::NotActive, None);
     }
+    if route.barred {
+        return instead(Why::NoFunds, tenant.and_then(|tenant| tenant.suspended_message.clone()));
+    }
     if tenant.is_some_and(|tenant| tenant.outage_mode) {
         return instead(Why::OutageMode, None);
     }
@@ -346,6 +349,7 @@ mod tests {
                 fallback: fallback.then(|| "+14155550100".parse().unwrap()),
                 agent_id: linked.then(|| "agt_0192a6b0c5d17e3f8a9b0c1d2e3f4a5b".parse().unwrap()),
                 platform_ref,
+                barred: false,
             }),
         }
     }
@@ -406,6 +410,13 @@ mod tests {
         check("acme", Some(tenant(false, true)), active(true, false), "say outage_mode false");
         check("acme", fine(), Some(claim(NumberStatus::Pending, false, false)), "say not_active false");
         check("acme", fine(), Some(claim(NumberStatus::Releasing, true, true)), "forward not_active");
+        let barred = |fallback| {
+            let mut claim = claim(NumberStatus::Active, true, fallback);
+            claim.route = claim.route.map(|route| Route { barred: true, ..route });
+            Some(claim)
+        };
+        check("acme", fine(), barred(false), "say no_funds true");
+        check("acme", fine(), barred(true), "forward no_funds");
         let quarantined = Claim { state: ClaimState::Quarantined, ..claim(NumberStatus::Active, true, true) };
         check("acme", fine(), Some(quarantined), "reject");
     }

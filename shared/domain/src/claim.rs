@@ -50,6 +50,9 @@ pub struct Route {
     pub agent_id: Option<AgentId>,
     /// Where the call is handed over to.
     pub platform_ref: Option<PlatformRef>,
+    /// Whether its calls, which went past us, are not let through for want of payment.
+    #[serde(default)]
+    pub barred: bool,
 }
 
 impl Claim {

@@ -91,6 +91,8 @@ pub const SWEEP_BATCH: u16 = 100;
 /// Pages one sweep reads of each shard.
 pub const SWEEP_PAGES_MAX: u16 = 50;
 
+/// When barred numbers are looked at again that something else was at as the rest were let through.
+pub const UNBAR_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Keys read at once of an index of what is due.
 pub const DUE_PAGE: u16 = 1_000;
 /// Writes of one transaction at most (DynamoDB's own limit).

@@ -431,6 +431,9 @@ pub struct Number {
     /// Since when it is parked.
     #[serde(default)]
     pub parked_at: Option<Timestamp>,
+    /// Its calls, which go past us, are not let through for now: the tenant has not paid for the last ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub barred: bool,
     /// It was let go at the end of what was paid for, and served past it while it was parked: its periods that began by
     /// this day are charged before it is released.
     #[serde(default)]
@@ -454,21 +457,27 @@ impl Number {
         matches!(self.status, NumberStatus::Active) && self.release_at.is_some()
     }
 
-    /// How its carrier should send its calls: past us only while it is linked that way and serves. `ours` are the webhooks
+    /// Whether its calls may go past us.
+    #[must_use]
+    pub const fn lets_through(&self) -> bool {
+        self.status.serves() && !self.barred
+    }
+
+    /// How its carrier should send its calls: past us only while it is linked that way and lets them. `ours` are the webhooks
     /// of hand-over, which say to a caller what else is the case.
     #[must_use]
     pub fn settings(&self, ours: Webhooks) -> NumberSettings {
         let ours = if self.carrier.has_webhooks() { ours } else { NumberSettings::none().webhooks };
-        let serving = self.platform_ref.as_ref().filter(|_| self.status.serves());
+        let serving = self.platform_ref.as_ref().filter(|_| self.lets_through());
         serving.and_then(|known| known.settings(ours.clone())).unwrap_or_else(|| NumberSettings::by_webhooks(ours))
     }
 
-    /// The agent its platform should have it bound to. Where nothing of ours is in a call's way, that is none while it does not
-    /// serve.
+    /// The agent its platform should have it bound to. Where nothing of ours is in a call's way, that is none while it lets
+    /// none through.
     #[must_use]
     pub fn bound_to(&self) -> Option<&str> {
         let known = self.platform_ref.as_ref()?;
-        let reached = self.status.serves() || known.reach.method() != Method::Direct;
+        let reached = self.lets_through() || known.reach.method() != Method::Direct;
         reached.then_some(known.platform_agent_id.as_str())
     }
 
@@ -480,6 +489,7 @@ impl Number {
             fallback: self.fallback.clone(),
             agent_id: self.agent_id.clone(),
             platform_ref: self.platform_ref.clone(),
+            barred: self.barred,
         }
     }
 }
@@ -525,6 +535,7 @@ pub(crate) mod tests {
             parked_why: None,
             sip: None,
             parked_at: None,
+            barred: false,
             served_until: None,
             open_operation_id: None,
             created_at: "2027-01-31T00:00:00Z".parse().unwrap(),

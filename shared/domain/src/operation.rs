@@ -15,7 +15,7 @@ use crate::numbering::E164;
 use crate::ports::{ProviderError, ProviderErrorKind, Reason};
 
 pub use parameters::{
-    AgentBinding, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, Restore, Resume, Slot, Suspend, Unlink,
+    AgentBinding, Bar, Import, Link, OnEnd, Purchase, Release, ReleaseWhy, Restore, Resume, Slot, Suspend, Unlink,
 };
 
 /// Where an operation is in its life (API.md).
@@ -289,6 +289,8 @@ pub enum Saga {
     Suspend(Box<Suspend>),
     /// Put callers through again.
     Resume(Box<Resume>),
+    /// Let no call through past us any more, for want of payment of the last ones; or let them through again.
+    Bar(Box<Bar>),
     /// Set a number up at its carrier as it should be.
     Restore(Box<Restore>),
 }
@@ -305,6 +307,10 @@ impl Saga {
             Self::Release(_) => "release",
             Self::Suspend(_) => "suspend",
             Self::Resume(_) => "resume",
+            Self::Bar(bar) => match bar.barred {
+                true => "bar",
+                false => "unbar",
+            },
             Self::Restore(_) => "restore",
         }
     }
@@ -320,6 +326,7 @@ impl Saga {
             | Self::Release(_)
             | Self::Suspend(_)
             | Self::Resume(_)
+            | Self::Bar(_)
             | Self::Restore(_) => None,
         }
     }
@@ -335,6 +342,7 @@ impl Saga {
             Self::Release(saga) => &saga.e164,
             Self::Suspend(saga) => &saga.e164,
             Self::Resume(saga) => &saga.e164,
+            Self::Bar(saga) => &saga.e164,
             Self::Restore(saga) => &saga.e164,
         }
     }
@@ -376,6 +384,11 @@ impl Saga {
             Self::Resume(resume) => {
                 route(&resume.platform).or_else(|| direct(&resume.platform, Step::Rebind)).into_iter().collect()
             }
+            Self::Bar(bar) => {
+                let known = Some(bar.platform.clone());
+                let bind = if bar.barred { Step::Unbind } else { Step::Rebind };
+                route(&known).or_else(|| direct(&known, bind)).into_iter().collect()
+            }
             Self::Restore(_) => vec![Step::Configure],
         }
     }
@@ -385,7 +398,7 @@ impl Saga {
     pub const fn forward_only(&self) -> bool {
         match self {
             Self::Purchase(_) | Self::Import(_) | Self::Link(_) | Self::Restore(_) => false,
-            Self::Unlink(_) | Self::Release(_) | Self::Suspend(_) | Self::Resume(_) => true,
+            Self::Unlink(_) | Self::Release(_) | Self::Suspend(_) | Self::Resume(_) | Self::Bar(_) => true,
         }
     }
 }
@@ -513,6 +526,7 @@ impl Operation {
             | Saga::Release(_)
             | Saga::Suspend(_)
             | Saga::Resume(_)
+            | Saga::Bar(_)
             | Saga::Restore(_) => String::new(),
         };
         format!("{deployment}-{}{attempt}", self.id.bare())

@@ -39,6 +39,9 @@ pub struct Wallet {
     /// Numbers charged from here that are past due or suspended; money that comes in is theirs first.
     #[serde(default)]
     pub overdue: u32,
+    /// Whether calls past us are barred, since the last ones could not be charged here; `false` while that is being ended.
+    #[serde(default)]
+    pub barring: Option<bool>,
 }
 
 /// A sum promised to an open operation, or contested in an open dispute.

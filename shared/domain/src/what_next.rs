@@ -278,12 +278,14 @@ pub fn contradicted(op: &mut Operation, why: String) {
     stuck(op, why);
 }
 
-/// The number is no longer as the operation needs it at its end. For a suspension that is news, not a contradiction: it was
-/// paid for. Puts it back to `before`, with its reason to fail; `false` for every other operation.
+/// The number, or the wallet that pays for its calls, is no longer as the operation needs it at its end. For a suspension, and
+/// for barring calls, that is news, not a contradiction: it was paid for. Puts it back to `before`, with its reason to fail;
+/// `false` for every other operation.
 #[must_use]
 pub fn overtaken(op: &mut Operation, before: OperationStatus) -> bool {
-    let suspends = match op.saga {
+    let suspends = match &op.saga {
         Saga::Suspend(_) => op.failure.is_none(),
+        Saga::Bar(bar) => bar.barred && op.failure.is_none(),
         Saga::Purchase(_)
         | Saga::Import(_)
         | Saga::Link(_)
@@ -408,6 +410,7 @@ fn finished(op: &mut Operation, step: Step, learned: Learned) {
             | Saga::Release(_)
             | Saga::Suspend(_)
             | Saga::Resume(_)
+            | Saga::Bar(_)
             | Saga::Restore(_),
         ) => {}
     }
@@ -433,6 +436,7 @@ fn doubt(op: &mut Operation, step: Step, error: &ProviderError) {
             | Saga::Release(_)
             | Saga::Suspend(_)
             | Saga::Resume(_)
+            | Saga::Bar(_)
             | Saga::Restore(_),
             Step::Buy
             | Step::ImportAtCarrier
@@ -483,6 +487,7 @@ fn refused(op: &mut Operation, step: Step, error: &ProviderError) {
         | Saga::Release(_)
         | Saga::Suspend(_)
         | Saga::Resume(_)
+        | Saga::Bar(_)
         | Saga::Restore(_) => None,
     };
     let failure = Failure::at(step, error);
@@ -562,6 +567,7 @@ fn has_next_offer(op: &Operation, step: Step) -> bool {
         | Saga::Release(_)
         | Saga::Suspend(_)
         | Saga::Resume(_)
+        | Saga::Bar(_)
         | Saga::Restore(_) => false,
     }
 }

@@ -22,7 +22,8 @@ use store::queue::{ChargeCause, ChargeMessage};
 use store::{StoreError, TransactError, Write};
 
 use super::plan::{self, Plan};
-use super::{Failed, Report, count, daily, dun, event, notice, period_end, resume, usage};
+use super::usage::Calls;
+use super::{Failed, Report, bar, count, daily, dun, event, notice, period_end, resume, usage};
 use crate::App;
 use crate::use_cases::recovery;
 
@@ -55,14 +56,27 @@ pub async fn charge(app: &App, message: &ChargeMessage) -> Result<Report, StoreE
     if done && *cause == ChargeCause::Dunning {
         done = dun::go_on(app, wallet, *date, until, &mut report).await?;
     }
+    let mut calls = Calls::Unknown;
     if done {
-        done = usage::charge_unpaid(app, wallet, until).await?;
+        calls = usage::charge_unpaid(app, wallet, until).await?;
+        done = match calls {
+            Calls::Paid => bar::unbar(app, wallet, until).await?,
+            Calls::Owed(_) => true,
+            Calls::Unknown => false,
+        };
+    }
+    if done {
+        // What comes in by itself is charged, and its message unbars what is barred now.
+        let owed = if let Calls::Owed(micros) = calls { micros } else { 0 };
+        let came_in = recovery::top_up(app, wallet, owed).await;
+        if owed > 0 && !came_in {
+            done = bar::bar(app, wallet, until).await?;
+        }
     }
     if !done {
         app.charges.send(message).await?;
         return Ok(report);
     }
-    recovery::top_up(app, wallet, 0).await;
     match cause {
         ChargeCause::Renewal { .. } => daily::done(app, Job::Renewals, wallet, *date).await?,
         ChargeCause::Dunning => daily::done(app, Job::Dunning, wallet, *date).await?,

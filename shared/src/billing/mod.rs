@@ -4,9 +4,10 @@
 //! ```text
 //! renew   (hourly)   anchors of the days since the last complete one ─┐ one message a wallet
 //! dun     (hourly)   numbers whose dunning is to go on today ─────────┤ and day
-//! credit             money came in ───────────────────────────────────┘
+//! credit             money came in, or did not suffice for a call ────┘
 //!                                    └─► charge: everything the wallet owes, oldest first, in batches
-//!                                         └─► dunning: notices, suspend, release, resume
+//!                                         ├─► dunning: notices, suspend, release, resume
+//!                                         └─► calls past us: barred while some are unpaid
 //! period end (hourly) numbers let go at the end of what is paid for ──► release saga
 //! unparked            a number goes on ──► charge: what it served ──► release saga, if it was let go meanwhile
 //! ```
@@ -15,6 +16,7 @@
 //! number's `paid_through` in the transaction that takes the money, work that was sent is on record until it is done, and
 //! everything else stands in the index of what is due until it is written.
 
+mod bar;
 mod charge;
 mod daily;
 mod dun;
@@ -23,6 +25,7 @@ mod plan;
 mod resume;
 pub mod usage;
 
+pub use bar::look_again;
 pub use charge::charge;
 pub use daily::{dun, renew, wallets_due};
 pub use dun::{Foreseen, foresee};
@@ -140,8 +143,8 @@ fn tick_time(app: &App, tick: Option<Timestamp>) -> Result<Timestamp, JobError> 
     }
 }
 
-/// Money came in: what the wallet owes is charged, and what was suspended for it resumed, by whoever has the message. If
-/// it is lost, dunning finds the same tomorrow.
+/// Money came in, or did not suffice for a call: what the wallet owes is charged, what was suspended for it resumed, and calls
+/// past us are barred or not, by whoever has the message. If it is lost, dunning finds the same tomorrow.
 pub async fn credited(app: &App, tenant: &TenantId, currency: domain::Currency) {
     let wallet = WalletRef { tenant_id: tenant.clone(), currency };
     let message = ChargeMessage { wallet, date: period::date_of(app.clock.now()), cause: ChargeCause::Credit };
@@ -207,7 +210,8 @@ async fn suspend(app: &App, number: &Number, after: Dunning, release_on: Date) -
         before,
         after,
         release_at,
-        platform: number.platform_ref.clone(),
+        // Barred calls do not go past us as it is.
+        platform: number.platform_ref.clone().filter(|_| !number.barred),
     };
     let op = left_to_the_queue(app, operation(app, number, Saga::Suspend(Box::new(suspend))));
     if !begun(app, saga::suspend::begin(&op, number)?).await? {

@@ -15,6 +15,19 @@ use store::{Guard, StoreError, TransactError, Write};
 use crate::App;
 use crate::use_cases::recovery;
 
+/// Charges a call that has just ended, as [`charge`] does. Where that is not covered, whoever has the message sees to the
+/// others: nobody asks us before a call that goes past us.
+///
+/// # Errors
+/// As [`charge`].
+pub async fn ended(app: &App, call: &Call) -> Result<(), StoreError> {
+    let owes = charge(app, call).await? == Charged::NotCovered;
+    if let Some(cost) = call.cost.filter(|_| owes) {
+        recovery::after_credit(app, &call.tenant_id, cost.currency).await;
+    }
+    Ok(())
+}
+
 /// What became of charging a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charged {
@@ -147,16 +160,28 @@ async fn number_of(app: &App, call: &Call) -> Result<Option<NumberId>, StoreErro
     Ok(claim.filter(|claim| claim.tenant_id == call.tenant_id).map(|claim| claim.number_id))
 }
 
-/// Charges a wallet's unpaid calls, the oldest first, as far as the money goes. `false` when there was not enough time.
-pub(super) async fn charge_unpaid(app: &App, wallet: &WalletRef, until: Timestamp) -> Result<bool, StoreError> {
-    for sid in app.store.unpaid_calls(wallet).await? {
+/// How a wallet stands with its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// All are paid for.
+    Paid,
+    /// It does not cover one of this cost (micro-units).
+    Owed(i64),
+    /// There are more, or there was not enough time.
+    Unknown,
+}
+
+/// Charges a wallet's unpaid calls, the oldest first, as far as the money goes.
+pub(super) async fn charge_unpaid(app: &App, wallet: &WalletRef, until: Timestamp) -> Result<Calls, StoreError> {
+    let unpaid = app.store.unpaid_calls(wallet).await?;
+    for sid in &unpaid {
         if app.clock.real_now() >= until {
-            return Ok(false);
+            return Ok(Calls::Unknown);
         }
-        let Some(call) = app.store.call_get(&sid).await? else { continue };
+        let Some(call) = app.store.call_get(sid).await? else { continue };
         if charge(app, &call).await? == Charged::NotCovered {
-            break;
+            return Ok(Calls::Owed(call.cost.map_or(0, |cost| cost.micros)));
         }
     }
-    Ok(true)
+    Ok(if unpaid.len() < usize::from(limits::DUE_PAGE) { Calls::Paid } else { Calls::Unknown })
 }

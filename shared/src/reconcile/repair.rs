@@ -191,7 +191,7 @@ fn removed(outcome: Result<(), ProviderError>) -> Result<(Action, String), Halt>
 
 fn restore(number: &Number) -> Option<Saga> {
     number.carrier_ref.as_ref()?;
-    let platform = number.platform_ref.clone().filter(|_| number.status.serves());
+    let platform = number.platform_ref.clone().filter(|_| number.lets_through());
     Some(Saga::Restore(Box::new(Restore { e164: number.e164.clone(), platform })))
 }
 

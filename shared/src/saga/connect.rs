@@ -6,7 +6,7 @@
 use domain::E164;
 use domain::agent::{Method, Platform};
 use domain::number::{AtEnd, Carrier, PlatformRef, Reach};
-use domain::operation::{AgentBinding, Link, Operation, Resume, Saga, Suspend};
+use domain::operation::{AgentBinding, Link, Operation, Saga};
 use domain::ports::{
     Access, ConnectOrder, PlatformNumber, ProviderError, ProviderErrorKind, Reason, SipTrunk, VoicePlatform,
 };
@@ -180,14 +180,14 @@ pub(super) async fn undo_rebind(app: &App, link: &Link) -> Result<(), ProviderEr
 
 /// Lets the platform take no calls for a number, where nothing of ours is in their way. One that it no longer knows takes
 /// none.
-pub(super) async fn unbind(app: &App, suspend: &Suspend) -> Acted {
-    let Some(known) = &suspend.platform else { return Acted::Done(Learned::Nothing) };
+pub(super) async fn unbind(app: &App, known: Option<&PlatformRef>) -> Acted {
+    let Some(known) = known else { return Acted::Done(Learned::Nothing) };
     bound(rebound(app, known, None).await)
 }
 
 /// Lets the platform take calls again. What it has forgotten is made known again by reconciliation.
-pub(super) async fn bind_again(app: &App, resume: &Resume) -> Acted {
-    let Some(known) = &resume.platform else { return Acted::Done(Learned::Nothing) };
+pub(super) async fn bind_again(app: &App, known: Option<&PlatformRef>) -> Acted {
+    let Some(known) = known else { return Acted::Done(Learned::Nothing) };
     bound(rebound(app, known, Some(&known.platform_agent_id)).await)
 }
 
@@ -208,8 +208,8 @@ pub(super) async fn probe_binding(app: &App, known: Option<&PlatformRef>, agent:
 }
 
 /// It was paid for meanwhile.
-pub(super) async fn undo_unbind(app: &App, suspend: &Suspend) -> Result<(), ProviderError> {
-    let Some(known) = &suspend.platform else { return Ok(()) };
+pub(super) async fn undo_unbind(app: &App, known: Option<&PlatformRef>) -> Result<(), ProviderError> {
+    let Some(known) = known else { return Ok(()) };
     rebound(app, known, Some(&known.platform_agent_id)).await
 }
 
@@ -230,7 +230,9 @@ pub(super) async fn disconnect(app: &App, op: &Operation) -> Acted {
         Saga::Link(link) => link.previous.as_ref(),
         Saga::Unlink(unlink) => unlink.platform.as_ref(),
         Saga::Release(release) => release.platform.as_ref(),
-        Saga::Purchase(_) | Saga::Import(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
+        Saga::Purchase(_) | Saga::Import(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Bar(_) | Saga::Restore(_) => {
+            None
+        }
     };
     let Some(known) = known else { return Acted::Done(Learned::Nothing) };
     // A platform that had set the carrier up may set it up again when the number is taken from it.
@@ -305,7 +307,9 @@ fn binding(op: &Operation) -> Result<AgentBinding, ProviderError> {
         Saga::Purchase(purchase) => purchase.agent.clone(),
         Saga::Import(import) => import.agent.clone(),
         Saga::Link(link) => Some(link.agent.clone()),
-        Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
+        Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Bar(_) | Saga::Restore(_) => {
+            None
+        }
     };
     agent.ok_or_else(|| refuse(format!("{} names no agent", op.saga.kind())))
 }

@@ -24,7 +24,7 @@ use crate::App;
 /// When an item cannot be encoded.
 pub fn begin(op: &Operation, link: &Link) -> Result<Vec<Write>, StoreError> {
     Ok(vec![
-        store::number::open(&op.tenant_id, &op.number_id, &op.id)?,
+        store::number::open_unbarred(&op.tenant_id, &op.number_id, &op.id)?,
         store::agent::link(&op.tenant_id, &link.agent.agent_id)?,
         store::operation::insert(op)?,
     ])

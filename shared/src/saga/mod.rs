@@ -5,6 +5,7 @@
 //! point: the lease runs out, and whoever drives next finds in the record what may have happened.
 
 mod acquire;
+pub mod bar;
 mod buy;
 mod by_hand;
 mod connect;
@@ -157,8 +158,10 @@ async fn act(app: &App, op: &Operation, step: Step, started_at: Timestamp) -> Ac
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::act(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::act(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::rebind(app, link).await,
-        (Saga::Suspend(suspend), Step::Unbind) => connect::unbind(app, suspend).await,
-        (Saga::Resume(resume), Step::Rebind) => connect::bind_again(app, resume).await,
+        (Saga::Suspend(suspend), Step::Unbind) => connect::unbind(app, suspend.platform.as_ref()).await,
+        (Saga::Bar(bar), Step::Unbind) => connect::unbind(app, Some(&bar.platform)).await,
+        (Saga::Resume(resume), Step::Rebind) => connect::bind_again(app, resume.platform.as_ref()).await,
+        (Saga::Bar(bar), Step::Rebind) => connect::bind_again(app, Some(&bar.platform)).await,
         (Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_), Step::Disconnect) => connect::disconnect(app, op).await,
         (Saga::Release(_), Step::ReleaseAtCarrier) => give_back::act(app, op).await,
         (Saga::Restore(_), Step::Configure) | (_, Step::Route) => route::act(app, op).await,
@@ -181,6 +184,10 @@ async fn probe(app: &App, op: &Operation, step: Step) -> Probed {
         | (Saga::Restore(_), Step::Configure)
         | (_, Step::Route) => Probed::Absent,
         (Saga::Suspend(suspend), Step::Unbind) => connect::probe_binding(app, suspend.platform.as_ref(), None).await,
+        (Saga::Bar(bar), Step::Unbind) => connect::probe_binding(app, Some(&bar.platform), None).await,
+        (Saga::Bar(bar), Step::Rebind) => {
+            connect::probe_binding(app, Some(&bar.platform), Some(&bar.platform.platform_agent_id)).await
+        }
         (Saga::Resume(resume), Step::Rebind) => {
             let agent = resume.platform.as_ref().map(|known| known.platform_agent_id.as_str());
             connect::probe_binding(app, resume.platform.as_ref(), agent).await
@@ -197,7 +204,8 @@ async fn undo(app: &App, op: &Operation, step: Step) -> Result<(), ProviderError
         (Saga::Import(import), Step::ImportAtCarrier) => take_in::undo(app, op, import).await,
         (Saga::Purchase(_) | Saga::Import(_) | Saga::Link(_), Step::Connect) => connect::undo(app, op).await,
         (Saga::Link(link), Step::Rebind) => connect::undo_rebind(app, link).await,
-        (Saga::Suspend(suspend), Step::Unbind) => connect::undo_unbind(app, suspend).await,
+        (Saga::Suspend(suspend), Step::Unbind) => connect::undo_unbind(app, suspend.platform.as_ref()).await,
+        (Saga::Bar(bar), Step::Unbind) => connect::undo_unbind(app, Some(&bar.platform)).await,
         (_, Step::Route) => route::undo(app, op).await,
         // Settings as they should be are nothing to undo.
         (Saga::Restore(_), Step::Configure) => Ok(()),
@@ -260,7 +268,8 @@ async fn finish(
         (Saga::Unlink(unlink), _) => unlink::commit(app, &op, unlink, now),
         (Saga::Release(release), _) => release::commit(app, &op, release, now),
         (Saga::Suspend(suspend), true) => suspend::commit(app, &op, suspend, now),
-        (Saga::Suspend(_), false) => suspend::abort(&op),
+        (Saga::Suspend(_) | Saga::Bar(_), false) => suspend::abort(&op),
+        (Saga::Bar(bar), true) => bar::commit(app, &op, bar, now),
         (Saga::Resume(resume), _) => resume::commit(app, &op, resume, now),
         (Saga::Restore(restore), true) => restore::commit(app, &op, restore, now),
         (Saga::Restore(_), false) => restore::abort(&op),
@@ -268,7 +277,10 @@ async fn finish(
     match app.store.transact(writes).await {
         Ok(()) => Ok(op),
         Err(error) if error.lost(Guard::Operation) => reload(app, op).await,
-        Err(error) if error.lost(Guard::Number) && what_next::overtaken(&mut op, open.status) => {
+        Err(error)
+            if (error.lost(Guard::Number) || error.lost(Guard::Wallet))
+                && what_next::overtaken(&mut op, open.status) =>
+        {
             // What it did is undone, if anything; then it has failed.
             (op.lease_until, op.due_at) = (open.lease_until, open.due_at);
             match app.store.operation_journal(&op).await? {

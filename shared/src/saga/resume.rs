@@ -21,7 +21,7 @@ use crate::App;
 /// # Errors
 /// When an item cannot be encoded.
 pub fn begin(op: &Operation, number: &Number) -> Result<Vec<Write>, StoreError> {
-    Ok(vec![store::number::open_resume(number, &op.id)?, store::operation::insert(op)?])
+    Ok(vec![store::number::open_as_read(number, &op.id)?, store::operation::insert(op)?])
 }
 
 pub(super) fn commit(app: &App, op: &Operation, resume: &Resume, now: Timestamp) -> Result<Vec<Write>, StoreError> {

@@ -42,6 +42,7 @@ pub(super) async fn undo(app: &App, op: &Operation) -> Result<(), ProviderError>
         Saga::Link(link) => link.previous.as_ref(),
         // It was paid for meanwhile: calls go where they went.
         Saga::Suspend(suspend) => suspend.platform.as_ref(),
+        Saga::Bar(bar) => Some(&bar.platform),
         Saga::Purchase(_)
         | Saga::Import(_)
         | Saga::Unlink(_)
@@ -61,6 +62,7 @@ fn linked(op: &Operation) -> Option<&PlatformRef> {
         Saga::Link(link) => link.connected.as_ref(),
         Saga::Resume(resume) => resume.platform.as_ref(),
         Saga::Restore(restore) => restore.platform.as_ref(),
+        Saga::Bar(bar) => Some(&bar.platform).filter(|_| !bar.barred),
         Saga::Unlink(_) | Saga::Suspend(_) | Saga::Release(_) => None,
     }
 }
@@ -111,9 +113,13 @@ pub(super) fn known(op: &Operation) -> Result<&CarrierRef, ProviderError> {
     let learned = match &op.saga {
         Saga::Purchase(purchase) => purchase.bought.as_ref(),
         Saga::Import(import) => import.imported.as_ref(),
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            None
-        }
+        Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Bar(_)
+        | Saga::Restore(_) => None,
     };
     let missing = || ProviderError::new(ProviderErrorKind::Rejected(Reason::Other), "The carrier has no such number.");
     learned.or(op.carrier_ref.as_ref()).ok_or_else(missing)

@@ -77,6 +77,7 @@ pub async fn unpark(app: &App, tenant: &TenantId, id: &NumberId, reason: &str, a
         return Err(overtaken(app, tenant, id).await);
     }
     tracing::info!(number.id = %id, tenant.id = %tenant, "a parked number goes on");
+    billing::look_again(app, &number).await;
     match next {
         parking::Next::Renews | parking::Next::Ends { served_until: None, .. } => {}
         parking::Next::Look | parking::Next::Ends { served_until: Some(_), .. } => {

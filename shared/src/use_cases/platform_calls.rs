@@ -41,7 +41,7 @@ pub async fn take(app: &App, platform: Platform, report: &PlatformReport) -> Res
     app.store.call_news(&news).await?;
     if costs && let Some(call) = app.store.call_get(&sid).await? {
         // What is not charged now is in the index of unpaid calls.
-        usage::charge(app, &call).await?;
+        usage::ended(app, &call).await?;
     }
     Ok(())
 }
@@ -99,7 +99,9 @@ async fn being_made(app: &App, claim: &Claim) -> Result<Option<Tenure>, StoreErr
         }
         // These remove nothing: what they link by is in the claim right after calls go by it.
         Saga::Purchase(_) | Saga::Import(_) => None,
-        Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => None,
+        Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Bar(_) | Saga::Restore(_) => {
+            None
+        }
     })
 }
 

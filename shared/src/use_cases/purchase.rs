@@ -498,6 +498,7 @@ pub(crate) fn records(app: &App, caller: &Caller, draft: Draft<'_>, saga: Saga) 
         kind: draft.line.kind,
         carrier: draft.line.carrier,
         status: NumberStatus::Pending,
+        barred: false,
         name: draft.name,
         notes: None,
         primary: false,

@@ -42,6 +42,9 @@ pub async fn link(
     let answers = Answers::read(Some(&request.agent_id), request.method.as_deref())?.ok_or(Error::NotFound)?;
     let agent = answers.binding(app, caller, number.carrier).await?;
     serving(&number)?;
+    if number.barred {
+        return Err(Error::NumberNotActive);
+    }
     custom::suits(agent.platform, number.sip.as_ref().is_some_and(|trunk| trunk.register))?;
     let previous = number.platform_ref.clone();
     // The platform has the number once: it could not be told of it in another way before it has forgotten the first.
@@ -270,7 +273,7 @@ fn beginning(op: &Operation, number: &Number) -> Result<Vec<Write>, store::Store
         Saga::Unlink(_) => saga::unlink::begin(op),
         Saga::Release(release) => saga::release::begin(op, release, number),
         Saga::Restore(_) => saga::restore::begin(op, number),
-        Saga::Purchase(_) | Saga::Import(_) | Saga::Suspend(_) | Saga::Resume(_) => {
+        Saga::Purchase(_) | Saga::Import(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Bar(_) => {
             Err(store::StoreError::Corrupt(format!("a {} begins elsewhere", op.saga.kind())))
         }
     }
@@ -290,6 +293,7 @@ async fn refused(app: &App, op: &Operation, guards: &[Guard]) -> Result<Error, E
         | Saga::Unlink(_)
         | Saga::Suspend(_)
         | Saga::Resume(_)
+        | Saga::Bar(_)
         | Saga::Restore(_) => serving(&number),
     };
     // Whatever it was, it is over by now: the same request may simply be sent again.

@@ -152,7 +152,7 @@ async fn sums(
     currency: Currency,
     until: Timestamp,
 ) -> Result<Option<(Wallet, Vec<String>)>, Error> {
-    let mut sum = Wallet { currency, balance: 0, held: 0, available: 0, entries: 0, overdue: 0 };
+    let mut sum = Wallet { currency, balance: 0, held: 0, available: 0, entries: 0, overdue: 0, barring: None };
     let (mut unbalanced, mut after) = (Vec::new(), None);
     loop {
         if app.clock.real_now() >= until {

@@ -48,7 +48,7 @@ pub async fn run(app: &App, caller: &Caller, id: &NumberId, request: &Request) -
     let pays_in = app.price_book.minutes.price.currency;
     let (tenant, wallet) =
         tokio::try_join!(app.store.tenant_get(&caller.tenant), app.store.wallet_get(&caller.tenant, pays_in))?;
-    if !number.status.serves() || tenant.as_ref().is_some_and(|tenant| tenant.suspended) {
+    if !number.lets_through() || tenant.as_ref().is_some_and(|tenant| tenant.suspended) {
         return Err(Error::NumberNotActive);
     }
     let (Some(agent), Some(known)) = (&number.agent_id, &number.platform_ref) else {

@@ -171,7 +171,7 @@ pub async fn status(app: &App, webhook: &Signed) -> Result<(), store::StoreError
     app.store.call_news(&CallNews { call, status: Some(status), routed, agent_id: None }).await?;
     if costs && let Some(call) = app.store.call_get(&sid).await? {
         // What is not charged now is in the index of unpaid calls.
-        usage::charge(app, &call).await?;
+        usage::ended(app, &call).await?;
     }
     Ok(())
 }

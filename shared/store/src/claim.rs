@@ -124,6 +124,7 @@ pub fn reroute(
     let mut update = Update::of(keys::claim(e164))
         .set("route.agent_id", &agent)?
         .set("route.platform_ref", &platform)?
+        .set("route.barred", &false)?
         .set("rev", rev)?
         .when_is("number_id", number)?;
     if let Some(status) = status {
@@ -132,9 +133,16 @@ pub fn reroute(
     Ok(update.write(Guard::Claim))
 }
 
-/// Changes only the status that callers meet.
+/// Changes only the status that callers meet; that holds their calls up, or nothing does.
 pub fn restatus(e164: &E164, number: &NumberId, rev: &OperationId, status: NumberStatus) -> Result<Write, StoreError> {
-    let update = Update::of(keys::claim(e164)).set("route.status", &status)?.set("rev", rev)?;
+    let update =
+        Update::of(keys::claim(e164)).set("route.status", &status)?.set("route.barred", &false)?.set("rev", rev)?;
+    Ok(update.when_is("number_id", number)?.write(Guard::Claim))
+}
+
+/// Changes only whether calls are barred.
+pub fn bar(e164: &E164, number: &NumberId, rev: &OperationId, barred: bool) -> Result<Write, StoreError> {
+    let update = Update::of(keys::claim(e164)).set("route.barred", &barred)?.set("rev", rev)?;
     Ok(update.when_is("number_id", number)?.write(Guard::Claim))
 }
 

@@ -158,13 +158,23 @@ pub fn open(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result
     Ok(update.write(Guard::Number))
 }
 
+/// The same, unless its calls are barred.
+pub fn open_unbarred(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(tenant, id))
+        .set("open_operation_id", operation)?
+        .when_absent("open_operation_id")
+        .when_in("status", &SERVICEABLE)?
+        .when_not_set("barred");
+    Ok(update.write(Guard::Number))
+}
+
 /// Gives a number that is held to this operation alone, for setting it up at its carrier again.
 pub fn open_restore(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
     let update = Update::of(keys::number(&number.tenant_id, &number.id))
         .set("open_operation_id", operation)?
         .when_absent("open_operation_id")
         .when_is("status", &number.status)?;
-    Ok(update.write(Guard::Number))
+    Ok(barred_as_read(update, number.barred)?.write(Guard::Number))
 }
 
 /// The carrier has a number, with its tag, under another id than it had.
@@ -216,6 +226,10 @@ fn dunning_as_read(update: Update, dunning: Option<&Dunning>) -> Result<Update, 
         Some(dunning) => update.when_is("dunning.day", &dunning.day)?.when_is("dunning.on", &dunning.on)?,
         None => update.when_absent("dunning"),
     })
+}
+
+fn barred_as_read(update: Update, barred: bool) -> Result<Update, StoreError> {
+    if barred { update.when_is("barred", &true) } else { Ok(update.when_not_set("barred")) }
 }
 
 fn not_parked(update: Update) -> Result<Update, StoreError> {
@@ -306,16 +320,11 @@ pub fn dunned(
     Ok(due_at(update, NumberDue::Dunning, at, &number.wallet(), &number.id)?.write(Guard::Number))
 }
 
-/// Gives a number that is past due to this operation alone, for suspending it.
-pub fn open_suspend(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
+/// Gives a number to this operation alone, for holding up its calls or letting them through again: as it was read, what is
+/// owed for it included.
+pub fn open_as_read(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
     let update = as_read(number)?.set("open_operation_id", operation)?.when_absent("open_operation_id");
-    Ok(update.when_not_set("parked").write(Guard::Number))
-}
-
-/// Gives a suspended number that owes nothing any more to this operation alone, for resuming it.
-pub fn open_resume(number: &Number, operation: &OperationId) -> Result<Write, StoreError> {
-    let update = as_read(number)?.set("open_operation_id", operation)?.when_absent("open_operation_id");
-    Ok(update.when_not_set("parked").write(Guard::Number))
+    Ok(barred_as_read(update.when_not_set("parked"), number.barred)?.write(Guard::Number))
 }
 
 /// What a finished suspension writes into its number.
@@ -342,7 +351,8 @@ pub fn suspended(
         .when_is("status", &NumberStatus::PastDue)?
         .set("status", &NumberStatus::Suspended)?
         .set("dunning", news.after)?
-        .set("release_at", &news.release_at)?;
+        .set("release_at", &news.release_at)?
+        .remove("barred");
     let update = dunning_as_read(update, Some(news.before))?;
     closed(due_at(update, NumberDue::Dunning, news.look_at, wallet, id)?, operation)
 }
@@ -357,6 +367,12 @@ pub fn resumed(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Res
         .remove(DUE_PK)
         .remove(DUE_SK);
     closed(update, operation)
+}
+
+/// Its calls are let through no more, or again.
+pub fn barred(tenant: &TenantId, id: &NumberId, operation: &OperationId, barred: bool) -> Result<Write, StoreError> {
+    let update = Update::of(keys::number(tenant, id));
+    closed(if barred { update.set("barred", &true)? } else { update.remove("barred") }, operation)
 }
 
 /// The tenant lets a number go at the end of what is paid for.
@@ -500,7 +516,10 @@ pub fn linked(
 
 /// An unlink succeeded.
 pub fn unlinked(tenant: &TenantId, id: &NumberId, operation: &OperationId) -> Result<Write, StoreError> {
-    closed(Update::of(keys::number(tenant, id)).remove("agent_id").remove("platform_ref").remove("link"), operation)
+    closed(
+        Update::of(keys::number(tenant, id)).remove("agent_id").remove("platform_ref").remove("link").remove("barred"),
+        operation,
+    )
 }
 
 /// A release succeeded: the number renews no more.
@@ -511,6 +530,7 @@ pub fn released(tenant: &TenantId, id: &NumberId, operation: &OperationId, at: T
         .remove("agent_id")
         .remove("platform_ref")
         .remove("link")
+        .remove("barred")
         .remove("slot")
         .remove(ANCHOR_PK)
         .remove(ANCHOR_SK);

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use aws_sdk_sqs::{Client, Config};
 use domain::wallet::WalletRef;
 use domain::{NumberId, OperationId, TenantId};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -71,9 +72,19 @@ impl Queue {
     /// # Errors
     /// When the queue does not answer; whatever it was will be found all the same.
     pub async fn send<T: Serialize>(&self, message: &T) -> Result<(), StoreError> {
+        self.send_later(message, SignedDuration::ZERO).await
+    }
+
+    /// Asks for something to be done once this has passed, a quarter of an hour at most.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn send_later<T: Serialize>(&self, message: &T, later: SignedDuration) -> Result<(), StoreError> {
         let client = self.client.get_or_init(|| Client::from_conf(self.config.clone()));
         let body = serde_json::to_string(message).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let sent = client.send_message().queue_url(&self.url).message_body(body).send().await;
+        let delay = i32::try_from(later.as_secs()).ok().filter(|seconds| *seconds > 0);
+        let message = client.send_message().queue_url(&self.url).message_body(body).set_delay_seconds(delay);
+        let sent = message.send().await;
         sent.map(|_| ()).map_err(|error| StoreError::unavailable(&error))
     }
 }

@@ -110,6 +110,30 @@ pub fn overdue(of: &WalletRef, by: i64) -> Result<Write, StoreError> {
     Ok(wallet.write(Guard::Wallet))
 }
 
+/// Calls past us are barred for want of money here, from now on or as before.
+pub fn bar(of: &WalletRef) -> Result<Write, StoreError> {
+    let wallet = may_be_new(of)?.add("balance", 0).add("available", 0).add("entries", 0).set("barring", &true)?;
+    Ok(wallet.write(Guard::Wallet))
+}
+
+/// Changes nothing, if calls are still to be barred.
+pub fn still_barred(of: &WalletRef) -> Result<Write, StoreError> {
+    let wallet = Update::of(keys::wallet(&of.tenant_id, of.currency)).set("barring", &true)?;
+    Ok(wallet.when_is("barring", &true)?.write(Guard::Wallet))
+}
+
+/// Barred calls are being let through again: from now on none is barred by what was begun before.
+pub fn unbarring(of: &WalletRef) -> Result<Write, StoreError> {
+    let wallet = Update::of(keys::wallet(&of.tenant_id, of.currency)).set("barring", &false)?;
+    Ok(wallet.when_in("barring", &[true, false])?.write(Guard::Wallet))
+}
+
+/// All barred calls are being let through, unless they were barred anew meanwhile.
+pub fn unbarred(of: &WalletRef) -> Result<Write, StoreError> {
+    let wallet = Update::of(keys::wallet(&of.tenant_id, of.currency)).remove("barring");
+    Ok(wallet.when_is("barring", &false)?.write(Guard::Wallet))
+}
+
 /// A wallet that may not be there yet: numbers that cost nothing are charged without one.
 fn may_be_new(of: &WalletRef) -> Result<Update, StoreError> {
     let wallet = listed(Update::of(keys::wallet(&of.tenant_id, of.currency)), &of.tenant_id, of.currency);

@@ -243,6 +243,7 @@ async fn begin(app: &App, status: OperationStatus, agent: Option<AgentBinding>) 
         parked: false,
         parked_why: None,
         sip: None,
+        barred: false,
         parked_at: None,
         served_until: None,
         open_operation_id: Some(op_id.clone()),

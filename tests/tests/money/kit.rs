@@ -67,6 +67,15 @@ impl Story {
         self.app.post(&self.tenant, "/v1/numbers", key, request).await.expect(201).text("/number/id")
     }
 
+    /// Lets an agent at Retell answer a number, whose calls go past us from now on.
+    pub(crate) async fn linked_by_trunk(&self, number: &str) {
+        let wish = json!({ "name": "Past us", "platform": "retell", "number": false });
+        let agent = self.app.post(&self.tenant, "/v1/agents", "past us", wish).await.expect(201).text("/agent/id");
+        let link = json!({ "agent_id": agent, "method": "trunk" });
+        let linked = self.app.put(&self.tenant, &format!("/v1/numbers/{number}/agent"), link).await.expect(200);
+        assert_eq!(linked.text("/number/link/method"), "trunk");
+    }
+
     /// GET, which must be answered.
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.app.get(&self.tenant, path).await.expect(200).body

@@ -5,6 +5,7 @@ mod crowd;
 mod kit;
 mod moment;
 
+mod barring;
 mod bundle;
 mod cost;
 mod dunning;

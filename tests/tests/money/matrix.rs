@@ -40,6 +40,7 @@ const STRIDE: usize = 9;
 /// How everything stands, as far as it must not depend on what went wrong.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
+    /// Id, status (or `barred`), paid through, release at.
     numbers: Vec<[String; 4]>,
     wallet: (String, String, String),
     lines: Vec<[String; 4]>,
@@ -58,7 +59,13 @@ impl Outcome {
         let parked = numbers.clone().map(|number| number["parked"] == true).collect();
         let trail = story.operator_asks("audit?limit=100").await;
         let trail = trail["items"].as_array().into_iter().flatten().map(|line| text(line, "/action")).collect();
-        let numbers = numbers.map(|number| parts(number, ["/id", "/status", "/paid_through", "/release_at"]));
+        let numbers = numbers.map(|number| {
+            let mut shown = parts(number, ["/id", "/status", "/paid_through", "/release_at"]);
+            if text(number, "/link/reason").contains("not paid for") {
+                shown[1] = "barred".to_owned();
+            }
+            shown
+        });
         let entries = story.entries("").await;
         let line = ["/kind", "/number_id", "/period/start", "/amount/amount"];
         let mut lines: Vec<_> = entries.iter().map(|entry| parts(entry, line)).collect();
@@ -127,7 +134,7 @@ impl Kept {
             .mortal(async move {
                 match work {
                     Work::Tick(job) => worker.tick(job).await.is_ok(),
-                    Work::Queue => worker.drain(std::time::Duration::from_secs(60)).await.is_ok(),
+                    Work::Queue => worker.poll().await.is_ok(),
                     Work::Decision(decision) => decision.decide(&app, &tenant).await.is_ok(),
                 }
             })
@@ -251,6 +258,8 @@ moments! {
     a_release_at_period_end_survives: PeriodEnd,
     a_usage_charge_survives: Usage,
     minutes_a_plan_includes_survive: Included,
+    barring_calls_survives: Barring,
+    the_end_of_barring_calls_survives: Unbarring,
     parking_a_number_survives: Parking,
     keeping_a_parked_number_survives: Keeping,
     keeping_a_parked_number_that_was_let_go_survives: Ending,

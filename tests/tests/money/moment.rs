@@ -30,6 +30,10 @@ pub(crate) enum Moment {
     Usage,
     /// The same, and the plan pays for one of them and a minute of the other.
     Included,
+    /// There was no money for a call that went past us.
+    Barring,
+    /// Now there is.
+    Unbarring,
     /// An operator sets a number aside.
     Parking,
     /// An operator keeps a number that was parked for two periods.
@@ -91,6 +95,7 @@ impl Moment {
             Self::Renewal | Self::PeriodEnd | Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => "10.00",
             Self::PastDue => "6.00",
             Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::Usage | Self::Included => "1.50",
+            Self::Barring | Self::Unbarring => "1.50",
             Self::Recovery => "3.00",
         }
     }
@@ -102,6 +107,7 @@ impl Moment {
             Self::Recovery => 2,
             Self::Notice | Self::Suspension | Self::UnpaidRelease | Self::PeriodEnd => 1,
             Self::Usage | Self::Included | Self::Parking | Self::Keeping | Self::Ending | Self::GivingUp => 1,
+            Self::Barring | Self::Unbarring => 1,
         };
         let mut ids = Vec::new();
         for n in 0..numbers {
@@ -152,6 +158,20 @@ impl Moment {
                 }
                 story.fund("10.00").await;
             }
+            Self::Barring | Self::Unbarring => {
+                let e164 = text(&story.number(&ids[0]).await, "/e164");
+                story.linked_by_trunk(&ids[0]).await;
+                story.outage_until("2027-02-11T12:00:00Z").await;
+                let simulators = &story.app.system.simulators;
+                let call = json!({ "to": e164, "from": "+13125550199" });
+                let call = simulators.twilio.call(serde_json::from_value(call).expect("a call")).await;
+                assert_eq!(call.expect("a call")["status"], "completed");
+                simulators.tell().await;
+                if self == Self::Unbarring {
+                    let _ = story.app.drain().await.expect(200);
+                    story.fund("10.00").await;
+                }
+            }
         }
     }
 
@@ -164,7 +184,7 @@ impl Moment {
             Self::Recovery => "2027-03-20T00:00:00Z",
             Self::UnpaidRelease => "2027-03-31T00:00:00Z",
             Self::PeriodEnd => "2027-03-09T22:00:00Z",
-            Self::Usage | Self::Included => "2027-02-11T12:30:00Z",
+            Self::Usage | Self::Included | Self::Barring | Self::Unbarring => "2027-02-11T12:30:00Z",
             Self::Parking => "2027-02-20T12:00:00Z",
             Self::Keeping | Self::Ending | Self::GivingUp => "2027-04-20T12:00:00Z",
         }
@@ -179,7 +199,7 @@ impl Moment {
             Self::Recovery => "2027-03-20T06:00:00Z",
             Self::UnpaidRelease => "2027-03-31T06:00:00Z",
             Self::PeriodEnd => "2027-03-10T04:00:00Z",
-            Self::Usage | Self::Included => "2027-02-11T18:30:00Z",
+            Self::Usage | Self::Included | Self::Barring | Self::Unbarring => "2027-02-11T18:30:00Z",
             Self::Parking => "2027-02-20T18:00:00Z",
             Self::Keeping | Self::Ending | Self::GivingUp => "2027-04-20T18:00:00Z",
         }
@@ -190,14 +210,14 @@ impl Moment {
             Self::Renewal | Self::PastDue => Work::Tick(Job::Renew),
             Self::Notice | Self::Suspension | Self::UnpaidRelease => Work::Tick(Job::Dun),
             Self::PeriodEnd => Work::Tick(Job::Release),
-            Self::Recovery | Self::Usage | Self::Included => Work::Queue,
+            Self::Recovery | Self::Usage | Self::Included | Self::Barring | Self::Unbarring => Work::Queue,
             Self::Parking => Work::Decision(Decision::Park),
             Self::Keeping | Self::Ending => Work::Decision(Decision::Keep),
             Self::GivingUp => Work::Decision(Decision::GiveUp),
         }
     }
 
-    /// The statuses at the end, so that nothing is compared with nothing.
+    /// The statuses at the end, so that nothing is compared with nothing; `barred` of a number whose calls are.
     pub(crate) fn check(self, statuses: &[&str]) {
         let expected: &[&str] = match self {
             Self::Renewal => &["active"; 3],
@@ -206,7 +226,8 @@ impl Moment {
             Self::Suspension => &["suspended"],
             Self::Recovery => &["active"; 2],
             Self::UnpaidRelease | Self::PeriodEnd | Self::Ending | Self::GivingUp => &["released"],
-            Self::Usage | Self::Included | Self::Parking | Self::Keeping => &["active"],
+            Self::Usage | Self::Included | Self::Unbarring | Self::Parking | Self::Keeping => &["active"],
+            Self::Barring => &["barred"],
         };
         assert_eq!(statuses, expected);
     }

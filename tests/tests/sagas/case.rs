@@ -139,7 +139,7 @@ async fn resume(stage: &Stage) {
     let status = match op.saga {
         Saga::Purchase(_) | Saga::Import(_) => NumberStatus::Pending,
         Saga::Release(_) => NumberStatus::Releasing,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Restore(_) => NumberStatus::Active,
+        Saga::Link(_) | Saga::Unlink(_) | Saga::Bar(_) | Saga::Restore(_) => NumberStatus::Active,
         Saga::Suspend(_) => NumberStatus::PastDue,
         Saga::Resume(_) => NumberStatus::Suspended,
     };
@@ -190,12 +190,13 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
         ("link", Ending::Succeeded) => (NumberStatus::Active, stage.agent_after.as_ref()),
         ("link", _) => (NumberStatus::Active, stage.agent_before.as_ref()),
         ("suspend", _) => (NumberStatus::Suspended, stage.agent_after.as_ref()),
-        ("resume", _) => (NumberStatus::Active, stage.agent_after.as_ref()),
+        ("resume" | "bar" | "unbar", _) => (NumberStatus::Active, stage.agent_after.as_ref()),
         (_, _) => (NumberStatus::Released, None),
     };
     let bound = number.platform_ref.as_ref().map(|known| &known.platform_agent_id);
     let open = &number.open_operation_id;
     assert_eq!((number.status, bound, open), (status, agent.map(|agent| &agent.id), &None), "{number:?}");
+    assert_eq!(number.barred, scenario.kind() == "bar", "{number:?}");
     let reason = number.link.as_ref().and_then(|link| link.reason.as_ref());
     assert_eq!(reason.is_some(), ending == Ending::Unlinked, "{number:?}");
 
@@ -228,9 +229,13 @@ async fn agreement(stage: &Stage, ending: Ending, in_doubt: bool) {
     let doubt = match &op.saga {
         Saga::Purchase(purchase) => purchase.doubt,
         Saga::Import(import) => import.doubt,
-        Saga::Link(_) | Saga::Unlink(_) | Saga::Release(_) | Saga::Suspend(_) | Saga::Resume(_) | Saga::Restore(_) => {
-            false
-        }
+        Saga::Link(_)
+        | Saga::Unlink(_)
+        | Saga::Release(_)
+        | Saga::Suspend(_)
+        | Saga::Resume(_)
+        | Saga::Bar(_)
+        | Saga::Restore(_) => false,
     };
     assert!(doubt || !in_doubt, "nobody knows whether it was sold, and the operation is sure: {op:?}");
     let claim = world::claim(app, &number).await.map(|claim| claim.state);
@@ -276,7 +281,7 @@ async fn repeated(stage: &Stage, ending: Ending) {
     assert_eq!(answer.batch_item_failures, []);
     assert!(world::dump(app).await == before, "an operation that was over did something when asked again");
 
-    if matches!(stage.scenario.kind(), "suspend" | "resume") {
+    if stage.scenario.begun_by_billing() {
         return;
     }
     let (first, second) = (stage.ask(&[]).await, stage.ask(&[]).await);

@@ -156,4 +156,8 @@ sagas! {
     a_release_of_a_native_number_survives: Scenario::By(Way::ReleaseNative),
     a_suspension_of_a_native_number_survives: Scenario::By(Way::SuspendNative),
     the_end_of_a_suspension_of_a_native_number_survives: Scenario::By(Way::ResumeNative),
+    the_barring_of_calls_on_a_trunk_survives: Scenario::By(Way::BarTrunk),
+    the_end_of_barring_on_a_trunk_survives: Scenario::By(Way::UnbarTrunk),
+    the_barring_of_calls_at_the_platform_survives: Scenario::By(Way::BarDirect),
+    the_end_of_barring_at_the_platform_survives: Scenario::By(Way::UnbarDirect),
 }

@@ -107,6 +107,11 @@ impl Scenario {
         matches!(self, Self::PurchaseAny | Self::PurchaseAnyTaken)
     }
 
+    /// Whether nobody asks for it: it begins when money does not suffice, or does again.
+    pub(crate) fn begun_by_billing(self) -> bool {
+        matches!(self, Self::By(way) if way.begun_by_billing())
+    }
+
     /// The operation's kind.
     pub(crate) const fn kind(self) -> &'static str {
         match self {
@@ -341,7 +346,7 @@ impl Stage {
         match driver {
             Driver::Request => drop(self.ask(&[]).await),
             Driver::Worker => {
-                let begun = matches!(self.scenario.kind(), "suspend" | "resume");
+                let begun = self.scenario.begun_by_billing();
                 if begun || self.ask(&[("Prefer", "respond-async")]).await.is_some() {
                     let worker = self.app.system.worker.clone();
                     // What the books do not answer is what the fault wanted; the sweep comes again.

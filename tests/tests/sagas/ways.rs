@@ -57,6 +57,12 @@ pub(crate) enum Way {
     /// For want of payment.
     SuspendNative,
     ResumeNative,
+    /// For want of payment of a call.
+    BarTrunk,
+    /// The call is paid for.
+    UnbarTrunk,
+    BarDirect,
+    UnbarDirect,
 }
 
 /// A Turkish number on offer.
@@ -97,13 +103,25 @@ impl Way {
             Self::ReleaseTrunk | Self::ReleaseDirect | Self::ReleaseOwn | Self::ReleaseNative => "release",
             Self::SuspendTrunk | Self::SuspendDirect | Self::SuspendNative => "suspend",
             Self::ResumeTrunk | Self::ResumeDirect | Self::ResumeNative => "resume",
+            Self::BarTrunk | Self::BarDirect => "bar",
+            Self::UnbarTrunk | Self::UnbarDirect => "unbar",
         }
+    }
+
+    /// Whether nobody asks for it: it begins when money does not suffice, or does again.
+    pub(crate) fn begun_by_billing(self) -> bool {
+        matches!(self.kind(), "suspend" | "resume" | "bar" | "unbar")
     }
 
     /// Whose the number is; none of ours has one that the tenant brought.
     pub(crate) const fn carrier(self) -> Option<&'static str> {
         match self {
-            Self::PurchaseDirect | Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => Some("netgsm"),
+            Self::PurchaseDirect
+            | Self::ReleaseDirect
+            | Self::SuspendDirect
+            | Self::ResumeDirect
+            | Self::BarDirect
+            | Self::UnbarDirect => Some("netgsm"),
             Self::ImportOwn | Self::ReleaseOwn => None,
             Self::PurchaseNative
             | Self::PurchaseNativeRefused
@@ -121,7 +139,9 @@ impl Way {
             | Self::UnlinkTrunk
             | Self::ReleaseTrunk
             | Self::SuspendTrunk
-            | Self::ResumeTrunk => Some("twilio"),
+            | Self::ResumeTrunk
+            | Self::BarTrunk
+            | Self::UnbarTrunk => Some("twilio"),
         }
     }
 
@@ -147,6 +167,10 @@ impl Way {
             | Self::ReleaseNative
             | Self::SuspendNative
             | Self::ResumeNative
+            | Self::BarTrunk
+            | Self::UnbarTrunk
+            | Self::BarDirect
+            | Self::UnbarDirect
             | Self::ImportOwn
             | Self::ReleaseOwn => None,
         }
@@ -174,6 +198,10 @@ impl Way {
             | Self::ReleaseNative
             | Self::SuspendNative
             | Self::ResumeNative
+            | Self::BarTrunk
+            | Self::UnbarTrunk
+            | Self::BarDirect
+            | Self::UnbarDirect
             | Self::ImportOwn
             | Self::ReleaseOwn => Ending::Succeeded,
         }
@@ -187,7 +215,11 @@ impl Way {
             | Self::SuspendDirect
             | Self::ResumeDirect
             | Self::SuspendNative
-            | Self::ResumeNative => Driver::Worker,
+            | Self::ResumeNative
+            | Self::BarTrunk
+            | Self::UnbarTrunk
+            | Self::BarDirect
+            | Self::UnbarDirect => Driver::Worker,
             Self::PurchaseTrunk
             | Self::PurchaseTrunkRefused
             | Self::PurchaseRegistered
@@ -237,7 +269,7 @@ impl Way {
                 Met::Undoing
             }
             (Self::PurchaseTrunkRefused | Self::MoveRefused, "retell", "numbers.delete") => Met::Undoing,
-            (_, _, _) if matches!(self.kind(), "unlink" | "release" | "suspend" | "resume") => Met::Forward,
+            (_, _, _) if matches!(self.kind(), "unlink" | "release") || self.begun_by_billing() => Met::Forward,
             (_, _, _) => Met::Linking,
         }
     }
@@ -263,7 +295,7 @@ impl Way {
     /// A fresh system with everything this needs, and nothing begun; but what billing begins has begun.
     pub(crate) async fn stage(self) -> Stage {
         let app = TestApp::start().await;
-        let unpaid = matches!(self.kind(), "suspend" | "resume");
+        let unpaid = self.begun_by_billing();
         let tenant = match (self.carrier(), unpaid) {
             (Some("netgsm"), unpaid) => lira(&app, if unpaid { "20.00" } else { "100.00" }).await,
             (Some("vapi"), true) => app.tenant("PRO", "5.00").await,
@@ -278,9 +310,13 @@ impl Way {
             Self::LinkImportVapi => (None, Some(("vapi", "import"))),
             Self::Move | Self::MoveRefused => (Some(("vapi", "hand_over")), Some(("retell", "trunk"))),
             Self::UnlinkTrunk | Self::ReleaseTrunk => (Some(("retell", "trunk")), None),
-            Self::SuspendTrunk | Self::ResumeTrunk => (Some(("retell", "trunk")), None),
+            Self::SuspendTrunk | Self::ResumeTrunk | Self::BarTrunk | Self::UnbarTrunk => {
+                (Some(("retell", "trunk")), None)
+            }
             Self::PurchaseDirect => (None, Some(("vapi", "direct"))),
-            Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect => (Some(("vapi", "direct")), None),
+            Self::ReleaseDirect | Self::SuspendDirect | Self::ResumeDirect | Self::BarDirect | Self::UnbarDirect => {
+                (Some(("vapi", "direct")), None)
+            }
             Self::ImportOwn => (None, Some(("elevenlabs", "direct"))),
             Self::ReleaseOwn => (Some(("elevenlabs", "direct")), None),
             Self::PurchaseNative | Self::PurchaseNativeRefused => (None, Some(("vapi", "native"))),
@@ -307,18 +343,39 @@ impl Way {
         };
         if unpaid {
             let currency = self.price().1;
-            until_suspension_begins(&app, &tenant, currency).await;
-            if self.kind() == "resume" {
-                until_resumption_begins(&app, &tenant, currency).await;
+            match self.kind() {
+                "bar" | "unbar" => self.until_barring_begins(&app, &tenant).await,
+                _ => until_suspension_begins(&app, &tenant, currency).await,
+            }
+            match self.kind() {
+                "resume" => until_paid(&app, &tenant, currency, "resume").await,
+                "unbar" => until_paid(&app, &tenant, Currency::USD, "unbar").await,
+                _ => {}
             }
             // The link stays, whether its calls come through or not.
             (agent_before, agent_after) = (agent_before.clone(), agent_before);
         }
         // A platform that is to take no calls has no agent for them.
-        if let (Self::SuspendDirect, Some(agent)) = (self, &mut agent_after) {
+        if let (Self::SuspendDirect | Self::BarDirect, Some(agent)) = (self, &mut agent_after) {
             agent.answers = false;
         }
         Stage::set(app, Scenario::By(self), tenant, request, (agent_before, agent_after)).await
+    }
+
+    /// A call comes that there is no money for, and nobody has barred the next one yet.
+    async fn until_barring_begins(self, app: &TestApp, tenant: &Tenant) {
+        let simulators = &app.system.simulators;
+        if self.carrier() == Some("netgsm") {
+            assert!(simulators.vapi.ring(TURKISH, "+14155550123").is_some());
+        } else {
+            let numbers = app.get(tenant, "/v1/numbers").await.expect(200);
+            let call = json!({ "to": numbers.text("/items/0/e164"), "from": "+14155550123" });
+            let call = simulators.twilio.call(serde_json::from_value(call).expect("a call")).await;
+            assert_eq!(call.expect("a call")["status"], "completed");
+        }
+        simulators.tell().await;
+        charge(app, tenant, Currency::USD, ChargeCause::Credit).await;
+        assert_eq!(world::operations(app, tenant, "bar").await.len(), 1);
     }
 
     /// The request by which such a number is had, with an agent or without.
@@ -398,14 +455,14 @@ async fn until_suspension_begins(app: &TestApp, tenant: &Tenant, currency: Curre
     panic!("the number was not suspended");
 }
 
-/// It is suspended and paid for, and nobody has put callers through yet.
-async fn until_resumption_begins(app: &TestApp, tenant: &Tenant, currency: Currency) {
+/// It is suspended, or its calls are barred, and paid for, and nobody has put callers through yet.
+async fn until_paid(app: &TestApp, tenant: &Tenant, currency: Currency, kind: &str) {
     let _ = app.drain().await.expect(200);
     let path = format!("/v1/operator/tenants/{}/adjustments", tenant.id);
     let paid = json!({ "amount": "100.00", "currency": currency.as_str(), "reason": "paid at last" });
     let _ = app.post(&app.operator().await, &path, "paid", paid).await.expect(201);
     charge(app, tenant, currency, ChargeCause::Credit).await;
-    assert_eq!(world::operations(app, tenant, "resume").await.len(), 1);
+    assert_eq!(world::operations(app, tenant, kind).await.len(), 1);
 }
 
 /// A wallet's charge, and none of what it leaves to the queue.

@@ -25,6 +25,8 @@ const KINDS: [&str; 5] = ["lost_reply", "timeout", "throttle", "crash", "conflic
 struct Life {
     app: TestApp,
     tenants: Vec<Tenant>,
+    /// An agent of each, to whom calls go past us.
+    agents: Vec<String>,
     chance: StdRng,
     trace: Vec<String>,
     names: u32,
@@ -34,12 +36,15 @@ struct Life {
 /// Lives through one seed.
 pub(crate) async fn live(seed: u64) -> Played {
     let app = TestApp::seeded(seed).await;
-    let mut tenants = Vec::new();
+    let (mut tenants, mut agents) = (Vec::new(), Vec::new());
     for (plan, funds) in [("PRO", "8.00"), ("BUNDLE", "5.00"), ("ENTERPRISE", "12.00")] {
-        tenants.push(app.tenant(plan, funds).await);
+        let tenant = app.tenant(plan, funds).await;
+        let wish = json!({ "name": "Past us", "platform": "retell", "number": false });
+        agents.push(app.post(&tenant, "/v1/agents", "past us", wish).await.expect(201).text("/agent/id"));
+        tenants.push(tenant);
     }
     let chance = StdRng::seed_from_u64(seed);
-    let mut life = Life { app, tenants, chance, trace: Vec::new(), names: 0, happened: 0 };
+    let mut life = Life { app, tenants, agents, chance, trace: Vec::new(), names: 0, happened: 0 };
     let mut broken = None;
     for who in [0, 0, 1, 1, 1, 2, 2, 2] {
         life.buy(who).await;
@@ -78,7 +83,13 @@ impl Life {
         let key = self.name("key");
         let line = match self.chance.random_range(0..100) {
             0..12 => return self.buy(who).await,
-            12..36 => {
+            12..28 => {
+                if self.chance.random_bool(0.7) {
+                    self.is_left_a_cent(who).await;
+                }
+                return self.call(who, &numbers).await;
+            }
+            28..42 => {
                 let usd = format!("{}.50", self.chance.random_range(1..9));
                 let path = format!("/v1/operator/tenants/{}/adjustments", self.tenants[who].id);
                 let body = json!({ "amount": usd, "currency": "USD", "reason": key });
@@ -86,13 +97,13 @@ impl Life {
                 let answer = self.app.post(&operator, &path, &key, body).await;
                 format!("{who} gets {usd}: {}", answer.status.as_u16())
             }
-            36..42 => {
+            42..46 => {
                 let path = format!("/v1/numbers/{at}?when=period_end");
                 self.ask(who, Method::DELETE, &path, &key, None).await
             }
-            42..46 => self.ask(who, Method::POST, &format!("/v1/numbers/{at}/undo-release"), &key, None).await,
-            46..48 => self.ask(who, Method::DELETE, &format!("/v1/numbers/{at}"), &key, None).await,
-            48..54 => {
+            46..49 => self.ask(who, Method::POST, &format!("/v1/numbers/{at}/undo-release"), &key, None).await,
+            49..51 => self.ask(who, Method::DELETE, &format!("/v1/numbers/{at}"), &key, None).await,
+            51..56 => {
                 let (field, on) = (self.pick(&["primary", "locked"]).unwrap_or_default(), self.chance.random_bool(0.5));
                 let path = format!("/v1/numbers/{at}");
                 self.ask(who, Method::PATCH, &path, &key, Some(json!({ field: on }))).await
@@ -113,9 +124,48 @@ impl Life {
     }
 
     async fn buy(&mut self, who: usize) {
-        let (key, body) = (self.name("purchase"), json!({ "country": "US", "area_code": "212" }));
+        let (key, mut body) = (self.name("purchase"), json!({ "country": "US", "area_code": "212" }));
+        if self.chance.random_bool(0.5) {
+            (body["agent_id"], body["method"]) = (json!(self.agents[who]), json!("trunk"));
+        }
         let line = self.ask(who, Method::POST, "/v1/numbers", &key, Some(body)).await;
         self.trace.push(line);
+    }
+
+    /// Somebody calls a few times, and the platform tells us of those that get through to it.
+    async fn call(&mut self, who: usize, numbers: &[Value]) {
+        let linked: Vec<_> = numbers.iter().filter(|number| number["link"]["status"] == "linked").collect();
+        let Some(number) = self.pick(&linked) else { return };
+        let call = json!({ "to": number["e164"], "from": "+14155550123" });
+        for _ in 0..3 {
+            let called =
+                self.app.system.simulators.twilio.call(serde_json::from_value(call.clone()).expect("a call")).await;
+            self.app.system.simulators.tell().await;
+            self.trace.push(format!(
+                "a call to {} of {who}: {:?}",
+                number["e164"],
+                called.map(|call| call["status"].clone())
+            ));
+        }
+    }
+
+    /// The operator takes back what a tenant has, but for a cent.
+    async fn is_left_a_cent(&mut self, who: usize) {
+        let micros = self.available(who).await - 10_000;
+        if micros > 0 {
+            let (path, key) = (format!("/v1/operator/tenants/{}/adjustments", self.tenants[who].id), self.name("key"));
+            let amount = domain::Money::from_micros(-micros, domain::Currency::USD).amount();
+            let body = json!({ "amount": amount, "currency": "USD", "reason": "a mistake" });
+            let answer = self.app.post(&self.app.operator().await, &path, &key, body).await;
+            self.trace.push(format!("{who} is left a cent of {micros}: {}", answer.status.as_u16()));
+        }
+    }
+
+    /// What a tenant has, in micro-dollars.
+    async fn available(&self, who: usize) -> i64 {
+        let wallet = self.read(who, "/v1/wallet").await;
+        let available = wallet.body["wallets"][0]["available"]["amount"].as_str().unwrap_or("0.00").to_owned();
+        domain::Money::parse(&available, domain::Currency::USD).map_or(0, |money| money.micros)
     }
 
     async fn ask(&mut self, who: usize, method: Method, path: &str, key: &str, body: Option<Value>) -> String {
@@ -182,6 +232,7 @@ impl Life {
         for who in 0..self.tenants.len() {
             self.owes_what_it_cannot_pay(who).await?;
             self.told_once_a_stage(who).await?;
+            self.gets_the_calls_it_pays_for(who).await?;
         }
         Ok(())
     }
@@ -189,9 +240,7 @@ impl Life {
     /// Whoever serves is paid for or past due, and whoever is past due cannot be paid for.
     async fn owes_what_it_cannot_pay(&mut self, who: usize) -> Result<(), String> {
         let now = self.app.system.clock.now();
-        let wallet = self.app.get(&self.tenants[who], "/v1/wallet").await.expect(200);
-        let available = wallet.body["wallets"][0]["available"]["amount"].as_str().unwrap_or("0.00").to_owned();
-        let available = domain::Money::parse(&available, domain::Currency::USD).map_or(0, |money| money.micros);
+        let available = self.available(who).await;
         let numbers = self.numbers(who).await;
         self.trace.push(format!("    {who} has {available} and {}", numbers.len()));
         for number in &numbers {
@@ -207,6 +256,24 @@ impl Life {
                 return Err(format!("tenant {who} with {available} has {number} at {now}"));
             }
         }
+        Ok(())
+    }
+
+    /// Calls past us are barred as long as one is owed, and not a day longer.
+    async fn gets_the_calls_it_pays_for(&mut self, who: usize) -> Result<(), String> {
+        let tenant_id = self.tenants[who].id.parse().expect("a tenant");
+        let wallet = domain::wallet::WalletRef { tenant_id, currency: domain::Currency::USD };
+        let owed = self.app.system.undisturbed.store.unpaid_calls(&wallet).await.expect("the books answer").len();
+        let (numbers, mut bars) = (self.numbers(who).await, 0);
+        for number in &numbers {
+            let active = number["status"] == "active" && number["link"]["method"] == "trunk";
+            let barred = number["link"]["reason"].as_str().is_some_and(|reason| reason.contains("not paid for"));
+            bars += u64::from(barred);
+            if active && barred != (owed > 0) {
+                return Err(format!("tenant {who} owes {owed} calls and has {number}"));
+            }
+        }
+        self.trace.push(format!("    {who} owes {owed} calls; {bars} of its numbers are barred"));
         Ok(())
     }
 
@@ -237,8 +304,19 @@ impl Life {
         Ok(())
     }
 
+    /// What is there, asked for until a fault that is still to come does not strike.
+    async fn read(&self, who: usize, path: &str) -> Answer {
+        for _ in 0..10 {
+            let answer = self.app.get(&self.tenants[who], path).await;
+            if answer.status.as_u16() != 503 {
+                return answer.expect(200);
+            }
+        }
+        panic!("{path} is never answered");
+    }
+
     async fn numbers(&self, who: usize) -> Vec<Value> {
-        let list = self.app.get(&self.tenants[who], "/v1/numbers?limit=100").await.expect(200);
+        let list = self.read(who, "/v1/numbers?limit=100").await;
         list.body["items"].as_array().cloned().unwrap_or_default()
     }
 }

@@ -66,6 +66,7 @@ fn number(app: &TestApp, tenant: &Tenant, n: usize, project: &ProjectId) -> Numb
         parked: false,
         parked_why: None,
         sip: None,
+        barred: false,
         slot: None,
         parked_at: None,
         served_until: None,

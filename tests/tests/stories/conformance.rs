@@ -75,6 +75,74 @@ impl Way {
         agrees(&story).await;
     }
 
+    /// A call that there is no money for is the last one until it is paid for. Where nobody asks us the first gets through; it
+    /// is owed, and whoever calls next gets through to nobody, as does whoever calls where we are asked.
+    async fn unpaid_calls(self) {
+        let story = self.source.begin().await;
+        if let Some((amount, currency)) = self.source.month() {
+            gets(&story, amount, currency).await;
+        }
+        let agent = self.agent(&story, "First").await;
+        let number = self.buy(&story, &agent).await;
+        self.answered_by(&story, if self.asks_us() { None } else { Some(&agent) }).await;
+        for _ in 0..2 {
+            self.answered_by(&story, None).await;
+        }
+        agrees(&story).await;
+        let shown = story.number(&number).await;
+        assert_eq!(
+            (word(&shown, "/status"), word(&shown, "/link/status")),
+            ("active".into(), "linked".into()),
+            "{self:?}"
+        );
+        assert_eq!(word(&shown, "/link/reason").contains("not paid for"), !self.asks_us(), "{self:?}: {shown}");
+        if !self.asks_us() {
+            // Neither another link nor a call of our own is a way around it.
+            let linked = format!("/v1/numbers/{number}/agent");
+            let refused = story.app.put(&story.tenant, &linked, self.for_agent(&agent)).await;
+            assert_eq!(refused.expect(409).code(), "number_not_active", "{self:?}");
+            let (test, wish) = (format!("/v1/numbers/{number}/test-call"), json!({ "to": CALLER }));
+            let refused = story.app.post(&story.tenant, &test, "ring me", wish).await;
+            assert_eq!(refused.expect(409).code(), "number_not_active", "{self:?}");
+        }
+
+        gets(&story, "1.00", "USD").await;
+        self.answered_by(&story, Some(&agent)).await;
+        agrees(&story).await;
+        let charged: Vec<_> =
+            self.log(&story, &number).await.into_iter().filter(|call| *call == self.one_call()).collect();
+        assert_eq!(charged.len(), if self.asks_us() { 1 } else { 2 }, "{self:?}");
+        let entries = list(&story.get("/v1/wallet/entries?currency=USD").await.expect(200).body, "items");
+        let usage = entries.iter().filter(|entry| entry["kind"] == "usage_charge").count();
+        assert_eq!(usage, charged.len(), "{self:?}: {entries:?}");
+        let reason = story.number(&number).await["link"]["reason"].clone();
+        assert!(reason.is_null(), "{self:?}: {reason}");
+    }
+
+    /// The money comes while the calls are being barred: they are not.
+    async fn paid_while_being_barred(self) {
+        let story = self.source.begin().await;
+        if let Some((amount, currency)) = self.source.month() {
+            gets(&story, amount, currency).await;
+        }
+        let agent = self.agent(&story, "First").await;
+        let number = self.buy(&story, &agent).await;
+        let (party, change) = match self.source {
+            Source::Twilio => ("twilio", if self.method == "trunk" { "trunks.detach" } else { "numbers.update" }),
+            Source::Netgsm | Source::ByHand | Source::Custom | Source::Vapi => (self.platform, "numbers.update"),
+        };
+        story.fault(party, change, "timeout", 3).await;
+        self.answered_by(&story, Some(&agent)).await;
+        assert!(!word(&story.number(&number).await, "/link/reason").contains("not paid for"), "{self:?}");
+        gets(&story, "1.00", "USD").await;
+        let _ = story.app.advance("PT15M").await;
+        let operations = list(&story.get("/v1/operations").await.expect(200).body, "items");
+        let barred: Vec<_> = operations.iter().filter(|op| op["kind"] == "bar").map(|op| word(op, "/status")).collect();
+        assert_eq!(barred, ["failed"], "{self:?}: {operations:?}");
+        self.answered_by(&story, Some(&agent)).await;
+        agrees(&story).await;
+    }
+
     /// The platform refuses: the number is kept, without an agent and with the reason, and can be linked once it does not.
     async fn refused_by_the_platform(self, change: &str) {
         let story = self.begin().await;
@@ -185,6 +253,20 @@ async fn a_whole_life_from_every_carrier_on_every_platform() {
 async fn a_suspension_holds_whichever_way_calls_go() {
     for way in WAYS {
         way.suspension_and_its_end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_paid_for_is_the_last_one() {
+    for way in WAYS {
+        way.unpaid_calls().await;
+    }
+}
+
+#[tokio::test]
+async fn money_that_comes_while_calls_are_being_barred_keeps_them_coming() {
+    for way in WAYS.into_iter().filter(|way| !way.asks_us()) {
+        way.paid_while_being_barred().await;
     }
 }
 

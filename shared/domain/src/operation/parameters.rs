@@ -300,6 +300,19 @@ pub struct Resume {
     pub platform: Option<PlatformRef>,
 }
 
+/// Parameters of barring the calls of a number that go past us, or of letting them through again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Of which number.
+    pub e164: E164,
+    /// Of the wallet that pays for its calls.
+    pub currency: Currency,
+    /// Whether calls are let through no more; or else again.
+    pub barred: bool,
+    /// The platform's handle, by which calls get there past our webhook.
+    pub platform: PlatformRef,
+}
+
 /// Parameters of restoring a number's settings at its carrier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {

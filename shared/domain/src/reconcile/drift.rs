@@ -193,7 +193,7 @@ pub fn at_platform(number: &Number, found: Option<&PlatformNumber>, since: Times
     let Some(known) = &number.platform_ref else { return Verdict::Skip };
     let Some(id) = &known.id else { return Verdict::Skip };
     // Link and relink need a number that serves; one that is suspended waits for that.
-    let may = |repair: Repair| if number.status.serves() { repair } else { Repair::Person };
+    let may = |repair: Repair| if number.lets_through() { repair } else { Repair::Person };
     let Some(found) = found else {
         let repair = if number.agent_id.is_some() { may(Repair::Relink) } else { Repair::Person };
         return drift(Kind::MissingAtPlatform, repair, format!("the platform does not know {id}"));
