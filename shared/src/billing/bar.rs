@@ -44,7 +44,8 @@ pub(super) async fn bar(app: &App, wallet: &WalletRef, until: Timestamp) -> Resu
             if app.clock.real_now() >= until {
                 return Ok(false);
             }
-            begin(app, wallet, number, true).await?;
+            // What changed since it was read is found by the next message: a call that is owed is looked at daily.
+            let _ = begin(app, wallet, number, true).await?;
         }
         after = page.next;
         if after.is_none() {
@@ -72,7 +73,7 @@ pub(super) async fn unbar(app: &App, wallet: &WalletRef, until: Timestamp) -> Re
             match (number.parked, number.open_operation_id.is_some()) {
                 (true, _) => parked = true,
                 (false, true) => busy = true,
-                (false, false) => begin(app, wallet, number, false).await?,
+                (false, false) => busy |= !begin(app, wallet, number, false).await?,
             }
         }
         after = page.next;
@@ -116,15 +117,16 @@ fn is_paid_by(app: &App, number: &Number, wallet: &WalletRef) -> bool {
     method.is_some_and(|method| method.past_us() && app.price_book.minutes_by(method).price.currency == wallet.currency)
 }
 
-/// Begins to bar a number, or to unbar it, unless it changed since it was read.
-async fn begin(app: &App, wallet: &WalletRef, number: &Number, barred: bool) -> Result<(), StoreError> {
-    let Some(platform) = number.platform_ref.clone() else { return Ok(()) };
+/// Begins to bar a number, or to unbar it; `false` when it changed since it was read.
+async fn begin(app: &App, wallet: &WalletRef, number: &Number, barred: bool) -> Result<bool, StoreError> {
+    let Some(platform) = number.platform_ref.clone() else { return Ok(false) };
     let bar = Bar { e164: number.e164.clone(), currency: wallet.currency, barred, platform };
     let op = left_to_the_queue(app, operation(app, number, Saga::Bar(Box::new(bar))));
-    if begun(app, saga::bar::begin(&op, number)?).await? {
+    let begun = begun(app, saga::bar::begin(&op, number)?).await?;
+    if begun {
         drive(app, op).await?;
     }
-    Ok(())
+    Ok(begun)
 }
 
 /// Whether the wallet took it; it is not as expected when another message was first.
